@@ -1,0 +1,105 @@
+"""The function in a process of its own, under functions-framework and gunicorn as in production."""
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Mapping
+from pathlib import Path
+
+from cmc_webhook.devserver.errors import StartError
+
+HOST = "127.0.0.1"
+_SOURCE = Path(__file__).parents[2] / "main.py"
+_CREDENTIALS = ("CMC_API_KEYS", "CMC_BASIC_CREDENTIALS")
+_GRACE_S = 5.0
+
+
+def function_environ(
+    environ: Mapping[str, str], *, firestore_address: str, project: str
+) -> dict[str, str]:
+    """Return *environ* as the function needs it: on the local Firestore, and open if no key is."""
+    # functions-framework would take these for its own options.
+    mine = {
+        name: value
+        for name, value in environ.items()
+        if name not in ("HOST", "PORT", "DEBUG") and not name.startswith("FUNCTION_")
+    }
+    mine["FIRESTORE_EMULATOR_HOST"] = firestore_address
+    mine["GOOGLE_CLOUD_PROJECT"] = project
+    if not asks_credentials(environ):
+        mine["CMC_ALLOW_UNAUTHENTICATED"] = "true"
+    # gRPC would ask a proxy for 127.0.0.1, too.
+    unproxied = [environ.get("NO_PROXY") or environ.get("no_proxy", ""), HOST, "localhost"]
+    mine["NO_PROXY"] = mine["no_proxy"] = ",".join(filter(None, unproxied))
+    return mine
+
+
+def asks_credentials(environ: Mapping[str, str]) -> bool:
+    """Whether *environ* sets a credential, so that the function asks for it."""
+    return any(environ.get(name, "").strip() for name in _CREDENTIALS)
+
+
+class FunctionProcess:
+    """
+    The running function. Its output goes where ours goes.
+
+    A process is started anew, never forked: this one has gRPC's threads. It leads
+    a session of its own, so that Ctrl-C reaches it through us, in order.
+    """
+
+    def __init__(self, port: int, environ: Mapping[str, str]) -> None:
+        _refuse_used_port(port)
+        self.port = port
+        command = [sys.executable, "-m", "functions_framework", "--target", "cmc_webhook"]
+        self._process = subprocess.Popen(
+            [*command, "--source", _SOURCE, "--host", HOST, "--port", str(port)],
+            cwd=_SOURCE.parent,
+            env=dict(environ),
+            start_new_session=True,
+        )
+
+    def wait_until_serving(self) -> None:
+        """Return when the port answers; raise StartError if the process ends first."""
+        while not self.ended():
+            try:
+                socket.create_connection((HOST, self.port), timeout=1).close()
+            except OSError:
+                time.sleep(0.05)
+            else:
+                return
+        raise StartError(self.farewell())
+
+    def ended(self) -> bool:
+        """Whether the process is no more."""
+        return self._process.poll() is not None
+
+    def farewell(self) -> str:
+        """Return the sentence to say when the process ended by itself."""
+        code = self._process.returncode
+        return f"The function ended by itself (exit status {code}); see its last words above."
+
+    def stop(self) -> None:
+        """End the process and its children: kindly, then after five seconds by force."""
+        for number in (signal.SIGTERM, signal.SIGKILL):
+            try:
+                os.killpg(self._process.pid, number)
+                self._process.wait(_GRACE_S)
+            except ProcessLookupError:
+                return
+            except subprocess.TimeoutExpired:
+                continue
+
+
+def _refuse_used_port(port: int) -> None:
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((HOST, port))
+        except OSError as error:
+            raise StartError(
+                f"Port {port} is in use: stop the program that uses it, or choose another with"
+                " --port."
+            ) from error

@@ -1,0 +1,101 @@
+"""How CMC wraps its records: form or JSON bytes to an Envelope. Pure."""
+
+import json
+import re
+from collections.abc import Mapping
+from typing import Annotated, Any
+from urllib.parse import parse_qsl
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, ValidationError
+
+from cmc_webhook.errors import MalformedEnvelope
+from cmc_webhook.text import clean
+
+# A body has four fields; many more are an attack on the parser.
+_MOST_FORM_FIELDS = 1_000
+# Python refuses to convert longer integers, which would sink the records beside it.
+_LONGEST_INTEGER = 4_000
+_PART_NAME = re.compile(r'^Content-Disposition: form-data; name="([^"\r\n]*)"', re.I | re.M)
+
+
+def scalar(value: object, limit: int) -> str:
+    """Return *value* as cleaned text of at most *limit* bytes; null is empty, a list no text."""
+    if isinstance(value, str):
+        return clean(value, limit)
+    if value is None:
+        return ""
+    if isinstance(value, bool | int | float):
+        return json.dumps(value)[:limit]
+    raise ValueError("neither text nor number")
+
+
+def json_value(text: str) -> Any:
+    """Parse *text*, or raise ValueError or RecursionError."""
+    return json.loads(text, parse_int=lambda n: int(n) if len(n) <= _LONGEST_INTEGER else n)
+
+
+def read_fields(body: bytes) -> dict[str, list[Any]]:
+    """
+    Return the fields of a form or the keys of a JSON object, each with all its values.
+
+    The content decides which it is: CMC's default is a form, and its JSON is a
+    box to tick. A body that is neither has no fields.
+    """
+    text = body.decode("utf-8-sig", "replace").strip()
+    if text.startswith("--"):
+        # Multipart, which CMC uses for received mail alone: the names tell that.
+        return {name: [] for name in _PART_NAME.findall(text)}
+    try:
+        if text.startswith("{"):
+            return {name: [value] for name, value in json_value(text).items()}
+        pairs = parse_qsl(text, keep_blank_values=True, max_num_fields=_MOST_FORM_FIELDS)
+    except (ValueError, RecursionError):
+        return {}
+    fields: dict[str, list[Any]] = {}
+    for name, value in pairs:
+        fields.setdefault(name, []).append(value)
+    return fields
+
+
+def body_keys(fields: Mapping[str, list[Any]]) -> list[str]:
+    """Return every ``api_key``; CMC documents one and does not say where."""
+    return [key for key in fields.get("api_key", []) if isinstance(key, str)]
+
+
+def _event(value: object) -> object:
+    # A form holds it as JSON text; JSON holds the object, and the text is taken there too.
+    try:
+        return json_value(value) if isinstance(value, str) else value
+    except RecursionError as error:
+        raise ValueError("nested too deep") from error
+
+
+Name = Annotated[str, BeforeValidator(lambda value: scalar(value, 1024))]
+
+
+class Envelope(BaseModel):
+    """What CMC posts, versions 1 and 2 alike."""
+
+    model_config = ConfigDict(frozen=True)
+
+    event: Annotated[dict[str, Any], BeforeValidator(_event)]
+    event_type: Name = ""
+    server_composition: Name = ""
+
+
+def read_envelope(fields: Mapping[str, list[Any]]) -> Envelope:
+    """Return the envelope in *fields*, or raise MalformedEnvelope with a hint for an operator."""
+    if {"filter", "envelope-to"} <= fields.keys():
+        raise MalformedEnvelope(
+            "This is CMC's webhook for received mail (filter, envelope-to); this URL takes the"
+            " status of sent mail: enter it in CMC under Event, not under Inbound."
+        )
+    try:
+        # A field that stands twice is no text and no object: nothing is chosen, nothing lost.
+        single = {n: values[0] if len(values) == 1 else values for n, values in fields.items()}
+        return Envelope.model_validate(single)
+    except ValidationError as error:
+        raise MalformedEnvelope(
+            "The body is no event of Customers Mail Cloud: a form or a JSON object with"
+            " event_type, server_composition and an event that is a JSON object is expected."
+        ) from error

@@ -1,0 +1,218 @@
+"""From a request to its answer: the only module that knows Flask and status codes."""
+
+import io
+import re
+import time
+from collections import Counter
+from collections.abc import Iterable
+from datetime import UTC, datetime, timedelta
+from http import HTTPStatus
+from typing import Any
+
+from flask import Request, Response, jsonify
+
+from cmc_webhook import __version__
+from cmc_webhook.auth import Credentials
+from cmc_webhook.body import LARGEST_BODY, read_body
+from cmc_webhook.envelope import Envelope, body_keys, read_envelope, read_fields
+from cmc_webhook.errors import (
+    BodyIncomplete,
+    BodyTooLarge,
+    EncodedBody,
+    MalformedEnvelope,
+    MethodNotAllowed,
+    NotAuthenticated,
+    StoreUnavailable,
+    WebhookError,
+)
+from cmc_webhook.events import StatusEvent, UnreadableRecord, read_events
+from cmc_webhook.logs import Throttle, log, trace_fields
+from cmc_webhook.quarantine import quarantined_body, quarantined_record
+from cmc_webhook.rpc import Budget
+from cmc_webhook.settings import Settings
+from cmc_webhook.status import document_id
+from cmc_webhook.store import StatusStore
+
+STATUS_CODES: dict[type[WebhookError], HTTPStatus] = {
+    EncodedBody: HTTPStatus.BAD_REQUEST,
+    BodyIncomplete: HTTPStatus.BAD_REQUEST,
+    MalformedEnvelope: HTTPStatus.BAD_REQUEST,
+    NotAuthenticated: HTTPStatus.UNAUTHORIZED,
+    MethodNotAllowed: HTTPStatus.METHOD_NOT_ALLOWED,
+    BodyTooLarge: HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
+    StoreUnavailable: HTTPStatus.SERVICE_UNAVAILABLE,
+}
+
+# From the last byte of the body; CMC's own patience is not documented.
+_BUDGET_S = 7.0
+_RETRY_AFTER_S = 10
+# How much is held of a body whose sender is not known yet: it may be made to fill the memory.
+_LARGEST_UNKNOWN_BODY = 2 * 1024 * 1024
+_CLOCK_SKEW = timedelta(minutes=5)
+# Kept because it is not understood yet, which needs nobody's attention.
+_EXPECTED = {"not_supported_yet"}
+# Refusals that somebody should look at: the sender is ours.
+_ALARMING = {"malformed_envelope", "store_unavailable"}
+
+
+class StatusWebhook:
+    """Takes the posts of CMC's event webhook. Thread-safe."""
+
+    def __init__(self, settings: Settings, store: StatusStore, *, project: str) -> None:
+        self._settings = settings
+        self._store = store
+        self._project = project
+        self._credentials = Credentials(settings)
+        self._throttle = Throttle()
+
+    def __call__(self, request: Request) -> Response:
+        """Answer *request*; an error that is none of ours is left to the framework: 500."""
+        started = time.monotonic()
+        entry: dict[str, Any] = trace_fields(request.headers.get, self._project)
+        try:
+            counts = self._receive(request, entry)
+            response = jsonify(counts)
+            entry |= counts
+        except WebhookError as error:
+            response = self._refuse(error, entry)
+        finally:
+            # The framework reads on after us, without a limit: it shall find nothing.
+            request.stream = io.BytesIO()
+        entry["status"] = response.status_code
+        entry["duration_ms"] = round((time.monotonic() - started) * 1000, 1)
+        self._log(entry)
+        return response
+
+    def _receive(self, request: Request, entry: dict[str, Any]) -> dict[str, int]:
+        body, fields = self._authenticated_body(request, entry)
+        budget = Budget(_BUDGET_S)
+        entry["rpcs"] = budget.rpcs
+        received_at = datetime.now(UTC)
+        try:
+            envelope = read_envelope(fields)
+            return self._keep(envelope, received_at, budget, entry)
+        except MalformedEnvelope:
+            kept = quarantined_body(body, self._credentials)
+            self._store.quarantine([kept], received_at, budget)
+            raise
+
+    def _authenticated_body(
+        self, request: Request, entry: dict[str, Any]
+    ) -> tuple[bytes, dict[str, list[Any]]]:
+        """Return the body and its fields; no record of it is looked at before it is accepted."""
+        if request.method != "POST":
+            raise MethodNotAllowed("Only POST is answered here.")
+        encoding = request.headers.get("Content-Encoding", "identity").strip().lower()
+        if encoding not in ("", "identity"):
+            raise EncodedBody(f"Content-Encoding {encoding[:20]!a}: send the body as it is.")
+        credentials = self._credentials
+        accepted = credentials.accept_header(request.headers.get("Authorization", ""))
+        known = accepted or not credentials.required
+        if not known and not credentials.body_keys:
+            raise _not_authenticated()
+        most = LARGEST_BODY if known else _LARGEST_UNKNOWN_BODY
+        body = read_body(request.stream, request.content_length, most)
+        if body is None:
+            raise _not_authenticated()
+        fields = read_fields(body)
+        accepted = accepted or credentials.accept_body_keys(body_keys(fields))
+        if credentials.required and not accepted:
+            raise _not_authenticated()
+        entry["credential"] = accepted
+        return body, fields
+
+    def _keep(
+        self, envelope: Envelope, received_at: datetime, budget: Budget, entry: dict[str, Any]
+    ) -> dict[str, int]:
+        """Store or quarantine every record of *envelope* and return how many went where."""
+        events, unreadable = read_events(envelope, self._settings.time_zone)
+        self._watch_clock(events, received_at, entry)
+        documents: dict[str, list[StatusEvent]] = {}
+        for event in events:
+            place = document_id(envelope.server_composition, event.message_id, event.to)
+            documents.setdefault(place, []).append(event)
+        saved = self._store.save(documents, received_at, budget)
+        for place, why in saved.refused.items():
+            unreadable += [UnreadableRecord(event.record, why) for event in documents[place]]
+        self._quarantine(unreadable, envelope, received_at, budget, entry)
+        counts = {
+            "stored": sum(len(documents[place]) for place in saved.stored),
+            "unchanged": sum(len(documents[place]) for place in saved.unchanged),
+            "quarantined": len(unreadable),
+        }
+        return {"received": sum(counts.values()), **counts}
+
+    def _quarantine(
+        self,
+        records: Iterable[UnreadableRecord],
+        envelope: Envelope,
+        received_at: datetime,
+        budget: Budget,
+        entry: dict[str, Any],
+    ) -> None:
+        kept = [
+            quarantined_record(unreadable.record, unreadable.why, envelope, self._credentials)
+            for unreadable in records
+        ]
+        self._store.quarantine(kept, received_at, budget)
+        if kept:
+            entry["why"] = Counter(unreadable.why for unreadable in records)
+
+    def _watch_clock(
+        self, events: Iterable[StatusEvent], received_at: datetime, entry: dict[str, Any]
+    ) -> None:
+        times = [event.at for event in events]
+        if not times:
+            return
+        entry["lag_s"] = (received_at - max(times)).total_seconds()
+        if max(times) - received_at > _CLOCK_SKEW and (posts := self._throttle.admit("future")):
+            zone = self._settings.time_zone.key
+            log(
+                "WARNING",
+                f"Events lie in the future: CMC_TIME_ZONE is {zone}; it must be the time zone"
+                " chosen for the webhook in CMC.",
+                posts=posts,
+            )
+
+    def _refuse(self, error: WebhookError, entry: dict[str, Any]) -> Response:
+        kind = next(cls for cls in type(error).__mro__ if cls in STATUS_CODES)
+        unavailable = isinstance(error, StoreUnavailable)
+        code = re.sub("(?<!^)(?=[A-Z])", "_", kind.__name__).lower()
+        # What Firestore said is for the operator, not for the sender.
+        message = "Not everything was stored; post the same again." if unavailable else str(error)
+        response = jsonify({"error": {"code": code, "message": message}})
+        response.status_code = STATUS_CODES[kind]
+        if unavailable:
+            response.headers["Retry-After"] = str(_RETRY_AFTER_S)
+            entry["detail"] = str(error)
+        if kind is MethodNotAllowed:
+            response.headers["Allow"] = "POST"
+        if kind is NotAuthenticated and self._credentials.basic:
+            response.headers["WWW-Authenticate"] = 'Basic realm="cmc_webhook"'
+        entry["error"] = code
+        return response
+
+    def _log(self, entry: dict[str, Any]) -> None:
+        """Write the line of one post: numbers and our own words, nothing of a mail."""
+        error = entry.get("error")
+        if error in _ALARMING:
+            severity, message = "ERROR", f"Failed: {error}."
+        elif error:
+            entry["posts"] = self._throttle.admit(error)
+            if not entry["posts"]:
+                return
+            severity, message = "WARNING", f"Refused: {error}."
+        else:
+            alarming = set(entry.get("why", ())) - _EXPECTED
+            severity = "ERROR" if alarming else "INFO"
+            message = "Stored {stored}, unchanged {unchanged}, quarantined {quarantined}.".format(
+                **entry
+            )
+        log(severity, message, version=__version__, **entry)
+
+
+def _not_authenticated() -> NotAuthenticated:
+    return NotAuthenticated(
+        "No accepted credential: check the API key, or the user and password, of this webhook in"
+        f" CMC. A body over {_LARGEST_UNKNOWN_BODY} bytes needs it in the Authorization header."
+    )

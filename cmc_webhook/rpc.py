@@ -1,0 +1,148 @@
+"""
+Firestore on the wire: two RPCs, each with a time limit, neither repeated here.
+
+The client library's `Client` offers no deadline that holds (its `timeout=` starts anew with every
+repetition) and after an outage may wait two minutes before it connects again. So its generated
+client is used on a channel of our own.
+"""
+
+import time
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import google.auth
+import grpc
+from google.auth.exceptions import DefaultCredentialsError
+from google.cloud.firestore_v1.services.firestore import FirestoreClient
+from google.cloud.firestore_v1.services.firestore.transports import FirestoreGrpcTransport
+from google.cloud.firestore_v1.types import (
+    BatchGetDocumentsRequest,
+    BatchGetDocumentsResponse,
+    BatchWriteRequest,
+    BatchWriteResponse,
+)
+
+from cmc_webhook.codec import decode_fields
+from cmc_webhook.settings import SettingsError
+
+# What google.cloud.firestore.Client takes for a project when it talks to an emulator.
+_EMULATOR_PROJECT = "google-cloud-firestore-emulator"
+_CHANNEL_OPTIONS = (
+    ("grpc.max_send_message_length", -1),
+    ("grpc.max_receive_message_length", -1),
+    ("grpc.keepalive_time_ms", 30_000),
+    ("grpc.max_reconnect_backoff_ms", 1_000),
+)
+_LONGEST_RPC_S = 3.0
+_CODES = {code.value[0]: code for code in grpc.StatusCode}
+
+
+class Budget:
+    """What one post may spend: time until its deadline, and, counted, the RPCs it takes."""
+
+    def __init__(self, seconds: float) -> None:
+        self._deadline = time.monotonic() + seconds
+        self.rpcs: Counter[str] = Counter()
+
+    def left(self) -> float:
+        """Return the seconds left, negative when it is over."""
+        return self._deadline - time.monotonic()
+
+    def spend(self, rpc: str) -> float:
+        """Count one *rpc* and return the seconds that it may take."""
+        self.rpcs[rpc] += 1
+        return max(0.0, min(self.left(), _LONGEST_RPC_S))
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """A document as read: its fields, and the time of its last write as a protobuf Timestamp."""
+
+    fields: dict[str, Any]
+    update_time: Any
+
+
+class Database:
+    """
+    One Firestore database. Thread-safe.
+
+    Nothing is sent before the first call, as gunicorn forks after the import.
+    Both calls raise google.api_core's GoogleAPICallError.
+    """
+
+    def __init__(
+        self, transport: FirestoreGrpcTransport, project: str, database: str, *, token: str = ""
+    ) -> None:
+        self.project = project
+        self.database = database
+        self._name = f"projects/{project}/databases/{database}"
+        self._api = FirestoreClient(transport=transport)
+        self._metadata = [("google-cloud-resource-prefix", self._name)]
+        if token:
+            self._metadata.append(("authorization", f"Bearer {token}"))
+
+    def document(self, collection: str, document_id: str) -> str:
+        """Return the resource name of a document."""
+        return f"{self._name}/documents/{collection}/{document_id}"
+
+    def read(
+        self, names: Iterable[str], mask: Iterable[str], budget: Budget
+    ) -> dict[str, Held | None]:
+        """Return the fields of *mask* of each named document, None where there is no document."""
+        request = BatchGetDocumentsRequest.pb()(database=self._name, documents=names)
+        request.mask.field_paths.extend(mask)
+        answers = self._api.batch_get_documents(
+            request=BatchGetDocumentsRequest.wrap(request),
+            retry=None,
+            timeout=budget.spend("BatchGetDocuments"),
+            metadata=self._metadata,
+        )
+        held: dict[str, Held | None] = {}
+        for answer in map(BatchGetDocumentsResponse.pb, answers):
+            if answer.missing:
+                held[answer.missing] = None
+            else:
+                found = answer.found
+                held[found.name] = Held(decode_fields(found.fields), found.update_time)
+        return held
+
+    def write(self, writes: Iterable[Any], budget: Budget) -> list[grpc.StatusCode]:
+        """Try each protobuf Write by itself, in no order, and return what became of each."""
+        request = BatchWriteRequest.pb()(database=self._name, writes=writes)
+        response = self._api.batch_write(
+            request=BatchWriteRequest.wrap(request),
+            retry=None,
+            timeout=budget.spend("BatchWrite"),
+            metadata=self._metadata,
+        )
+        return [_CODES[status.code] for status in BatchWriteResponse.pb(response).status]
+
+
+def connect(environ: Mapping[str, str], database: str) -> Database:
+    """
+    Return *database* of the project and the emulator, if any, that *environ* names.
+
+    Raise SettingsError where there are no Google credentials or no project.
+    """
+    named = environ.get("GOOGLE_CLOUD_PROJECT") or environ.get("GCLOUD_PROJECT")
+    if emulator := environ.get("FIRESTORE_EMULATOR_HOST"):
+        channel = grpc.insecure_channel(emulator, options=_CHANNEL_OPTIONS)
+        transport = FirestoreGrpcTransport(host=emulator, channel=channel)
+        # Google's emulator takes these words for a token that may do everything.
+        return Database(transport, named or _EMULATOR_PROJECT, database, token="owner")
+    try:
+        credentials, found = google.auth.default()
+    except DefaultCredentialsError as error:
+        raise SettingsError(
+            "There are no Google credentials: set FIRESTORE_EMULATOR_HOST to use a local"
+            " Firestore, or run 'gcloud auth application-default login' to use a real one."
+        ) from error
+    project = named or found
+    if not project:
+        raise SettingsError("GOOGLE_CLOUD_PROJECT is not set: set it to the project's id.")
+    channel = FirestoreGrpcTransport.create_channel(
+        credentials=credentials, options=_CHANNEL_OPTIONS
+    )
+    return Database(FirestoreGrpcTransport(channel=channel), project, database)

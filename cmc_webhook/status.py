@@ -1,0 +1,245 @@
+"""The status document, and the rule which of two facts wins. Pure."""
+
+import hashlib
+import re
+from collections.abc import Iterable, Mapping
+from datetime import datetime
+from typing import Any, Required
+
+from pydantic import ConfigDict, TypeAdapter, ValidationError
+from typing_extensions import TypedDict
+
+from cmc_webhook.events import BOUNCES, FORWARD_ERROR, UNKNOWN_BOUNCE, Status, StatusEvent
+from cmc_webhook.text import digest
+
+SCHEMA_VERSION = 1
+# How many of the latest events a document keeps, besides those that decide a field.
+HISTORY = 64
+
+# Which fact wins, the greatest last. A forward error is the bounce of another address: the mail
+# may have arrived, so it outranks only what says less.
+_RANKS: dict[object, int] = {
+    Status.UNKNOWN: 0,
+    Status.QUEUED: 1,
+    Status.DEFERRED: 2,
+    (Status.BOUNCED, FORWARD_ERROR): 3,
+    Status.SUCCEEDED: 4,
+    Status.FAILED: 5,
+    Status.SUPPRESSED: 6,
+    Status.BOUNCED: 7,
+}
+_DESCRIPTIONS = (
+    *("message_id", "to", "to_domain", "server_composition", "from", "return_path"),
+    *("subject", "api_data", "source_ip", "sender_ip"),
+)
+_BOUNCES = (Status.BOUNCED, Status.SUPPRESSED)
+_FAILURES = (Status.FAILED, *_BOUNCES)
+_FIRST_TIMES = {
+    Status.QUEUED: "queued_at",
+    Status.SUCCEEDED: "succeeded_at",
+    Status.FAILED: "failed_at",
+    Status.BOUNCED: "bounced_at",
+    Status.SUPPRESSED: "suppressed_at",
+}
+
+
+class UnreadableDocumentError(Exception):
+    """Another writer has changed the held document so that it cannot be folded into."""
+
+
+class HistoryEvent(TypedDict, total=False):
+    """One event in a document; what a newer version has added to it is kept."""
+
+    __pydantic_config__ = ConfigDict(extra="allow")  # type: ignore[misc]
+
+    at: Required[datetime]
+    id: Required[str]
+    status: Required[str]
+    created: str
+    reason: str
+    bounce_code: str
+    sender_ip: str
+    raw_status: str
+
+
+# The fields that are a function of the set of events. The store adds those about its own writes.
+StatusDocument = TypedDict(
+    "StatusDocument",
+    {
+        "status": str,
+        "status_at": datetime,
+        "message_id": str,
+        "to": str,
+        "to_domain": str,
+        "server_composition": str,
+        "from": str,
+        "return_path": str,
+        "subject": str,
+        "api_data": str,
+        "source_ip": str,
+        "sender_ip": str,
+        "reason": str,
+        "bounce_code": str,
+        "bounce_cause": str,
+        "bounce_class": str,
+        "queued_at": datetime,
+        "deferred_at": datetime,
+        "succeeded_at": datetime,
+        "failed_at": datetime,
+        "bounced_at": datetime,
+        "suppressed_at": datetime,
+        "events": list[HistoryEvent],
+        "schema_version": int,
+    },
+    total=False,
+)
+FIELDS = tuple(StatusDocument.__annotations__)
+_HELD = TypeAdapter(StatusDocument)
+
+
+def document_id(server_composition: str, message_id: str, to: str) -> str:
+    """
+    Return the id of the document of one mail and recipient.
+
+    It is four hex digits that spread the load, ``-``, the readable message id,
+    ``.`` and sixteen hex digits of the digest (cmc_webhook.text.digest) of the
+    three, *to* in ASCII lower case as the field is:
+
+    >>> document_id("pro", "<031a32d4-06cd@example.com>", "user@example.jp")
+    'ae05-031a32d4-06cd@example.com.5a64a9dc2e1f1ac1'
+    """
+    # CMC's own ids are version 1 UUIDs: those of one moment begin alike, and would heat one range.
+    spread = hashlib.sha256(message_id.encode()).hexdigest()[:4]
+    readable = re.sub(r"[^A-Za-z0-9@._=-]", "_", message_id.removeprefix("<").removesuffix(">"))
+    return f"{spread}-{readable[:200]}.{digest(server_composition, message_id, to)[:16]}"
+
+
+def fold(held: Mapping[str, Any], events: Iterable[StatusEvent]) -> dict[str, Any]:
+    """
+    Return the fields of the document *held* (empty for none) after *events*.
+
+    The result is a function of the set of all events ever folded in: their order,
+    their repetition and their grouping into posts make no difference.
+    """
+    try:
+        known = _HELD.validate_python(held, strict=True)
+    except ValidationError:
+        raise UnreadableDocumentError from None  # its text would quote the document
+    events = list(events)
+    history = {event["id"]: event for event in known.get("events", [])}
+    for event in events:
+        history.setdefault(event.id, _history_event(event))
+    kept = _kept(sorted(history.values(), key=_moment))
+    document = {
+        **_descriptions(known, events),
+        **_times(known, events),
+        **_verdict(kept),
+        "events": kept,
+        "schema_version": max(known.get("schema_version", 0), SCHEMA_VERSION),
+    }
+    return {name: value for name, value in document.items() if value}
+
+
+def changes(held: Mapping[str, Any], folded: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the fields in which *folded* differs from *held*; None where one goes away."""
+    return {name: folded.get(name) for name in FIELDS if held.get(name) != folded.get(name)}
+
+
+def _history_event(event: StatusEvent) -> HistoryEvent:
+    entry = {
+        "at": event.at,
+        "id": event.id,
+        "status": event.status.value,
+        "created": event.created,
+        "reason": event.reason,
+        "bounce_code": event.bounce_code,
+        "sender_ip": event.sender_ip,
+        "raw_status": event.raw_status,
+    }
+    return {name: value for name, value in entry.items() if value}  # type: ignore[return-value]
+
+
+def _moment(event: HistoryEvent) -> tuple[datetime, str]:
+    return event["at"], event["id"]
+
+
+def _precedence(event: HistoryEvent) -> tuple[int, datetime, str]:
+    status = event["status"]
+    rank = _RANKS.get((status, event.get("bounce_code")), _RANKS.get(status, 0))
+    return rank, event["at"], event["id"]
+
+
+def _greatest(events: Iterable[HistoryEvent]) -> HistoryEvent | None:
+    return max(events, key=_precedence, default=None)
+
+
+def _greatest_bounce(events: Iterable[HistoryEvent]) -> HistoryEvent | None:
+    return _greatest(event for event in events if event["status"] in _BOUNCES)
+
+
+def _greatest_explained(events: Iterable[HistoryEvent]) -> HistoryEvent | None:
+    failures = (event for event in events if event["status"] in _FAILURES)
+    return _greatest(event for event in failures if event.get("reason"))
+
+
+def _kept(ordered: list[HistoryEvent]) -> list[HistoryEvent]:
+    """Return the latest of *ordered*, preceded by any older event that still decides a field."""
+    latest = ordered[-HISTORY:]
+    if len(latest) == len(ordered):
+        return ordered
+    # The deciders come on top of the cap: under one cap for both, the deciders of one post
+    # could push out what the next post needs, and the order of posts would show.
+    deciders = [choose(ordered) for choose in (_greatest, _greatest_bounce, _greatest_explained)]
+    first = latest[0]
+    older = {e["id"]: e for e in deciders if e and _moment(e) < _moment(first)}
+    return [*sorted(older.values(), key=_moment), *latest]
+
+
+def _verdict(events: list[HistoryEvent]) -> dict[str, Any]:
+    """Return the fields which one single event decides."""
+    greatest = _greatest(events)
+    if greatest is None:
+        return {}
+    explained = greatest if greatest["status"] == Status.DEFERRED else _greatest_explained(events)
+    return {
+        "status": greatest["status"],
+        "status_at": greatest["at"],
+        "reason": explained and explained.get("reason"),
+        **_bounce(_greatest_bounce(events)),
+    }
+
+
+def _bounce(event: HistoryEvent | None) -> dict[str, Any]:
+    if event is None:
+        return {}
+    code = event.get("bounce_code", "")
+    cause, bounce_class = BOUNCES.get(code, UNKNOWN_BOUNCE)
+    return {"bounce_code": code, "bounce_cause": cause, "bounce_class": bounce_class}
+
+
+def _times(known: StatusDocument, events: Iterable[StatusEvent]) -> dict[str, datetime]:
+    """Return the first time of each status, and the last of a deferral."""
+    times: dict[str, datetime] = {
+        name: known[name]  # type: ignore[literal-required]
+        for name in (*_FIRST_TIMES.values(), "deferred_at")
+        if name in known
+    }
+    for event in events:
+        if name := _FIRST_TIMES.get(event.status):
+            times[name] = min(times.get(name, event.at), event.at)
+        elif event.status is Status.DEFERRED:
+            times["deferred_at"] = max(times.get("deferred_at", event.at), event.at)
+    return times
+
+
+def _descriptions(known: StatusDocument, events: Iterable[StatusEvent]) -> dict[str, str]:
+    """Return what describes the mail; where events differ, the greatest text, so order is moot."""
+    described: dict[str, str] = {
+        name: known[name]  # type: ignore[literal-required]
+        for name in _DESCRIPTIONS
+        if name in known
+    }
+    for event in events:
+        for name, text in event.details.items():
+            described[name] = max(described.get(name, ""), text)
+    return described

@@ -1,0 +1,31 @@
+"""Text from outside made safe to store, compare and digest. Pure."""
+
+import hashlib
+import re
+
+_NUL_OR_SURROGATE = re.compile("[\x00\ud800-\udfff]")
+
+
+def clean(text: str, limit: int) -> str:
+    """Return *text* with NULs and half emojis replaced, cut to *limit* bytes of UTF-8."""
+    if not text.isascii() or "\x00" in text:
+        text = _NUL_OR_SURROGATE.sub("\N{REPLACEMENT CHARACTER}", text)
+    encoded = text.encode()
+    return text if len(encoded) <= limit else encoded[:limit].decode(errors="ignore")
+
+
+def ascii_lower(text: str) -> str:
+    """Lower A to Z and nothing else, so that every language can compute the same."""
+    return text.lower() if text.isascii() else text.encode().lower().decode()
+
+
+def digest(*parts: str | bytes) -> str:
+    """
+    Return the SHA-256 of *parts* in hex, each part preceded by its length.
+
+    A part goes in as its length in bytes of UTF-8 in decimal, a colon and the
+    bytes: ("ab", "", "日") is digested as ``2:ab0:3:日``.
+    """
+    encoded = [part.encode() if isinstance(part, str) else part for part in parts]
+    joined = b"".join(b"%d:%b" % (len(part), part) for part in encoded)
+    return hashlib.sha256(joined).hexdigest()
