@@ -23,16 +23,17 @@ def read_body(stream: Stream, declared: int | None, most: int) -> bytes | None:
     Return the body, or None if it is whole but longer than *most* bytes, which are not held.
 
     *declared* is its Content-Length, None where it comes in chunks. Raise
-    BodyTooLarge over LARGEST_BODY, and BodyIncomplete if the sender goes away.
+    BodyTooLarge over LARGEST_BODY, having read that much, as a sender who is
+    cut off earlier sees no answer; and BodyIncomplete if the sender goes away.
     """
-    if declared is not None and declared > LARGEST_BODY:
-        raise _too_large()
     pieces: list[bytes] = []
     length = 0
     while piece := _read(stream):
         length += len(piece)
         if length > LARGEST_BODY:
-            raise _too_large()
+            raise BodyTooLarge(
+                f"The body is over {LARGEST_BODY} bytes; send fewer records in a post."
+            )
         if length > most:
             pieces.clear()
         else:
@@ -47,10 +48,6 @@ def _read(stream: Stream) -> bytes:
         return stream.read(_PIECE)
     except (OSError, ParseException, ClientDisconnected) as error:
         raise _incomplete() from error
-
-
-def _too_large() -> BodyTooLarge:
-    return BodyTooLarge(f"The body is over {LARGEST_BODY} bytes; send fewer records in a post.")
 
 
 def _incomplete() -> BodyIncomplete:

@@ -6,6 +6,7 @@ from typing import Any
 
 from cmc_webhook.auth import Credentials
 from cmc_webhook.envelope import Envelope
+from cmc_webhook.errors import MalformedEnvelope
 from cmc_webhook.events import RawRecord
 from cmc_webhook.text import digest
 
@@ -28,7 +29,8 @@ def quarantined_record(
     Return the entry of *record*, its content as JSON text.
 
     ``event_type`` is the list it stood in, so that an operator can wrap it again;
-    of a whole event (kind ``event``) it is CMC's word.
+    of a whole event (kind ``event``) it is CMC's word. Raise MalformedEnvelope if
+    the record is nested so deep that it can be read but not written.
     """
     kind, event_type = ("record", record.list_name) if record.list_name else ("event", "")
     return _entry(
@@ -70,9 +72,11 @@ def _entry(
 
 
 def _json(value: object) -> str:
-    text = json.dumps(value, ensure_ascii=False)
     try:
+        text = json.dumps(value, ensure_ascii=False)
         text.encode()
+    except RecursionError as error:
+        raise MalformedEnvelope("A record is nested too deep.") from error
     except UnicodeEncodeError:  # half an emoji, which only an escape can carry
         return json.dumps(value)
     return text

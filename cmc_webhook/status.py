@@ -106,7 +106,7 @@ def document_id(server_composition: str, message_id: str, to: str) -> str:
     three, *to* in ASCII lower case as the field is:
 
     >>> document_id("pro", "<031a32d4-06cd@example.com>", "user@example.jp")
-    'ae05-031a32d4-06cd@example.com.5a64a9dc2e1f1ac1'
+    'cd75-031a32d4-06cd@example.com.a58fc8629cffa2fd'
     """
     # CMC's own ids are version 1 UUIDs: those of one moment begin alike, and would heat one range.
     spread = hashlib.sha256(message_id.encode()).hexdigest()[:4]

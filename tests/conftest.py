@@ -1,13 +1,22 @@
-"""Fixtures: the real Firestore client on a real server, and the function under functions-framework."""
+"""Fixtures: the real client on a real Firestore, the function under functions-framework."""
 
 import os
 import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
 
+import functions_framework
 import pytest
+from flask.testing import FlaskClient
 from google.cloud import firestore
+from werkzeug.test import TestResponse
+
+from tests.records import as_json, make_post
+from tests.server import FunctionServer
 
 EMULATOR = os.environ.get("FIRESTORE_EMULATOR_HOST")
+MAIN = Path(__file__).parents[1] / "main.py"
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -36,3 +45,74 @@ def firestore_address() -> Iterator[str]:
 def client(firestore_address: str) -> firestore.Client:
     """A client of a project that no other test uses."""
     return firestore.Client(project=f"test-{uuid.uuid4().hex[:12]}")
+
+
+@pytest.fixture
+def documents(client: firestore.Client) -> Callable[..., dict[str, dict[str, Any]]]:
+    """Read a whole collection back: fields by document id."""
+
+    def read(collection: str = "mail_statuses") -> dict[str, dict[str, Any]]:
+        return {
+            snapshot.id: snapshot.to_dict() for snapshot in client.collection(collection).stream()
+        }
+
+    return read
+
+
+@pytest.fixture
+def quarantine(documents: Callable[..., Any]) -> Callable[[], list[dict[str, Any]]]:
+    """Read the entries of the quarantine."""
+    return lambda: list(documents("mail_statuses_quarantine").values())
+
+
+@pytest.fixture
+def make_function(
+    client: firestore.Client, monkeypatch: pytest.MonkeyPatch
+) -> Callable[..., FlaskClient]:
+    """Start main.py as functions-framework does, on the test's own project."""
+
+    def make(**environ: str) -> FlaskClient:
+        for name in [name for name in os.environ if name.startswith("CMC_")]:
+            monkeypatch.delenv(name)
+        for name, value in {"GOOGLE_CLOUD_PROJECT": client.project, **environ}.items():
+            monkeypatch.setenv(name, value)
+        return functions_framework.create_app("cmc_webhook", str(MAIN)).test_client()
+
+    return make
+
+
+@pytest.fixture
+def function(make_function: Callable[..., FlaskClient]) -> FlaskClient:
+    """The function as the devserver starts it: open to everybody."""
+    return make_function(CMC_ALLOW_UNAUTHENTICATED="true")
+
+
+@pytest.fixture
+def post(function: FlaskClient) -> Callable[..., TestResponse]:
+    """Post records to the open function, JSON unless told otherwise."""
+
+    def send(deliveries: Any = None, bounces: Any = None, encode: Any = as_json) -> TestResponse:
+        body, content_type = encode(make_post(deliveries, bounces))
+        return function.post("/", data=body, content_type=content_type)
+
+    return send
+
+
+@pytest.fixture
+def serve(
+    client: firestore.Client, firestore_address: str
+) -> Iterator[Callable[..., FunctionServer]]:
+    """Start the function in a process of its own, under gunicorn, as often as wanted."""
+    servers: list[FunctionServer] = []
+
+    def start_function(**environ: str) -> FunctionServer:
+        named = {
+            "FIRESTORE_EMULATOR_HOST": firestore_address,
+            "GOOGLE_CLOUD_PROJECT": client.project,
+        }
+        servers.append(FunctionServer(named | environ))
+        return servers[-1]
+
+    yield start_function
+    for server in servers:
+        server.stop()

@@ -19,12 +19,17 @@ from cmc_webhook.devserver.function import (
 
 DATA = ".devserver/firestore.sqlite3"
 PROJECT = "demo-cmc-webhook"
-_PORT = click.IntRange(0, 65535)
+_PORT = click.IntRange(1, 65535)
 
 
 @click.command(context_settings={"help_option_names": ["-h", "--help"], "show_default": True})
 @click.option("--port", type=_PORT, default=8080, help="Port of the function.")
-@click.option("--firestore-port", type=_PORT, default=8081, help="Port of the Firestore.")
+@click.option(
+    "--firestore-port",
+    type=click.IntRange(0, 65535),
+    default=8081,
+    help="Port of the Firestore, 0 for any.",
+)
 @click.option("--data", default=DATA, help="File that keeps the documents, or :memory:.")
 @click.option("--only-firestore", is_flag=True, help="Start the Firestore without the function.")
 def main(port: int, firestore_port: int, data: str, only_firestore: bool) -> None:
@@ -33,7 +38,7 @@ def main(port: int, firestore_port: int, data: str, only_firestore: bool) -> Non
 
     The settings of the function are taken from the environment, as in
     production. With no credential set it accepts posts from anybody on this
-    machine. Port 0 is any free port.
+    machine.
     """
     logging.basicConfig(format="Firestore: %(message)s", level=logging.INFO)
     stopping = threading.Event()

@@ -1,0 +1,1 @@
+"""What a developer runs on their own machine; never imported by the function, never deployed."""

@@ -1,0 +1,116 @@
+"""Who may import whom, what is uploaded, and where a secret is compared."""
+
+import ast
+import subprocess
+import sys
+from pathlib import Path
+
+import pathspec
+
+ROOT = Path(__file__).parents[1]
+PACKAGE = ROOT / "cmc_webhook"
+
+# Each module, and those of ours that it imports; a module stands below all that it imports.
+IMPORTS = {
+    "errors": set(),
+    "text": set(),
+    "logs": set(),
+    "settings": set(),
+    "codec": set(),
+    "body": {"errors"},
+    "auth": {"settings"},
+    "envelope": {"errors", "text"},
+    "events": {"envelope", "text"},
+    "status": {"events", "text"},
+    "quarantine": {"auth", "envelope", "errors", "events", "text"},
+    "rpc": {"codec", "settings"},
+    "store": {"codec", "errors", "events", "quarantine", "rpc", "status"},
+    "handler": {
+        *("auth", "body", "envelope", "errors", "events", "logs", "quarantine", "rpc"),
+        *("settings", "status", "store"),
+    },
+    "main": {"handler", "logs", "rpc", "settings", "store"},
+}
+PURE = {"errors", "text", "settings", "auth", "envelope", "events", "status", "quarantine", "codec"}
+IO_MODULES = {"os", "sys", "socket", "time", "threading", "random", "subprocess", "flask", "grpc"}
+
+
+def imported(path):
+    names = set()
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Import):
+            names |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            names |= {f"{node.module}.{alias.name}" for alias in node.names}
+    return names
+
+
+def own(names):
+    """Return the modules of ours in *names*, `cmc_webhook` itself left out."""
+    parts = [name.split(".") for name in names if name.startswith("cmc_webhook.")]
+    return {part[1] for part in parts} - {"__version__"}
+
+
+def production():
+    return {path.stem: path for path in [*PACKAGE.glob("*.py"), ROOT / "main.py"]}
+
+
+def test_the_imports_are_those_of_the_table():
+    found = {name: own(imported(path)) for name, path in production().items() if name != "__init__"}
+
+    assert found == IMPORTS
+    assert list(IMPORTS) == sorted(IMPORTS, key=depth)
+
+
+def depth(module):
+    return 1 + max(map(depth, IMPORTS[module]), default=0)
+
+
+def test_pure_modules_import_no_io():
+    for name in PURE:
+        roots = {imported_name.split(".")[0] for imported_name in imported(production()[name])}
+        assert not roots & IO_MODULES, name
+
+
+def test_the_function_loads_nothing_of_its_tools():
+    script = (
+        "import os, sys, main; print([m for m in sys.modules"
+        " if m.startswith(('cmc_webhook.devserver', 'sqlite3', 'tests'))])"
+    )
+    environ = {"FIRESTORE_EMULATOR_HOST": "127.0.0.1:1", "CMC_ALLOW_UNAUTHENTICATED": "true"}
+    done = subprocess.run(
+        [sys.executable, "-c", script], cwd=ROOT, env=environ, capture_output=True, text=True
+    )
+
+    assert done.stdout == "[]\n", done.stderr
+
+
+def test_only_the_function_is_uploaded():
+    tracked = subprocess.run(["git", "ls-files"], cwd=ROOT, capture_output=True, text=True)
+    planted = [
+        *("cmc_webhook/key.json", "cmc_webhook/new/module.py", "cmc_webhook/__pycache__/a.pyc"),
+        *("key.json", ".env", "tests/test_new.py", "other/main.py", "cmc_webhook/__main__.py"),
+    ]
+    ignored = pathspec.GitIgnoreSpec.from_lines((ROOT / ".gcloudignore").read_text().splitlines())
+    files = {*tracked.stdout.split(), *planted}
+
+    uploaded = {name for name in files if not ignored.match_file(name)}
+
+    modules = {f"cmc_webhook/{name}.py" for name in IMPORTS if name != "main"}
+    assert uploaded - {"cmc_webhook/__init__.py"} == {"main.py", "requirements.txt", *modules}
+
+
+def test_secrets_are_compared_in_one_place():
+    users = [path.name for path in production().values() if "compare_digest" in path.read_text()]
+    assert users == ["auth.py"]
+    comparing = [
+        function.name
+        for function in ast.walk(ast.parse((PACKAGE / "auth.py").read_text()))
+        if isinstance(function, ast.FunctionDef) and "compare_digest" in ast.unparse(function)
+    ]
+    assert comparing == ["_equal"]
+
+
+def test_requirements_are_pinned():
+    for line in (ROOT / "requirements.txt").read_text().splitlines():
+        assert not line or line.startswith("#") or "==" in line

@@ -1,0 +1,51 @@
+"""Our encoding is Google's, in both directions."""
+
+from datetime import UTC, datetime, timedelta, timezone
+
+import pytest
+from google.cloud.firestore import GeoPoint
+from google.cloud.firestore_v1 import types
+from google.cloud.firestore_v1._helpers import encode_value
+
+from cmc_webhook import codec
+
+VALUES = [
+    "text 日本😀",
+    "",
+    0,
+    -5,
+    2**62,
+    True,
+    False,
+    b"\xff\x00",
+    datetime(2025, 1, 25, 5, 3, 6, 123456, tzinfo=UTC),
+    datetime(1969, 12, 31, 23, 59, 59, 999999, tzinfo=UTC),
+    datetime(2025, 1, 25, 14, 3, 6, tzinfo=timezone(timedelta(hours=9))),
+    [],
+    {},
+    ["a", {"b": [1]}],
+    {"日本": {"a.b": "c"}, "": "empty name"},
+]
+
+
+@pytest.mark.parametrize("value", VALUES, ids=repr)
+def test_a_value_is_encoded_as_the_client_library_does(value):
+    ours = types.Value.pb()()
+    codec.encode(value, ours)
+
+    assert ours == types.Value.pb(encode_value(value))
+    assert codec.decode(ours) == value
+
+
+@pytest.mark.parametrize("value", [None, 1.5, GeoPoint(1, 2)], ids=repr)
+def test_what_only_others_write_survives(value):
+    theirs = types.Value.pb(encode_value({"kept": [value]}))
+    ours = types.Value.pb()()
+    codec.encode(codec.decode(theirs), ours)
+
+    assert ours == theirs
+
+
+def test_what_has_no_value_is_refused():
+    with pytest.raises(TypeError, match="object"):
+        codec.encode(object(), types.Value.pb()())

@@ -1,0 +1,209 @@
+"""Conditional writes: races, refusals and outages, with rivals at the worst moment."""
+
+import time
+from datetime import UTC, datetime
+
+import pytest
+from google.api_core import exceptions
+
+from cmc_webhook import rpc
+from cmc_webhook.errors import StoreMisconfigured, StoreUnavailable
+from cmc_webhook.store import StatusStore
+from tests.test_status import at, make_event
+
+NOW = datetime(2026, 1, 1, tzinfo=UTC)
+
+
+class Interrupted(rpc.Database):
+    """The database, with something happening after a read or instead of a write."""
+
+    def __init__(self, database):
+        self.__dict__.update(database.__dict__)
+        self.after_reads = []
+        self.write_errors = []
+        self.writes = 0
+
+    def read(self, *arguments):
+        held = super().read(*arguments)
+        if self.after_reads:
+            self.after_reads.pop(0)()
+        return held
+
+    def write(self, *arguments):
+        self.writes += 1
+        if self.write_errors:
+            raise self.write_errors.pop(0)
+        return super().write(*arguments)
+
+
+@pytest.fixture
+def database(client, firestore_address):
+    environ = {"FIRESTORE_EMULATOR_HOST": firestore_address, "GOOGLE_CLOUD_PROJECT": client.project}
+    return Interrupted(rpc.connect(environ, "(default)"))
+
+
+@pytest.fixture
+def store(database):
+    return StatusStore(database, "mail_statuses")
+
+
+def save(store, events, name="one", seconds=5):
+    return store.save({name: events}, NOW, rpc.Budget(seconds))
+
+
+QUEUED = make_event(status="queued", created=at(0))
+DEFERRED = make_event(status="deferred", created=at(1))
+SUCCEEDED = make_event(status="succeeded", created=at(2))
+
+
+@pytest.mark.parametrize("present", [False, True])
+def test_a_rival_between_read_and_write_loses_nothing(store, database, client, documents, present):
+    if present:
+        save(store, [QUEUED])
+    rival = StatusStore(database, "mail_statuses")
+    database.after_reads = [lambda: save(rival, [SUCCEEDED])]
+
+    assert save(store, [DEFERRED]).stored == {"one"}
+
+    statuses = [event["status"] for event in documents()["one"]["events"]]
+    assert statuses == ["queued", "deferred", "succeeded"][not present :]
+    assert documents()["one"]["status"] == "succeeded"
+
+
+def test_a_document_deleted_between_read_and_write_comes_back(store, database, client, documents):
+    save(store, [QUEUED])
+    database.after_reads = [client.collection("mail_statuses").document("one").delete]
+
+    assert save(store, [SUCCEEDED]).stored == {"one"}
+    assert documents()["one"]["status"] == "succeeded"
+
+
+def test_a_rival_with_the_same_event_leaves_nothing_to_write(store, database, documents):
+    rival = StatusStore(database, "mail_statuses")
+    database.after_reads = [lambda: save(rival, [QUEUED])]
+
+    assert save(store, [QUEUED]).unchanged == {"one"}
+    assert len(documents()["one"]["events"]) == 1
+
+
+def test_only_the_loser_is_written_again(store, database, documents):
+    events = {f"mail{i}": [QUEUED] for i in range(10)}
+    rival = StatusStore(database, "mail_statuses")
+    database.after_reads = [lambda: save(rival, [SUCCEEDED], "mail3")]
+    budget = rpc.Budget(5)
+
+    saved = store.save(events, NOW, budget)
+
+    assert saved.stored == set(events)
+    assert budget.rpcs == {"BatchGetDocuments": 2, "BatchWrite": 2}
+    assert {d["status"] for n, d in documents().items() if n != "mail3"} == {"queued"}
+    assert documents()["mail3"]["status"] == "succeeded"
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        exceptions.ServiceUnavailable,
+        exceptions.Aborted,
+        exceptions.DeadlineExceeded,
+        exceptions.InternalServerError,
+        exceptions.ResourceExhausted,
+        exceptions.Unknown,
+        exceptions.Cancelled,
+    ],
+)
+def test_a_passing_fault_is_tried_again(store, database, documents, error):
+    database.write_errors = [error("a moment")]
+
+    assert save(store, [QUEUED]).stored == {"one"}
+    assert database.writes == 2
+
+
+@pytest.mark.parametrize(
+    ("error", "advice"),
+    [
+        (exceptions.PermissionDenied, "roles/datastore.user"),
+        (exceptions.Unauthenticated, "service account"),
+        (exceptions.NotFound, "CMC_DATABASE"),
+        (exceptions.FailedPrecondition, "Native mode"),
+    ],
+)
+def test_a_refused_deployment_is_told_at_once(store, database, client, error, advice):
+    database.write_errors = [error("MARKER")]
+
+    with pytest.raises(StoreMisconfigured) as caught:
+        save(store, [QUEUED])
+
+    assert advice in str(caught.value)
+    assert client.project in str(caught.value)
+    assert "MARKER" not in str(caught.value)
+    assert database.writes == 1
+
+
+def test_any_other_refusal_is_unavailable_at_once(store, database):
+    database.write_errors = [exceptions.OutOfRange("odd")]
+
+    with pytest.raises(StoreUnavailable, match="OUT_OF_RANGE"):
+        save(store, [QUEUED])
+
+
+def test_endless_faults_end_with_the_budget(store, database):
+    database.write_errors = [exceptions.Aborted("again") for _ in range(1000)]
+    started = time.monotonic()
+
+    with pytest.raises(StoreUnavailable):
+        save(store, [QUEUED], seconds=0.5)
+
+    assert time.monotonic() - started > 0.2
+    assert database.writes < 200
+
+
+def test_the_one_write_that_firestore_refuses_is_found(store, client, documents):
+    # With what another writer has put there, the document is about to pass 1 MiB.
+    full = {"events": [], "ours": "x" * (1024 * 1024 - 200)}
+    client.collection("mail_statuses").document("mail3").set(full)
+    events = {f"mail{i}": [QUEUED] for i in range(10)}
+
+    saved = store.save(events, NOW, rpc.Budget(5))
+
+    assert saved.refused == {"mail3": "refused_by_firestore"}
+    assert saved.stored == events.keys() - {"mail3"}
+    assert documents()["mail3"] == full
+    assert len(documents()) == 10
+
+
+def test_a_call_that_firestore_refuses_is_halved_until_the_write_is_alone(
+    store, database, documents
+):
+    class Refusing(Interrupted):
+        def write(self, writes, budget):
+            if any(write.update.name.endswith("mail3") for write in writes):
+                raise exceptions.InvalidArgument("one of them")
+            return super().write(writes, budget)
+
+    store = StatusStore(Refusing(database), "mail_statuses")
+    events = {f"mail{i}": [QUEUED] for i in range(10)}
+
+    saved = store.save(events, NOW, rpc.Budget(5))
+
+    assert saved.refused == {"mail3": "refused_by_firestore"}
+    assert documents().keys() == events.keys() - {"mail3"}
+
+
+def test_first_and_last_write_are_told(store, documents):
+    save(store, [QUEUED])
+    later = datetime(2026, 1, 2, tzinfo=UTC)
+    store.save({"one": [SUCCEEDED]}, later, rpc.Budget(5))
+    store.save({"one": [SUCCEEDED]}, datetime(2026, 1, 3, tzinfo=UTC), rpc.Budget(5))
+
+    assert documents()["one"]["first_received_at"] == NOW
+    assert documents()["one"]["last_received_at"] == later
+
+
+def test_a_reason_that_no_longer_holds_is_deleted(store, documents):
+    save(store, [make_event(status="deferred", created=at(1), reason="busy")])
+    assert documents()["one"]["reason"] == "busy"
+
+    save(store, [SUCCEEDED])
+
+    assert "reason" not in documents()["one"]
