@@ -7,8 +7,8 @@ from urllib.parse import urlencode
 
 import pytest
 
+from tests.processes import free_port
 from tests.records import as_form, as_json, make_post, make_record
-from tests.server import free_port
 
 MIB = 1024 * 1024
 OPEN = {"CMC_ALLOW_UNAUTHENTICATED": "true"}
@@ -110,7 +110,7 @@ def test_a_body_cut_before_its_end_is_400_and_kept_nowhere(
     server = serve(**OPEN)
     for body in (whole, whole_form):
         data = raw(body[:-4], f"Content-Length: {len(body)}")
-        assert b" 400 " in server.send_raw(data, half_close=True)
+        assert b" 400 " in server.send_and_hang_up(data)
 
     assert documents() == {}
     assert quarantine() == []
@@ -126,7 +126,7 @@ def test_a_body_with_cut_or_garbled_chunks_is_400_and_kept_nowhere(
     server = serve(**OPEN)
     data = raw(chunk(whole) + tail, "Transfer-Encoding: chunked")
 
-    answer = server.send_raw(data, half_close=True)
+    answer = server.send_and_hang_up(data)
 
     assert b" 400 " in answer
     assert json.loads(answer.partition(b"\r\n\r\n")[2])["error"]["code"] == "body_incomplete"
@@ -203,7 +203,6 @@ def test_no_firestore_is_503_with_retry_after(serve, whole):
     assert answer["error"]["code"] == "store_unavailable"
     line = server.lines()[-1]
     assert (line["severity"], line["status"]) == ("ERROR", 503)
-    assert line["duration_ms"] < 10_000
 
 
 def test_a_form_with_the_key_in_the_body_and_in_the_header(serve, documents):

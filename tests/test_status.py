@@ -146,6 +146,13 @@ def test_each_pair_of_statuses_has_one_winner():
         assert status.fold(status.fold({}, [strong]), [weak])["status"] == words[high]
 
 
+def test_of_two_bounces_in_one_second_the_greater_event_id_wins():
+    bounces = [make_event("bounces", status=code, created=at(0)) for code in ("1", "4", "5", "9")]
+    greatest = max(bounces, key=lambda event: event.id)
+
+    assert status.fold({}, bounces)["bounce_code"] == greatest.bounce_code
+
+
 statuses = st.sampled_from(["queued", "deferred", "succeeded", "failed", "parked"])
 codes = st.sampled_from(["1", "2", "6", "10", "11", "99", "77", ""])
 kinds = st.one_of(st.tuples(st.just("deliveries"), statuses), st.tuples(st.just("bounces"), codes))

@@ -184,10 +184,25 @@ def test_a_call_that_firestore_refuses_is_halved_until_the_write_is_alone(
     store = StatusStore(Refusing(database), "mail_statuses")
     events = {f"mail{i}": [QUEUED] for i in range(10)}
 
-    saved = store.save(events, NOW, rpc.Budget(5))
+    budget = rpc.Budget(5)
+    saved = store.save(events, NOW, budget)
 
     assert saved.refused == {"mail3": "refused_by_firestore"}
     assert documents().keys() == events.keys() - {"mail3"}
+    assert budget.rpcs["BatchGetDocuments"] == 1
+
+
+def test_a_request_stays_below_the_limit_of_firestore(store, documents):
+    history = [
+        make_event(status="deferred", created=at(i), reason=f"{i}{'語' * 1300}") for i in range(60)
+    ]
+    budget = rpc.Budget(30)
+
+    saved = store.save({f"mail{i}": history for i in range(50)}, NOW, budget)  # 12 MB
+
+    assert len(saved.stored) == 50
+    assert budget.rpcs == {"BatchGetDocuments": 1, "BatchWrite": 4}
+    assert {len(document["events"]) for document in documents().values()} == {60}
 
 
 def test_first_and_last_write_are_told(store, documents):

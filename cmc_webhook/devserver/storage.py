@@ -47,7 +47,8 @@ class Storage:
         self._clock = clock
         self._lock = threading.Lock()
         self._connection = _open(path)
-        (self._last_us,) = self._connection.execute("SELECT last_us FROM clock").fetchone()
+        row = self._connection.execute("SELECT last_us FROM clock").fetchone()
+        self._last_us: int = row[0]
 
     def close(self) -> None:
         """Give the file free; what comes later fails."""

@@ -61,7 +61,8 @@ def admit(value: Message, depth: int = 0) -> None:
         else:
             admit_elements(value.array_value, depth)
     elif kind in ("string_value", "bytes_value"):
-        if size(value) > _MOST_BYTES:
+        content = getattr(value, kind)
+        if len(content if kind == "bytes_value" else content.encode()) > _MOST_BYTES:
             raise InvalidArgument(f"A value is longer than {_MOST_BYTES} bytes.")
     elif kind == "timestamp_value":
         _admit_timestamp(value.timestamp_value)
@@ -128,7 +129,8 @@ def is_nan(value: Message) -> bool:
 
 def number(value: Message) -> int | float:
     """Return the integer or double in *value*."""
-    return value.integer_value if value.HasField("integer_value") else value.double_value
+    found: int | float = getattr(value, value.WhichOneof("value_type"))
+    return found
 
 
 def size(value: Message) -> int:

@@ -1,6 +1,7 @@
 """One write: read from a request, then applied to the document that it is about. Pure."""
 
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from cmc_webhook.devserver import field_paths
@@ -36,27 +37,16 @@ class Change:
     precondition: Message
 
 
-def parse_write(write: Message, database: str) -> Change:
-    """Read *write*, or raise a Refusal for what is wrong whatever is stored."""
-    precondition = write.current_document
-    if precondition.update_time.nanos % 1000:
-        raise InvalidArgument("The update time of a precondition has more than microseconds.")
-    if write.WhichOneof("operation") == "delete":
-        if write.HasField("update_mask") or write.update_transforms:
-            raise InvalidArgument(f"A delete has neither mask nor transforms: {write.delete}")
-        name = parse_document_of(database, write.delete)
-        return Change(name, None, None, (), precondition)
-    if not write.HasField("update"):
-        raise InvalidArgument("A write has no operation.")
-    name = parse_document_of(database, write.update.name)
-    admit_fields(write.update.fields)
-    mask = None
-    if write.HasField("update_mask"):
-        mask = [field_paths.parse_stored(text) for text in write.update_mask.field_paths]
-    transforms = [_parse_transform(transform) for transform in write.update_transforms]
-    if len(transforms) > _MOST_TRANSFORMS:
-        raise InvalidArgument(f"More than {_MOST_TRANSFORMS} transforms of one document: {name}")
-    return Change(name, write.update.fields, mask, transforms, precondition)
+def parse_writes(writes: Iterable[Message], database: str) -> list[Change]:
+    """Read *writes*, or raise a Refusal for what is wrong whatever is stored."""
+    changes = [_parse_write(write, database) for write in writes]
+    transforms: Counter[DocumentName] = Counter()
+    for change in changes:
+        transforms[change.name] += len(change.transforms)
+        if transforms[change.name] > _MOST_TRANSFORMS:
+            most = f"cannot have more than {_MOST_TRANSFORMS} field transforms"
+            raise InvalidArgument(f"{most} on a single document: {change.name}")
+    return changes
 
 
 def apply(change: Change, held: Message | None, time_us: int) -> tuple[Message | None, Message]:
@@ -85,6 +75,26 @@ def apply(change: Change, held: Message | None, time_us: int) -> tuple[Message |
     return document, result
 
 
+def _parse_write(write: Message, database: str) -> Change:
+    precondition = write.current_document
+    if precondition.update_time.nanos % 1000:
+        raise InvalidArgument("The update time of a precondition has more than microseconds.")
+    if write.WhichOneof("operation") == "delete":
+        if write.HasField("update_mask") or write.update_transforms:
+            raise InvalidArgument(f"A delete has neither mask nor transforms: {write.delete}")
+        name = parse_document_of(database, write.delete)
+        return Change(name, None, None, (), precondition)
+    if not write.HasField("update"):
+        raise InvalidArgument("A write has no operation.")
+    name = parse_document_of(database, write.update.name)
+    admit_fields(write.update.fields)
+    mask = None
+    if write.HasField("update_mask"):
+        mask = [field_paths.parse_stored(text) for text in write.update_mask.field_paths]
+    transforms = [_parse_transform(transform) for transform in write.update_transforms]
+    return Change(name, write.update.fields, mask, transforms, precondition)
+
+
 def _parse_transform(transform: Message) -> tuple[FieldPath, Message]:
     path = field_paths.parse_stored(transform.field_path)
     if len(path) > _MOST_SEGMENTS:
@@ -103,13 +113,18 @@ def _check_precondition(change: Change, held: Message | None) -> None:
         if not change.precondition.exists and held is not None:
             raise AlreadyExists(f"Document already exists: {change.name}")
         return
-    required = change.precondition.update_time.ToMicroseconds()
-    stored = held.update_time.ToMicroseconds() if held is not None else 0
+    required = _microseconds(change.precondition.update_time)
+    stored = 0 if held is None else _microseconds(held.update_time)
     if required != stored:
         raise FailedPrecondition(
-            f"The stored version ({stored}) does not match the required base version"
+            f"the stored version ({stored}) does not match the required base version"
             f" ({required}): {change.name}"
         )
+
+
+def _microseconds(timestamp: Message) -> int:
+    # Its own method would raise for a time that no document can have.
+    return int(timestamp.seconds * 1_000_000 + timestamp.nanos // 1000)
 
 
 def _merge(change: Change, held: Message | None) -> Message:

@@ -1,0 +1,127 @@
+"""The local Firestore on its port; the only module that knows gRPC."""
+
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import grpc
+
+from cmc_webhook.devserver import messages
+from cmc_webhook.devserver.errors import Refusal, StartError
+from cmc_webhook.devserver.messages import Message
+from cmc_webhook.devserver.requests import parse_request
+from cmc_webhook.devserver.service import FirestoreService
+from cmc_webhook.devserver.status import code_of
+from cmc_webhook.devserver.storage import Storage
+
+_HOST = "127.0.0.1"
+_SERVICE = "google.firestore.v1.Firestore"
+_THREADS = 32
+_GRACE_S = 1.0
+_OPTIONS = [
+    # Two servers would share a port and each get some of the calls.
+    ("grpc.so_reuseport", 0),
+    # gRPC would refuse a long request with another code than Firestore does.
+    ("grpc.max_receive_message_length", -1),
+    ("grpc.max_send_message_length", -1),
+]
+
+
+class FirestoreServer:
+    """A running server, on 127.0.0.1 only."""
+
+    def __init__(self, storage: Storage, port: int) -> None:
+        self._storage = storage
+        self._threads = ThreadPoolExecutor(_THREADS, thread_name_prefix="firestore")
+        self._server = grpc.server(self._threads, options=_OPTIONS)
+        self._server.add_generic_rpc_handlers((_handlers(FirestoreService(storage)), _NotServed()))
+        try:
+            self.port: int = self._server.add_insecure_port(f"{_HOST}:{port}")
+        except RuntimeError as error:
+            raise StartError(
+                f"Port {port} is in use: stop the program that uses it, or choose another with"
+                " --firestore-port."
+            ) from error
+        self.address = f"{_HOST}:{self.port}"
+        self._server.start()
+
+    def stop(self) -> None:
+        """Let calls end, for a second at most, then give port and file free."""
+        self._server.stop(_GRACE_S).wait()
+        self._threads.shutdown()
+        self._storage.close()
+
+
+def start(data: str, port: int) -> FirestoreServer:
+    """
+    Serve the documents in the file *data*, or in `:memory:`, on *port*, 0 for any free one.
+
+    Raise StartError if that cannot be.
+    """
+    storage = Storage(data)
+    try:
+        return FirestoreServer(storage, port)
+    except StartError:
+        storage.close()
+        raise
+
+
+class _NotServed(grpc.GenericRpcHandler):  # type: ignore[misc]  # grpc has no types
+    """Says no to every other method of Firestore."""
+
+    def service(self, handler_call_details: Any) -> Any:
+        def refuse(requests: Any, context: Any) -> Iterator[Message]:
+            method = handler_call_details.method.rpartition("/")[2]
+            context.abort(grpc.StatusCode.UNIMPLEMENTED, f"This server does not serve {method}.")
+            yield
+
+        return grpc.stream_stream_rpc_method_handler(refuse)
+
+
+def _handlers(service: FirestoreService) -> Any:
+    return grpc.method_handlers_generic_handler(
+        _SERVICE,
+        {
+            "BatchGetDocuments": _many(
+                messages.BatchGetDocumentsRequest, service.batch_get_documents
+            ),
+            "BatchWrite": _one(messages.BatchWriteRequest, service.batch_write),
+            "Commit": _one(messages.CommitRequest, service.commit),
+            "ListCollectionIds": _one(
+                messages.ListCollectionIdsRequest, service.list_collection_ids
+            ),
+            "ListDocuments": _one(messages.ListDocumentsRequest, service.list_documents),
+            "RunAggregationQuery": _many(
+                messages.RunAggregationQueryRequest, service.run_aggregation_query
+            ),
+            "RunQuery": _many(messages.RunQueryRequest, service.run_query),
+        },
+    )
+
+
+def _one(request_class: Message, answer: Callable[[Message], Message]) -> Any:
+    """Return the handler of a call with one answer."""
+
+    def handle(data: bytes, context: Any) -> Message:
+        try:
+            return answer(parse_request(request_class, data))
+        except Refusal as refusal:
+            context.abort(code_of(refusal), str(refusal))
+
+    return grpc.unary_unary_rpc_method_handler(handle, response_serializer=_serialize)
+
+
+def _many(request_class: Message, answers: Callable[[Message], Iterator[Message]]) -> Any:
+    """Return the handler of a call with a stream of answers."""
+
+    def handle(data: bytes, context: Any) -> Iterator[Message]:
+        try:
+            yield from answers(parse_request(request_class, data))
+        except Refusal as refusal:
+            context.abort(code_of(refusal), str(refusal))
+
+    return grpc.unary_stream_rpc_method_handler(handle, response_serializer=_serialize)
+
+
+def _serialize(message: Message) -> bytes:
+    return bytes(message.SerializeToString())

@@ -1,0 +1,76 @@
+"""
+Which composite indexes the real Firestore would ask for. Pure.
+
+Fields have an index each by themselves, see
+https://cloud.google.com/firestore/docs/query-data/index-overview
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from cmc_webhook.devserver.field_paths import NAME, FieldPath
+from cmc_webhook.devserver.filters import Leaf, disjuncts
+from cmc_webhook.devserver.messages import Message
+from cmc_webhook.devserver.queries import Order, parse_collection, parse_orders
+
+_CONTAINS = {"ARRAY_CONTAINS", "ARRAY_CONTAINS_ANY"}
+
+
+@dataclass(frozen=True, slots=True)
+class Index:
+    """
+    A composite index on a collection.
+
+    *fields*: path as gcloud takes it, and `order=ascending`, `order=descending` or
+    `array-config=contains`.
+    """
+
+    collection: str
+    fields: tuple[tuple[str, str], ...]
+
+    def command(self) -> str:
+        """Return what creates the index on the real Firestore."""
+        configs = " ".join(f"--field-config=field-path={path},{mode}" for path, mode in self.fields)
+        return (
+            "gcloud firestore indexes composite create"
+            f" --collection-group={self.collection} {configs}"
+        )
+
+
+def needed_indexes(structured: Message, aggregated: Sequence[FieldPath] = ()) -> set[Index]:
+    """
+    Return an index for each alternative of the query that fields' own indexes cannot answer.
+
+    *aggregated* are fields that are summed or averaged. Firestore may also accept several
+    smaller indexes in place of one.
+    """
+    collection = parse_collection(structured)
+    orders = parse_orders(structured)
+    alternatives = disjuncts(structured.where) if structured.HasField("where") else [[]]
+    fields = (_fields(leaves, orders, aggregated) for leaves in alternatives)
+    return {Index(collection, each) for each in fields if each}
+
+
+def _fields(
+    leaves: Sequence[Leaf], orders: Sequence[Order], aggregated: Sequence[FieldPath]
+) -> tuple[tuple[str, str], ...]:
+    equal = sorted({leaf.path for leaf in leaves if not leaf.is_inequality()} - {NAME})
+    contained = {leaf.path for leaf in leaves if leaf.operator in _CONTAINS}
+    ordered = [order for order in orders if order.path not in equal and order.path != NAME]
+    known = {*equal, *(order.path for order in ordered)}
+    ordered += [Order(path, descending=False) for path in aggregated if path not in known]
+    # Equalities alone are answered by merging the fields' own indexes.
+    if not ordered or len(equal) + len(ordered) < 2:
+        return ()
+    modes = dict.fromkeys(contained, "array-config=contains")
+    return (
+        *((_quoted(path), modes.get(path, "order=ascending")) for path in equal),
+        *(
+            (_quoted(o.path), f"order={'descending' if o.descending else 'ascending'}")
+            for o in ordered
+        ),
+    )
+
+
+def _quoted(path: FieldPath) -> str:
+    return ".".join(s if s.isidentifier() and s.isascii() else f"`{s}`" for s in path)

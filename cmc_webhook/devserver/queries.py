@@ -1,0 +1,160 @@
+"""A query over one collection: filter, order, cursors, offset, limit, projection. Pure."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from cmc_webhook.devserver import field_paths
+from cmc_webhook.devserver.errors import InvalidArgument, Unimplemented
+from cmc_webhook.devserver.field_paths import NAME, FieldPath
+from cmc_webhook.devserver.filters import Predicate, inequality_paths, parse_filter, value_at
+from cmc_webhook.devserver.messages import Document, Message, StructuredQuery
+from cmc_webhook.devserver.names import check_id
+from cmc_webhook.devserver.values import SortKey, admit, sort_key
+
+
+class Order(NamedTuple):
+    """One field that the result is ordered by."""
+
+    path: FieldPath
+    descending: bool
+
+
+class Cursor(NamedTuple):
+    """A position in the result: just before or just after documents with these first keys."""
+
+    keys: Sequence[SortKey]
+    before: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Query:
+    """What a StructuredQuery asks for; *orders* is complete, down to the name."""
+
+    collection: str
+    matches: Predicate
+    orders: Sequence[Order]
+    start: Cursor | None
+    end: Cursor | None
+    offset: int
+    limit: int | None
+    projection: Sequence[FieldPath] | None
+
+
+def parse_query(structured: Message) -> Query:
+    """Read *structured*, or raise a Refusal."""
+    if structured.offset < 0 or structured.limit.value < 0:
+        raise InvalidArgument("Neither offset nor limit can be negative.")
+    collection = parse_collection(structured)
+    matches = parse_filter(structured.where) if structured.HasField("where") else _matches_all
+    orders = parse_orders(structured)
+    return Query(
+        collection=collection,
+        matches=matches,
+        orders=orders,
+        start=_parse_cursor(structured, "start_at", orders),
+        end=_parse_cursor(structured, "end_at", orders),
+        offset=structured.offset,
+        limit=structured.limit.value if structured.HasField("limit") else None,
+        projection=_parse_projection(structured),
+    )
+
+
+def run(query: Query, documents: Iterable[Message]) -> tuple[list[Message], int]:
+    """Return what *query* selects of its collection, and how many of that its offset skipped."""
+    rows = []
+    for document in documents:
+        if query.matches(document):
+            values = [value_at(document, order.path) for order in query.orders]
+            # Without a field there is no place in its order.
+            if None not in values:
+                rows.append((document, [sort_key(value) for value in values]))
+    for position, order in reversed(list(enumerate(query.orders))):
+        rows.sort(key=lambda row: row[1][position], reverse=order.descending)
+    found = [document for document, keys in rows if _within(keys, query)]
+    end = None if query.limit is None else query.offset + query.limit
+    return found[query.offset : end], min(query.offset, len(found))
+
+
+def project(document: Message, paths: Iterable[FieldPath]) -> Message:
+    """Return *document* with no fields but those at *paths*."""
+    projected = Document(name=document.name)
+    projected.create_time.CopyFrom(document.create_time)
+    projected.update_time.CopyFrom(document.update_time)
+    field_paths.copy(document.fields, projected.fields, paths)
+    return projected
+
+
+def parse_collection(structured: Message) -> str:
+    """Return the id of the collection that is queried, or raise a Refusal."""
+    selectors = structured.from_
+    if len(selectors) > 1:
+        raise InvalidArgument("A query is from one collection.")
+    if not selectors or not selectors[0].collection_id:
+        raise Unimplemented("This server does not query all collections of a parent at once.")
+    check_id(selectors[0].collection_id)
+    return str(selectors[0].collection_id)
+
+
+def parse_orders(structured: Message) -> list[Order]:
+    """
+    Return the orders, with those that Firestore adds.
+
+    The rule stands at StructuredQuery.order_by in
+    https://github.com/googleapis/googleapis/blob/master/google/firestore/v1/query.proto
+    """
+    orders = [_parse_order(order) for order in structured.order_by]
+    paths = [order.path for order in orders]
+    if len(set(paths)) < len(paths):
+        raise InvalidArgument("A query orders by a field only once.")
+    added = set()
+    if structured.HasField("where"):
+        added = inequality_paths(structured.where) - set(paths) - {NAME}
+    descending = bool(orders) and orders[-1].descending
+    orders += [Order(path, descending) for path in sorted(added)]
+    if NAME in paths and orders[-1].path != NAME:
+        last = ".".join(orders[-1].path)
+        raise InvalidArgument(f"Order by clause cannot contain more fields after the key {last}")
+    return orders if NAME in paths else [*orders, Order(NAME, descending)]
+
+
+def _matches_all(document: Message) -> bool:
+    return True
+
+
+def _parse_projection(structured: Message) -> list[FieldPath] | None:
+    if not structured.HasField("select"):
+        return None
+    return [field_paths.parse(field.field_path) for field in structured.select.fields]
+
+
+def _parse_order(order: Message) -> Order:
+    path = field_paths.parse(order.field.field_path)
+    return Order(path, order.direction == StructuredQuery.Direction.DESCENDING)
+
+
+def _parse_cursor(structured: Message, name: str, orders: Sequence[Order]) -> Cursor | None:
+    if not structured.HasField(name):
+        return None
+    cursor = getattr(structured, name)
+    if len(cursor.values) > len(orders):
+        raise InvalidArgument("Cursor has too many values.")
+    for value, order in zip(cursor.values, orders, strict=False):
+        admit(value)
+        if order.path == NAME and not value.HasField("reference_value"):
+            raise InvalidArgument("A cursor's __name__ is a reference.")
+    return Cursor([sort_key(value) for value in cursor.values], cursor.before)
+
+
+def _within(keys: Sequence[SortKey], query: Query) -> bool:
+    if query.start and _is_before(keys, query.start, query.orders):
+        return False
+    return query.end is None or _is_before(keys, query.end, query.orders)
+
+
+def _is_before(keys: Sequence[SortKey], cursor: Cursor, orders: Sequence[Order]) -> bool:
+    for key, bound, order in zip(keys, cursor.keys, orders, strict=False):
+        if key != bound:
+            return (key > bound) if order.descending else (key < bound)
+    # Equal so far as the cursor goes: it stands before all of them, or after.
+    return not cursor.before

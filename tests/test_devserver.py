@@ -1,0 +1,166 @@
+"""The devserver as a newcomer meets it: start, post, look, stop."""
+
+import os
+import signal
+import socket
+from pathlib import Path
+
+import pytest
+from google.cloud import firestore
+
+from tests.processes import Program, free_port, listens, until
+from tests.records import as_json, make_post, make_record
+from tests.server import FunctionServer
+
+pytestmark = pytest.mark.builtin
+
+POST = as_json(make_post([make_record()]))
+
+
+class Devserver(Program):
+    post = FunctionServer.post
+
+    def __init__(self, *options, **environ):
+        self.port, self.firestore_port = free_port(), free_port()
+        ports = ["--port", str(self.port), "--firestore-port", str(self.firestore_port)]
+        super().__init__("cmc_webhook.devserver", *ports, *options, **environ)
+
+    def wait(self):
+        until(lambda: "Stop with Ctrl-C" in self.output() or self.process.poll() is not None)
+        return self
+
+
+@pytest.fixture
+def start(tmp_path):
+    started = []
+
+    def start_devserver(*options, **environ):
+        data = [] if "--data" in options else ["--data", str(tmp_path / "data.sqlite3")]
+        started.append(Devserver(*options, *data, **environ))
+        return started[-1].wait()
+
+    yield start_devserver
+    for server in started:
+        server.stop()
+
+
+def read(server, monkeypatch, project="demo-cmc-webhook"):
+    monkeypatch.setenv("FIRESTORE_EMULATOR_HOST", f"127.0.0.1:{server.firestore_port}")
+    documents = firestore.Client(project=project).collection("mail_statuses").stream()
+    return [document.to_dict() for document in documents]
+
+
+def test_what_is_posted_is_there_after_a_restart(start, monkeypatch):
+    first = start()
+    assert first.post(*POST)[0] == 200
+    assert [d["status"] for d in read(first, monkeypatch)] == ["queued"]
+
+    assert first.send(signal.SIGINT) == 0
+    assert not listens(first.port)
+    assert not listens(first.firestore_port)
+
+    second = start()
+    assert [d["status"] for d in read(second, monkeypatch)] == ["queued"]
+    assert second.send(signal.SIGTERM) == 0
+
+
+def test_it_says_what_it_started_and_how_to_try_it(start, monkeypatch):
+    server = start()
+    said = server.output()
+
+    assert f"FIRESTORE_EMULATOR_HOST=127.0.0.1:{server.firestore_port}" in said
+    assert "GOOGLE_CLOUD_PROJECT=demo-cmc-webhook" in said
+    assert "open to every program on this machine" in said
+    [curl] = [line.strip() for line in said.splitlines() if line.strip().startswith("curl")]
+    assert os.system(f"{curl} -s -o {os.devnull}") == 0
+    assert [d["to"] for d in read(server, monkeypatch)] == ["user@example.jp"]
+
+
+def test_with_a_key_in_the_environment_it_asks_for_it(start):
+    server = start(CMC_API_KEYS="secret-key")
+
+    assert "Bearer YOUR_KEY" in server.output()
+    assert "secret-key" not in server.output()
+    assert server.post(*POST)[0] == 401
+    assert server.post(*POST, headers={"Authorization": "Bearer secret-key"})[0] == 200
+
+
+def test_a_project_in_the_environment_is_used(start, monkeypatch):
+    server = start(GOOGLE_CLOUD_PROJECT="demo-other")
+    server.post(*POST)
+
+    assert len(read(server, monkeypatch, "demo-other")) == 1
+
+
+def test_options_of_functions_framework_in_the_environment_are_not_its(start):
+    environ = {"PORT": "1", "HOST": "0.0.0.0", "FUNCTION_TARGET": "other", "DEBUG": "true"}
+
+    assert start(**environ).post(*POST)[0] == 200
+
+
+@pytest.mark.parametrize("option", ["--port", "--firestore-port"])
+def test_a_used_port_is_one_sentence(start, option):
+    with socket.create_server(("127.0.0.1", 0)) as other:
+        port = other.getsockname()[1]
+        server = start(option, str(port))
+
+        assert server.process.wait(30) == 1
+        [sentence] = [line for line in server.output().splitlines() if line.startswith("Error")]
+        assert str(port) in sentence
+        assert option in sentence
+        assert "Traceback" not in server.output()
+    assert not listens(server.firestore_port)
+
+
+def test_a_function_that_cannot_start_is_one_sentence(start):
+    server = start(CMC_TIME_ZONE="Nowhere")
+
+    assert server.process.wait(30) == 1
+    assert "CMC_TIME_ZONE" in server.output()
+    assert "ended by itself" in server.output()
+    assert "Traceback" not in server.output()
+    assert not listens(server.firestore_port)
+
+
+def test_a_function_that_dies_ends_the_firestore_too(start):
+    server = start()
+    children = Path(f"/proc/{server.process.pid}/task/{server.process.pid}/children").read_text()
+    os.killpg(int(children.split()[0]), signal.SIGKILL)
+
+    assert server.process.wait(30) == 1
+    assert "ended by itself" in server.output()
+    assert not listens(server.firestore_port)
+
+
+def test_only_loopback_listens(start):
+    server = start()
+    tables = Path("/proc/net/tcp").read_text() + Path("/proc/net/tcp6").read_text()
+    ports = {f"{port:04X}" for port in (server.port, server.firestore_port)}
+    rows = [line.split() for line in tables.splitlines()]
+    listening = [row[1].split(":") for row in rows if len(row) > 3 and row[3] == "0A"]
+
+    found = {port: address for address, port in listening if port in ports}
+    assert found.keys() == ports
+    assert set(found.values()) <= {"0100007F", "0000000000000000FFFF00000100007F"}
+
+
+def test_only_the_firestore(start):
+    port = free_port()
+    server = Program(
+        "cmc_webhook.devserver", "--only-firestore", "--firestore-port", str(port),
+        "--data", ":memory:",
+    )  # fmt: skip
+    server.wait_for(port)
+
+    assert listens(port)
+    assert server.send(signal.SIGINT) == 0
+    server.stop()
+
+
+def test_help_names_every_option(start):
+    helper = Program("cmc_webhook.devserver", "--help")
+    helper.process.wait(30)
+
+    for option in ("--port", "--firestore-port", "--data", "--only-firestore"):
+        assert option in helper.output()
+    helper.stop()
