@@ -45,7 +45,9 @@ def database(client: firestore.Client) -> str:
 def make_write(database: str) -> Callable[..., types.Write]:
     """Make a write that sets the fields, given as protobuf values, of the document `mails/a`."""
 
-    def make(fields: dict[str, Any] | None = None, *, name: str = "mails/a", **parts: Any) -> types.Write:
+    def make(
+        fields: dict[str, Any] | None = None, *, name: str = "mails/a", **parts: Any
+    ) -> types.Write:
         document = types.Document(name=f"{database}/documents/{name}", fields=fields or {})
         return types.Write(update=document, **parts)
 

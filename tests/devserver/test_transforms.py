@@ -53,7 +53,13 @@ def test_numbers(mails, held, transform, stored):
 
 @pytest.mark.parametrize(
     ("held", "transform"),
-    [(1, Maximum(NAN)), (NAN, Maximum(1)), (1, Minimum(NAN)), (NAN, Minimum(1)), (NAN, Increment(1))],
+    [
+        (1, Maximum(NAN)),
+        (NAN, Maximum(1)),
+        (1, Minimum(NAN)),
+        (NAN, Minimum(1)),
+        (NAN, Increment(1)),
+    ],
 )
 def test_nothing_comes_back_from_nan(mails, held, transform):
     mails.document("a").set({"n": held})

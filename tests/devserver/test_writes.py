@@ -159,9 +159,7 @@ def test_the_update_time_of_a_document_that_is_gone_is_refused(client, mails):
     gone = mails.document("a").set({"field": 1}).update_time
     mails.document("a").delete()
     with pytest.raises(FailedPrecondition):
-        mails.document("a").update(
-            {"field": 2}, option=client.write_option(last_update_time=gone)
-        )
+        mails.document("a").update({"field": 2}, option=client.write_option(last_update_time=gone))
 
     assert not mails.document("a").get().exists
 

@@ -1,0 +1,93 @@
+"""What the server does not do, it says; it never ignores a field that is set."""
+
+import grpc
+import pytest
+from google.api_core.exceptions import MethodNotImplemented
+from google.cloud import firestore
+from google.cloud.firestore_v1 import types
+
+pytestmark = pytest.mark.builtin
+
+
+def query(**parts):
+    return types.StructuredQuery(from_=[{"collection_id": "mails"}], **parts)
+
+
+@pytest.mark.parametrize(
+    ("call", "request_", "field"),
+    [
+        ("commit", {"transaction": b"x"}, "transaction"),
+        ("commit", {"writes": [{"transform": {"document": "d"}}]}, "transform"),
+        ("commit", {"writes": [{"update": {"create_time": {"seconds": 1}}}]}, "create_time"),
+        ("commit", {"request_options": {"request_tags": ["x"]}}, "request_options"),
+        ("batch_write", {"labels": {"a": "b"}}, "labels"),
+        ("batch_get_documents", {"transaction": b"x"}, "transaction"),
+        ("batch_get_documents", {"new_transaction": {}}, "new_transaction"),
+        ("batch_get_documents", {"read_time": {"seconds": 1}}, "read_time"),
+        ("run_query", {"explain_options": {}}, "explain_options"),
+        ("run_query", {"structured_query": query(find_nearest={})}, "find_nearest"),
+        (
+            "run_query",
+            {"structured_query": {"from_": [{"collection_id": "m", "all_descendants": True}]}},
+            "all_descendants",
+        ),
+        (
+            "run_aggregation_query",
+            {"structured_aggregation_query": {"structured_query": query(find_nearest={})}},
+            "find_nearest",
+        ),
+        ("list_documents", {"order_by": "n"}, "order_by"),
+        ("list_collection_ids", {"read_time": {"seconds": 1}}, "read_time"),
+    ],
+)
+def test_a_field_that_is_not_read_is_named(api, database, call, request_, field):
+    whose = "database" if call in ("commit", "batch_write", "batch_get_documents") else "parent"
+    path = database if whose == "database" else f"{database}/documents"
+    with pytest.raises(MethodNotImplemented, match=rf"\.{field}\b"):
+        list(getattr(api, call)(request={whose: path, **request_}))
+
+
+def test_a_field_of_the_future_is_not_ignored(firestore_address, database):
+    request = types.CommitRequest.pb()(database=database).SerializeToString() + b"\x98\x06\x01"
+    with grpc.insecure_channel(firestore_address) as channel:
+        call = channel.unary_unary("/google.firestore.v1.Firestore/Commit")
+        with pytest.raises(grpc.RpcError) as raised:
+            call(request)
+
+    assert raised.value.code() is grpc.StatusCode.UNIMPLEMENTED
+
+
+def test_a_value_of_another_service_is_not_stored(api, database, make_write):
+    with pytest.raises(MethodNotImplemented, match="function_value"):
+        api.commit(database=database, writes=[make_write({"f": {"function_value": {"name": "x"}}})])
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        lambda client: client.transaction()._begin(),
+        lambda client: list(client.collection_group("mails").get_partitions(2)),
+        lambda client: list(client.collection_group("mails").stream()),
+    ],
+)
+def test_what_is_not_served_is_unimplemented(client, call):
+    with pytest.raises(MethodNotImplemented):
+        call(client)
+
+
+def test_a_method_that_is_not_served_is_named(api, database):
+    with pytest.raises(MethodNotImplemented, match="GetDocument"):
+        api.get_document(request={"name": f"{database}/documents/mails/a"})
+
+
+def test_a_listener_is_told(api, database):
+    requests = iter([types.ListenRequest(database=database)])
+    with pytest.raises(MethodNotImplemented, match="Listen"):
+        list(api.listen(requests))
+
+
+def test_metadata_is_no_field(firestore_address):
+    client = firestore.Client(project="anything", database="any-name")
+    client.document("mails/a").set({"n": 1})
+
+    assert client.document("mails/a").get().to_dict() == {"n": 1}
