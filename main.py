@@ -5,6 +5,7 @@ import sys
 
 from flask import Request, Response
 
+from cmc_webhook.guess import Guesses
 from cmc_webhook.handler import StatusWebhook
 from cmc_webhook.logs import log
 from cmc_webhook.rpc import connect
@@ -19,7 +20,12 @@ except SettingsError as error:
 for sentence in unknown_variables(os.environ):
     log("ERROR", sentence)
 
-_store = StatusStore(_database, _settings.collection, retention=_settings.retention)
+_store = StatusStore(
+    _database,
+    _settings.collection,
+    retention=_settings.retention,
+    guesses=Guesses(),  # without this line every document is read before it is written
+)
 _webhook = StatusWebhook(_settings, _store, project=_database.project)
 
 

@@ -64,6 +64,14 @@ class Held:
     update_time: Any
 
 
+@dataclass(frozen=True, slots=True)
+class Written:
+    """What became of one write; *update_time* is a protobuf Timestamp, of use if all went well."""
+
+    code: grpc.StatusCode
+    update_time: Any = None
+
+
 class Database:
     """
     One Firestore database. Thread-safe.
@@ -108,7 +116,7 @@ class Database:
                 held[found.name] = Held(decode_fields(found.fields), found.update_time)
         return held
 
-    def write(self, writes: Iterable[Any], budget: Budget) -> list[grpc.StatusCode]:
+    def write(self, writes: Iterable[Any], budget: Budget) -> list[Written]:
         """Try each protobuf Write by itself, in no order, and return what became of each."""
         request = BatchWriteRequest.pb()(database=self._name, writes=writes)
         response = self._api.batch_write(
@@ -117,7 +125,11 @@ class Database:
             timeout=budget.spend("BatchWrite"),
             metadata=self._metadata,
         )
-        return [_CODES[status.code] for status in BatchWriteResponse.pb(response).status]
+        answer = BatchWriteResponse.pb(response)
+        return [
+            Written(_CODES[status.code], result.update_time)
+            for status, result in zip(answer.status, answer.write_results, strict=True)
+        ]
 
 
 def connect(environ: Mapping[str, str], database: str) -> Database:

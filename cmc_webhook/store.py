@@ -14,21 +14,17 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from google.api_core.exceptions import GoogleAPICallError
-from google.cloud.firestore_v1.types import Write
 from grpc import StatusCode
 
-from cmc_webhook import codec, status
+from cmc_webhook import status
 from cmc_webhook.errors import StoreMisconfigured, StoreUnavailable
 from cmc_webhook.events import StatusEvent
+from cmc_webhook.guess import Guesses
 from cmc_webhook.quarantine import QuarantineEntry
-from cmc_webhook.rpc import Budget, Database, Held
+from cmc_webhook.rpc import Budget, Database, Held, Written
+from cmc_webhook.writes import chunks, create, update
 
-_Write = Write.pb()
-
-# Firestore's documented limit is 10 MiB a request, that of Google's emulator 4 MiB (seen); a limit
-# of 500 writes stood in the documentation once.
-_MOST_WRITES = 200
-_MOST_BYTES = 4_000_000
+_MOST_DOCUMENTS = 200
 
 _TRANSIENT = {
     StatusCode.UNAVAILABLE,
@@ -66,15 +62,43 @@ class Saved:
         return any(document_id in done for done in (self.stored, self.unchanged, self.refused))
 
 
+@dataclass(frozen=True, slots=True)
+class _Post:
+    """What one call of save works on."""
+
+    documents: Mapping[str, Sequence[StatusEvent]]
+    received_at: datetime
+    budget: Budget
+    saved: Saved = field(default_factory=Saved)
+
+
+@dataclass(frozen=True, slots=True)
+class _Change:
+    """A write, and the fields of the document after it."""
+
+    write: Any
+    fields: dict[str, Any]
+
+
 class StatusStore:
-    """The status documents of one collection, and the quarantine beside it. Thread-safe."""
+    """
+    The status documents of one collection, and the quarantine beside it. Thread-safe.
+
+    Without *guesses*, every document is read before it is written.
+    """
 
     def __init__(
-        self, database: Database, collection: str, *, retention: timedelta | None = None
+        self,
+        database: Database,
+        collection: str,
+        *,
+        retention: timedelta | None = None,
+        guesses: Guesses | None = None,
     ) -> None:
         self._database = database
         self._collection = collection
         self._retention = retention
+        self._guesses = guesses
 
     def save(
         self,
@@ -88,14 +112,17 @@ class StatusStore:
         Raise StoreUnavailable if *budget* runs out first: what was stored stays
         stored, and to save the same again finishes the rest.
         """
-        saved = Saved()
+        post = _Post(documents, received_at, budget)
         pending = list(documents)
-        for _ in _attempts(budget):
+        for attempt in _attempts(budget):
             for ids in _groups(pending):
-                self._save({i: documents[i] for i in ids}, received_at, saved, budget)
-            pending = [i for i in pending if i not in saved]
+                changes = self._guessed(ids, post) if attempt == 0 else {}
+                unknown = [i for i in ids if i not in changes and i not in post.saved]
+                changes |= self._read_and_folded(unknown, post)
+                self._try(changes, post)
+            pending = [i for i in pending if i not in post.saved]
             if not pending:
-                return saved
+                return post.saved
         raise StoreUnavailable(f"{len(pending)} of {len(documents)} documents not stored in time")
 
     def quarantine(
@@ -107,47 +134,77 @@ class StatusStore:
         for entry in entries:
             name = self._database.document(collection, entry.id)
             fields = {**entry.fields, "received_at": received_at, **self._expiry(received_at)}
-            pending[entry.id] = _create(name, fields)
+            pending[entry.id] = create(name, fields)
         for _ in _attempts(budget):
-            for entry_id, code in self._write(pending, budget).items():
-                if code in (StatusCode.OK, StatusCode.ALREADY_EXISTS):
+            for entry_id, written in self._write(pending, budget).items():
+                if written.code in (StatusCode.OK, StatusCode.ALREADY_EXISTS):
                     del pending[entry_id]
-                elif code not in _TRANSIENT:
-                    raise StoreUnavailable(f"Firestore refused a quarantine entry: {code.name}")
+                elif written.code not in _TRANSIENT:
+                    code = written.code.name
+                    raise StoreUnavailable(f"Firestore refused a quarantine entry: {code}.")
             if not pending:
                 return
         raise StoreUnavailable(f"{len(pending)} records not quarantined in time")
 
-    def _save(
-        self,
-        documents: Mapping[str, Sequence[StatusEvent]],
-        received_at: datetime,
-        saved: Saved,
-        budget: Budget,
-    ) -> None:
-        """Try each document once and note in *saved* those that are done with."""
-        writes = {}
-        held = self._read(documents, budget)
-        for document_id in held:
-            try:
-                write = self._fold(document_id, held[document_id], documents, received_at)
-            except status.UnreadableDocumentError:
-                saved.refused[document_id] = "unreadable_document"
+    def _guessed(self, ids: Iterable[str], post: _Post) -> dict[str, _Change]:
+        """Return the changes to documents that are believed to be known."""
+        changes: dict[str, _Change] = {}
+        if self._guesses is None:
+            return changes
+        for document_id in ids:
+            guess = self._guesses.recall(document_id, post.documents[document_id])
+            if guess is None:
                 continue
-            if write is None:
-                saved.unchanged.add(document_id)
-            else:
-                writes[document_id] = write
-        for document_id, code in self._write(writes, budget).items():
-            if code is StatusCode.OK:
-                saved.stored.add(document_id)
-            elif code is StatusCode.INVALID_ARGUMENT:
-                saved.refused[document_id] = "refused_by_firestore"
-            elif code not in _READ_AGAIN:
-                raise StoreUnavailable(f"Firestore answered {code.name} to a write")
+            change = self._fold(document_id, guess.held, post)
+            if change:
+                changes[document_id] = change
+            elif guess.trusted:
+                post.saved.unchanged.add(document_id)
+        return changes
 
-    def _read(self, ids: Iterable[str], budget: Budget) -> dict[str, Held | None]:
+    def _read_and_folded(self, ids: Sequence[str], post: _Post) -> dict[str, _Change]:
+        """Return the changes to documents as they are; what cannot be read has none."""
+        changes = {}
+        asked_at = time.monotonic()
+        for document_id, held in self._read(ids, post.budget).items():
+            try:
+                change = self._fold(document_id, held, post)
+            except status.UnreadableDocumentError:
+                post.saved.refused[document_id] = "unreadable_document"
+                continue
+            self._believe(document_id, held, asked_at)
+            if change:
+                changes[document_id] = change
+            else:
+                post.saved.unchanged.add(document_id)
+        return changes
+
+    def _try(self, changes: Mapping[str, _Change], post: _Post) -> None:
+        """Write *changes* and note in *post* those that are done with."""
+        asked_at = time.monotonic()
+        writes = {document_id: change.write for document_id, change in changes.items()}
+        for document_id, written in self._write(writes, post.budget).items():
+            if written.code is StatusCode.OK:
+                post.saved.stored.add(document_id)
+                held = Held(changes[document_id].fields, written.update_time)
+                self._believe(document_id, held, asked_at)
+                continue
+            self._believe(document_id, None, asked_at)
+            if written.code is StatusCode.INVALID_ARGUMENT:
+                post.saved.refused[document_id] = "refused_by_firestore"
+            elif written.code not in _READ_AGAIN:
+                raise StoreUnavailable(f"Firestore answered {written.code.name} to a write.")
+
+    def _believe(self, document_id: str, held: Held | None, asked_at: float) -> None:
+        if self._guesses and held:
+            self._guesses.confirm(document_id, held, asked_at)
+        elif self._guesses:
+            self._guesses.forget(document_id)
+
+    def _read(self, ids: Sequence[str], budget: Budget) -> dict[str, Held | None]:
         """Return what could be read; whatever is missing in it is to be read again."""
+        if not ids:
+            return {}
         names = {self._database.document(self._collection, i): i for i in ids}
         try:
             held = self._database.read(names, status.FIELDS, budget)
@@ -156,30 +213,25 @@ class StatusStore:
             return {}
         return {names[name]: document for name, document in held.items()}
 
-    def _fold(
-        self,
-        document_id: str,
-        held: Held | None,
-        documents: Mapping[str, Sequence[StatusEvent]],
-        received_at: datetime,
-    ) -> Any | None:
-        """Return the write that the events need, None if they bring nothing new."""
+    def _fold(self, document_id: str, held: Held | None, post: _Post) -> _Change | None:
+        """Return the change that the events make to *held*, None if they bring nothing new."""
         name = self._database.document(self._collection, document_id)
         before = held.fields if held else {}
-        folded = status.fold(before, documents[document_id])
-        about = {"last_received_at": received_at, **self._expiry(received_at)}
+        folded = status.fold(before, post.documents[document_id])
+        about = {"last_received_at": post.received_at, **self._expiry(post.received_at)}
         if held is None:
-            return _create(name, {**folded, "first_received_at": received_at, **about})
+            first = {"first_received_at": post.received_at}
+            return _Change(create(name, {**folded, **first, **about}), folded)
         changes = status.changes(before, folded)
-        return _update(name, {**changes, **about}, held) if changes else None
+        return _Change(update(name, {**changes, **about}, held), folded) if changes else None
 
     def _expiry(self, received_at: datetime) -> dict[str, datetime]:
         return {"expires_at": received_at + self._retention} if self._retention else {}
 
-    def _write(self, writes: Mapping[str, Any], budget: Budget) -> dict[str, StatusCode]:
+    def _write(self, writes: Mapping[str, Any], budget: Budget) -> dict[str, Written]:
         """Return what became of each write."""
-        codes: dict[str, StatusCode] = {}
-        waiting = list(_chunks(writes))
+        outcomes: dict[str, Written] = {}
+        waiting = list(chunks(writes))
         while waiting:
             ids = waiting.pop()
             try:
@@ -192,9 +244,9 @@ class StatusStore:
                     middle = len(ids) // 2
                     waiting += [ids[:middle], ids[middle:]]
                     continue
-                results = [error.grpc_status_code] * len(ids)
-            codes.update(zip(ids, results, strict=True))
-        return codes
+                results = [Written(error.grpc_status_code)] * len(ids)
+            outcomes.update(zip(ids, results, strict=True))
+        return outcomes
 
     def _raise_unless_transient(self, error: GoogleAPICallError) -> None:
         code = error.grpc_status_code
@@ -208,29 +260,10 @@ class StatusStore:
             raise StoreUnavailable(f"Firestore answered {name}.") from error
 
 
-def _create(name: str, fields: Mapping[str, Any]) -> Any:
-    write = _Write()
-    write.update.name = name
-    codec.encode_fields(fields, write.update.fields)
-    write.current_document.exists = False
-    return write
-
-
-def _update(name: str, changes: Mapping[str, Any], held: Held) -> Any:
-    """Return the write that sets *changes*, and deletes what is None, if *held* is still true."""
-    write = _Write()
-    write.update.name = name
-    present = {field: value for field, value in changes.items() if value is not None}
-    codec.encode_fields(present, write.update.fields)
-    write.update_mask.field_paths.extend(changes)
-    write.current_document.update_time.CopyFrom(held.update_time)
-    return write
-
-
-def _attempts(budget: Budget) -> Iterator[None]:
-    """Yield until *budget* is spent, pausing at random between, so that rivals come apart."""
+def _attempts(budget: Budget) -> Iterator[int]:
+    """Count until *budget* is spent, pausing at random between, so that rivals come apart."""
     for attempt in itertools.count():
-        yield
+        yield attempt
         pause = random.uniform(0, min(0.02 * 2 ** min(attempt, 5), 0.5))
         if budget.left() <= pause:
             return
@@ -238,20 +271,5 @@ def _attempts(budget: Budget) -> Iterator[None]:
 
 
 def _groups(ids: Sequence[str]) -> Iterator[Sequence[str]]:
-    for start in range(0, len(ids), _MOST_WRITES):
-        yield ids[start : start + _MOST_WRITES]
-
-
-def _chunks(writes: Mapping[str, Any]) -> Iterator[list[str]]:
-    """Group the ids of *writes* so that each group fits into one request."""
-    chunk: list[str] = []
-    room = _MOST_BYTES
-    for write_id, write in writes.items():
-        size = write.ByteSize()
-        if chunk and (size > room or len(chunk) == _MOST_WRITES):
-            yield chunk
-            chunk, room = [], _MOST_BYTES
-        chunk.append(write_id)
-        room -= size
-    if chunk:
-        yield chunk
+    for start in range(0, len(ids), _MOST_DOCUMENTS):
+        yield ids[start : start + _MOST_DOCUMENTS]

@@ -307,7 +307,7 @@ def test_the_log_line_of_a_post(function, capsys):
     [line] = lines(capsys)
     assert line["severity"] == "ERROR"
     assert line["message"] == "Stored 2, unchanged 0, quarantined 1."
-    assert line["rpcs"] == {"BatchGetDocuments": 1, "BatchWrite": 2}
+    assert line["rpcs"]["BatchWrite"] == 2
     assert line["why"] == {"missing_message_id": 1}
     assert line["status"] == 200
     assert line["version"] == "0.1.0"

@@ -1,0 +1,148 @@
+"""A proxy before the real Firestore that makes it fail as told, and counts what it did."""
+
+import random
+import threading
+from collections import Counter
+from collections.abc import Callable, Iterator
+from concurrent import futures
+from dataclasses import dataclass, field
+from typing import Any
+
+import grpc
+from google.cloud.firestore_v1.types import BatchWriteRequest, BatchWriteResponse
+
+SERVICE = "/google.firestore.v1.Firestore/"
+READ, WRITE = "BatchGetDocuments", "BatchWrite"
+TRANSIENT = ("UNAVAILABLE", "ABORTED", "DEADLINE_EXCEEDED", "INTERNAL", "RESOURCE_EXHAUSTED")
+
+
+@dataclass(frozen=True)
+class Fault:
+    """
+    What goes wrong with one call.
+
+    *before*: a code that is answered without the call taking effect; *after*: one
+    that is answered although it did. *delay* in seconds comes first. *writes* gives
+    single writes of a batch a code; those in *applied* took effect all the same.
+    """
+
+    before: str = ""
+    after: str = ""
+    delay: float = 0.0
+    writes: dict[int, str] = field(default_factory=dict)
+    applied: frozenset[int] = frozenset()
+
+
+Plan = Callable[[str], Fault | None]
+
+
+class FaultyFirestore:
+    """*plan* is asked for each call by its name; None lets it pass."""
+
+    def __init__(self, address: str) -> None:
+        self.plan: Plan = lambda rpc: None
+        self.fired: Counter[str] = Counter()
+        self._lock = threading.Lock()
+        self._closing = threading.Event()
+        self._channel = grpc.insecure_channel(address)
+        self._server = grpc.server(futures.ThreadPoolExecutor(32), options=[("grpc.so_reuseport", 0)])
+        self._server.add_generic_rpc_handlers((self,))
+        self.address = f"127.0.0.1:{self._server.add_insecure_port('127.0.0.1:0')}"
+        self._server.start()
+
+    def service(self, details: Any) -> Any:
+        """Be a grpc.GenericRpcHandler."""
+        rpc = details.method.removeprefix(SERVICE)
+        return grpc.unary_stream_rpc_method_handler(
+            lambda request, context: self._answer(rpc, request, context)
+        )
+
+    def stop(self) -> None:
+        self._closing.set()
+        self._server.stop(None).wait()
+        self._channel.close()
+
+    def _answer(self, rpc: str, request: bytes, context: Any) -> Iterator[bytes]:
+        with self._lock:
+            fault = self.plan(rpc) or Fault()
+        if fault.delay:
+            self._fire(f"{rpc} late")
+            self._closing.wait(fault.delay)
+        if fault.before:
+            self._fire(f"{rpc} {fault.before}")
+            context.abort(grpc.StatusCode[fault.before], "before it took effect")
+        try:
+            answers = self._forward(rpc, request, context, fault)
+        except grpc.RpcError as error:
+            context.abort(error.code(), error.details())
+        if fault.after:
+            self._fire(f"{rpc} {fault.after}, applied")
+            context.abort(grpc.StatusCode[fault.after], "after it took effect")
+        yield from answers
+
+    def _forward(self, rpc: str, request: bytes, context: Any, fault: Fault) -> list[bytes]:
+        if fault.writes:
+            return [self._forward_some(request, context, fault)]
+        passed = [m for m in context.invocation_metadata() if not m.key.startswith(("user-", "grpc"))]
+        call = self._channel.unary_stream(SERVICE + rpc)
+        return list(call(request, metadata=passed, timeout=30))
+
+    def _forward_some(self, data: bytes, context: Any, fault: Fault) -> bytes:
+        """Let some writes of a batch through and answer as if others had failed."""
+        request = BatchWriteRequest.deserialize(data)
+        held_back = fault.writes.keys() - fault.applied
+        passed = [w for i, w in enumerate(request.writes) if i not in held_back]
+        part = BatchWriteRequest(database=request.database, writes=passed)
+        answer = BatchWriteResponse()
+        if passed:
+            serialized = BatchWriteRequest.serialize(part)
+            [answered] = self._forward(WRITE, serialized, context, Fault())
+            answer = BatchWriteResponse.deserialize(answered)
+        statuses, results = iter(answer.status), iter(answer.write_results)
+        whole = BatchWriteResponse()
+        for index in range(len(request.writes)):
+            through = index not in held_back
+            status = {"code": next(statuses).code if through else 0}
+            result = next(results) if through else {}
+            if index in fault.writes:
+                self._fire(f"write {fault.writes[index]}{', applied' if through else ''}")
+                status = {"code": grpc.StatusCode[fault.writes[index]].value[0]}
+            whole.status.append(status)
+            whole.write_results.append(result)
+        return bytes(BatchWriteResponse.serialize(whole))
+
+    def _fire(self, name: str) -> None:
+        with self._lock:
+            self.fired[name] += 1
+
+
+def once(rpc: str, fault: Fault) -> Plan:
+    """Return a plan that strikes the first call of *rpc*."""
+    struck: list[bool] = []
+
+    def plan(called: str) -> Fault | None:
+        if called != rpc or struck:
+            return None
+        struck.append(True)
+        return fault
+
+    return plan
+
+
+def at_random(rng: random.Random, share: float) -> Plan:
+    """Return a plan that strikes that *share* of calls in every way there is."""
+
+    def plan(rpc: str) -> Fault | None:
+        if rng.random() > share:
+            return None
+        kind = rng.choice(["before", "after", "writes", "late"] if rpc == WRITE else ["before", "late"])
+        code = rng.choice(TRANSIENT)
+        if kind == "late":
+            return Fault(delay=rng.uniform(0, 0.05))
+        if kind != "writes":
+            return Fault(**{kind: code})
+        codes = ("ABORTED", "UNAVAILABLE", "FAILED_PRECONDITION", "NOT_FOUND", "ALREADY_EXISTS")
+        chosen = {i: rng.choice(codes) for i in range(20) if rng.random() < 0.3}
+        return Fault(writes=chosen, applied=frozenset(i for i in chosen if rng.random() < 0.5))
+
+    return plan

@@ -1,0 +1,220 @@
+"""The guess: a wrong, stale or evicted one costs a read and never a wrong document."""
+
+import threading
+
+import pytest
+from google.api_core import exceptions
+from google.protobuf.timestamp_pb2 import Timestamp
+
+from cmc_webhook import guess, rpc
+from cmc_webhook.errors import StoreUnavailable
+from cmc_webhook.rpc import Held
+from cmc_webhook.store import StatusStore
+from tests.test_status import at, make_event
+from tests.test_store import DEFERRED, NOW, QUEUED, SUCCEEDED, Interrupted
+
+
+@pytest.fixture
+def database(client, firestore_address):
+    environ = {"FIRESTORE_EMULATOR_HOST": firestore_address, "GOOGLE_CLOUD_PROJECT": client.project}
+    return Interrupted(rpc.connect(environ, "(default)"))
+
+
+@pytest.fixture
+def guesses():
+    return guess.Guesses()
+
+
+@pytest.fixture
+def store(database, guesses):
+    return StatusStore(database, "mail_statuses", guesses=guesses)
+
+
+@pytest.fixture
+def other(database):
+    """Another instance of the function, which knows nothing of this one."""
+    return StatusStore(database, "mail_statuses", guesses=guess.Guesses())
+
+
+def save(store, *events, name="one", seconds=5):
+    budget = rpc.Budget(seconds)
+    saved = store.save({name: list(events)}, NOW, budget)
+    [outcome] = [o for o in ("stored", "unchanged") if getattr(saved, o)]
+    return outcome, dict(budget.rpcs)
+
+
+ONE_WRITE = {"BatchWrite": 1}
+ONE_READ = {"BatchGetDocuments": 1}
+
+
+def test_a_life_on_one_instance_costs_one_write_a_fact_and_no_read(store, documents):
+    assert save(store, QUEUED) == ("stored", ONE_WRITE)
+    assert save(store, DEFERRED) == ("stored", ONE_WRITE)
+    assert save(store, SUCCEEDED) == ("stored", ONE_WRITE)
+    assert save(store, QUEUED, DEFERRED, SUCCEEDED) == ("unchanged", {})
+    assert documents()["one"]["status"] == "succeeded"
+    assert len(documents()["one"]["events"]) == 3
+
+
+def test_a_mail_that_is_not_known_is_read_first(store, other):
+    save(other, QUEUED)
+
+    assert save(store, SUCCEEDED) == ("stored", ONE_READ | ONE_WRITE)
+    assert save(store, DEFERRED) == ("stored", ONE_WRITE)
+
+
+def test_queued_guesses_that_there_is_none_and_a_wrong_guess_is_read(store, other, documents):
+    save(other, SUCCEEDED)
+
+    assert save(store, QUEUED) == ("stored", ONE_READ | {"BatchWrite": 2})
+    assert [event["status"] for event in documents()["one"]["events"]] == ["queued", "succeeded"]
+
+
+def test_a_stale_guess_is_read_again(store, other, documents):
+    save(store, QUEUED)
+    save(other, DEFERRED)
+
+    assert save(store, SUCCEEDED) == ("stored", ONE_READ | {"BatchWrite": 2})
+    assert len(documents()["one"]["events"]) == 3
+
+
+def test_a_document_deleted_behind_the_cache_comes_back_when_the_post_is_repeated_after_a_minute(
+    store, client, documents, monkeypatch
+):
+    save(store, QUEUED)
+    client.collection("mail_statuses").document("one").delete()
+    assert save(store, QUEUED) == ("unchanged", {})
+
+    monkeypatch.setattr(guess, "_TRUSTED_S", 0)  # a minute later
+
+    assert save(store, QUEUED) == ("stored", ONE_READ | ONE_WRITE)
+    assert documents()["one"]["status"] == "queued"
+
+
+def test_a_document_deleted_behind_the_cache_comes_back_with_new_news(store, client, documents):
+    save(store, QUEUED)
+    client.collection("mail_statuses").document("one").delete()
+
+    assert save(store, SUCCEEDED)[0] == "stored"
+    assert documents()["one"]["status"] == "succeeded"
+
+
+def test_a_repeat_after_a_minute_costs_one_read_and_is_trusted_again(store, monkeypatch):
+    save(store, QUEUED)
+    monkeypatch.setattr(guess, "_TRUSTED_S", 0)
+    assert save(store, QUEUED) == ("unchanged", ONE_READ)
+    monkeypatch.setattr(guess, "_TRUSTED_S", 60)
+
+    assert save(store, QUEUED) == ("unchanged", {})
+
+
+@pytest.mark.parametrize("known", [False, True])
+def test_a_repeat_is_not_answered_from_a_write_that_is_unanswered_and_then_fails(
+    database, guesses, documents, known
+):
+    """The first write hangs and fails; the repeat that came meanwhile must write for itself."""
+    hanging, failing = threading.Event(), threading.Event()
+
+    class Hanging(Interrupted):
+        def write(self, *arguments):
+            hanging.set()
+            failing.wait(30)
+            raise exceptions.OutOfRange("for good")
+
+    if known:
+        save(StatusStore(database, "mail_statuses", guesses=guesses), QUEUED)
+    fact = SUCCEEDED if known else QUEUED
+    first = StatusStore(Hanging(database), "mail_statuses", guesses=guesses)
+    failed = []
+
+    def post():
+        try:
+            save(first, fact)
+        except StoreUnavailable as error:
+            failed.append(error)
+
+    thread = threading.Thread(target=post)
+    thread.start()
+    hanging.wait(30)
+
+    repeat = StatusStore(database, "mail_statuses", guesses=guesses)
+    assert save(repeat, fact) == ("stored", ONE_WRITE)
+
+    failing.set()
+    thread.join()
+    assert failed
+    assert documents()["one"]["status"] == fact.status
+    assert save(repeat, fact)[0] == "unchanged"
+
+
+def test_an_unknown_outcome_is_forgotten(store, database, documents):
+    save(store, QUEUED)
+    database.write_errors = [exceptions.DeadlineExceeded("who knows")]
+
+    assert save(store, SUCCEEDED) == ("stored", ONE_READ | ONE_WRITE)
+    assert documents()["one"]["status"] == "succeeded"
+
+
+def held(second, **fields):
+    return Held({"status": "queued", **fields}, Timestamp(seconds=second))
+
+
+def test_of_two_beliefs_the_later_stays(guesses):
+    guesses.confirm("one", held(2, subject="later"), 0.0)
+    guesses.confirm("one", held(1, subject="earlier"), 0.0)
+
+    assert guesses.recall("one", []).held.fields["subject"] == "later"
+
+
+def test_what_is_recalled_can_be_changed_without_harm(guesses):
+    guesses.confirm("one", held(1, events=[{"id": "a"}]), 0.0)
+    guesses.recall("one", []).held.fields["events"].clear()
+
+    assert guesses.recall("one", []).held.fields["events"] == [{"id": "a"}]
+
+
+def test_the_memory_is_bounded_and_the_oldest_forgotten():
+    guesses = guess.Guesses(most_bytes=100_000)
+    for number in range(1000):
+        guesses.confirm(f"mail{number}", held(1, subject="x" * 500), 0.0)
+
+    known = [number for number in range(1000) if guesses.recall(f"mail{number}", [])]
+    assert known == list(range(1000 - len(known), 1000))
+    assert 80 < len(known) < 110
+
+
+def test_an_evicted_guess_costs_a_read(database, documents):
+    store = StatusStore(database, "mail_statuses", guesses=guess.Guesses(most_bytes=0))
+    save(store, QUEUED)
+
+    assert save(store, SUCCEEDED) == ("stored", ONE_READ | ONE_WRITE)
+    assert documents()["one"]["status"] == "succeeded"
+
+
+def test_values_that_only_others_write_are_not_believed(guesses, client, store, documents):
+    save(store, QUEUED)
+    reference = client.collection("mail_statuses").document("one")
+    events = documents()["one"]["events"]
+    reference.update({"events": [events[0] | {"weight": 1.5}]})
+
+    assert save(store, SUCCEEDED)[0] == "stored"
+    assert documents()["one"]["events"][0]["weight"] == 1.5
+    assert save(store, make_event(status="failed", created=at(9)))[0] == "stored"
+    assert documents()["one"]["events"][0]["weight"] == 1.5
+
+
+def test_many_threads_on_few_mails(store, other, documents):
+    events = [make_event(status="deferred", created=at(i), reason=str(i)) for i in range(40)]
+
+    def post(some):
+        for event in some:
+            save(store if event.at.second % 2 else other, event, name=f"mail{event.at.second % 3}")
+
+    threads = [threading.Thread(target=post, args=(events[i::8],)) for i in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+
+    kept = [event["reason"] for document in documents().values() for event in document["events"]]
+    assert sorted(kept, key=int) == [str(i) for i in range(40)]
