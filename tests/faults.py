@@ -45,7 +45,9 @@ class FaultyFirestore:
         self._lock = threading.Lock()
         self._closing = threading.Event()
         self._channel = grpc.insecure_channel(address)
-        self._server = grpc.server(futures.ThreadPoolExecutor(32), options=[("grpc.so_reuseport", 0)])
+        self._server = grpc.server(
+            futures.ThreadPoolExecutor(32), options=[("grpc.so_reuseport", 0)]
+        )
         self._server.add_generic_rpc_handlers((self,))
         self.address = f"127.0.0.1:{self._server.add_insecure_port('127.0.0.1:0')}"
         self._server.start()
@@ -83,7 +85,9 @@ class FaultyFirestore:
     def _forward(self, rpc: str, request: bytes, context: Any, fault: Fault) -> list[bytes]:
         if fault.writes:
             return [self._forward_some(request, context, fault)]
-        passed = [m for m in context.invocation_metadata() if not m.key.startswith(("user-", "grpc"))]
+        passed = [
+            m for m in context.invocation_metadata() if not m.key.startswith(("user-", "grpc"))
+        ]
         call = self._channel.unary_stream(SERVICE + rpc)
         return list(call(request, metadata=passed, timeout=30))
 
@@ -135,7 +139,9 @@ def at_random(rng: random.Random, share: float) -> Plan:
     def plan(rpc: str) -> Fault | None:
         if rng.random() > share:
             return None
-        kind = rng.choice(["before", "after", "writes", "late"] if rpc == WRITE else ["before", "late"])
+        kind = rng.choice(
+            ["before", "after", "writes", "late"] if rpc == WRITE else ["before", "late"]
+        )
         code = rng.choice(TRANSIENT)
         if kind == "late":
             return Fault(delay=rng.uniform(0, 0.05))
