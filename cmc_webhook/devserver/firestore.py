@@ -56,7 +56,8 @@ def start(data: str, port: int) -> FirestoreServer:
     """
     Serve the documents in the file *data*, or in `:memory:`, on *port*, 0 for any free one.
 
-    Raise StartError if that cannot be.
+    Raise StartError if that cannot be. The server ends with stop(), and also when nobody
+    holds it any more.
     """
     storage = Storage(data)
     try:

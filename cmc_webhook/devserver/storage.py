@@ -145,7 +145,7 @@ def _open(path: str) -> sqlite3.Connection:
         raise StartError(f"The directory of {path} does not exist: create it, or choose another.")
     connection = None
     try:
-        connection = sqlite3.connect(path, 0, isolation_level=None, check_same_thread=False)
+        connection = sqlite3.connect(path, timeout=0, isolation_level=None, check_same_thread=False)
         _claim(connection, path)
     except (sqlite3.Error, StartError) as error:
         if connection:
@@ -178,8 +178,9 @@ def _claim(connection: sqlite3.Connection, path: str) -> None:
 
 
 def _explain(error: sqlite3.Error, path: str) -> str:
-    if error.sqlite_errorcode == sqlite3.SQLITE_BUSY:
+    code = error.sqlite_errorcode & 0xFF  # without what SQLite adds to say more
+    if code == sqlite3.SQLITE_BUSY:
         return f"{path} is in use by another server: stop that one, or choose another file."
-    if error.sqlite_errorcode == sqlite3.SQLITE_NOTADB:
+    if code == sqlite3.SQLITE_NOTADB:
         return f"{path} is not a file of this server: choose another with --data."
     return f"{path} cannot be used: {error}."

@@ -173,11 +173,13 @@ def test_stop_answers_what_is_under_way(data, connect):
     server = start(data, 0)
     acknowledged = []
     arguments = (connect(server.address), acknowledged)
-    writer = threading.Thread(target=write_until_it_dies, args=arguments)
-    writer.start()
+    writers = [threading.Thread(target=write_until_it_dies, args=arguments) for _ in range(8)]
+    for writer in writers:
+        writer.start()
     until(lambda: len(acknowledged) >= 10)
     server.stop()
-    writer.join()
+    for writer in writers:
+        writer.join()
 
     with sqlite3.connect(data) as connection:
         [[count]] = connection.execute("SELECT count(*) FROM documents").fetchall()

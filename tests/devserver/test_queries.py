@@ -70,6 +70,21 @@ def test_a_filter_finds(typed, operator, operand, found):
     assert ids(where(typed, "v", operator, operand)) == found.split()
 
 
+@pytest.mark.parametrize("operator", ["EQUAL", "LESS_THAN_OR_EQUAL", "NOT_EQUAL"])
+@pytest.mark.parametrize("operand", [{"null_value": 0}, {"double_value": NAN}], ids=str)
+def test_null_and_nan_are_found_by_the_filters_for_them_alone(
+    api, database, typed, operator, operand
+):
+    """The client makes those filters of == and !=; what is sent plainly finds nothing."""
+    plain = {"field": {"field_path": "v"}, "op": operator, "value": operand}
+    query = {"from_": [{"collection_id": typed.id}], "where": {"field_filter": plain}}
+    parent = f"{database}/documents"
+
+    responses = api.run_query(request={"parent": parent, "structured_query": query})
+
+    assert not any("document" in response for response in responses)
+
+
 def test_a_filter_reaches_into_maps_and_through_quoted_paths(mails, store):
     store(a={"m": {"x.y": 1}}, b={"m": {"x": {"y": 1}}})
 
