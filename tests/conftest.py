@@ -19,6 +19,7 @@ EMULATOR = os.environ.get("FIRESTORE_EMULATOR_HOST")
 MAIN = Path(__file__).parents[1] / "main.py"
 
 
+@pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if EMULATOR and item.get_closest_marker("builtin"):

@@ -1,4 +1,4 @@
-"""The fold once more, as naively as possible, to compare documents with. Imports nothing of ours."""
+"""The fold once more, as naively as possible, to compare with. Imports nothing of ours."""
 
 from datetime import datetime
 from typing import NamedTuple
