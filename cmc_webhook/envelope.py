@@ -34,6 +34,18 @@ def json_value(text: str) -> Any:
     return json.loads(text, parse_int=lambda n: int(n) if len(n) <= _LONGEST_INTEGER else n)
 
 
+def json_text(value: object) -> str:
+    """Return JSON that reads as it was written, or raise MalformedEnvelope if nested too deep."""
+    try:
+        text = json.dumps(value, ensure_ascii=False)
+        text.encode()
+    except UnicodeEncodeError:  # half an emoji, which only an escape can carry
+        return json.dumps(value)
+    except RecursionError as error:
+        raise MalformedEnvelope("A record is nested too deep.") from error
+    return text
+
+
 def read_fields(body: bytes) -> dict[str, list[Any]]:
     """
     Return the fields of a form or the keys of a JSON object, each with all its values.

@@ -3,9 +3,6 @@
 import io
 import re
 import time
-from collections import Counter
-from collections.abc import Iterable
-from datetime import UTC, datetime, timedelta
 from http import HTTPStatus
 from typing import Any
 
@@ -14,7 +11,7 @@ from flask import Request, Response, jsonify
 from cmc_webhook import __version__
 from cmc_webhook.auth import Credentials
 from cmc_webhook.body import LARGEST_BODY, read_body
-from cmc_webhook.envelope import Envelope, body_keys, read_envelope, read_fields
+from cmc_webhook.envelope import body_keys, read_fields
 from cmc_webhook.errors import (
     BodyIncomplete,
     BodyTooLarge,
@@ -25,12 +22,10 @@ from cmc_webhook.errors import (
     StoreUnavailable,
     WebhookError,
 )
-from cmc_webhook.events import StatusEvent, UnreadableRecord, read_events
+from cmc_webhook.intake import Intake
 from cmc_webhook.logs import Throttle, log, trace_fields
-from cmc_webhook.quarantine import quarantined_body, quarantined_record
 from cmc_webhook.rpc import Budget
 from cmc_webhook.settings import Settings
-from cmc_webhook.status import document_id
 from cmc_webhook.store import StatusStore
 
 STATUS_CODES: dict[type[WebhookError], HTTPStatus] = {
@@ -48,7 +43,7 @@ _BUDGET_S = 7.0
 _RETRY_AFTER_S = 10
 # How much is held of a body whose sender is not known yet: it may be made to fill the memory.
 _LARGEST_UNKNOWN_BODY = 2 * 1024 * 1024
-_CLOCK_SKEW = timedelta(minutes=5)
+_CLOCK_SKEW_S = 300
 # Kept because it is not understood yet, which needs nobody's attention.
 _EXPECTED = {"not_supported_yet"}
 # Refusals that somebody should look at: the sender is ours.
@@ -60,9 +55,9 @@ class StatusWebhook:
 
     def __init__(self, settings: Settings, store: StatusStore, *, project: str) -> None:
         self._settings = settings
-        self._store = store
         self._project = project
         self._credentials = Credentials(settings)
+        self._intake = Intake(settings, self._credentials, store)
         self._throttle = Throttle()
 
     def __call__(self, request: Request) -> Response:
@@ -87,14 +82,13 @@ class StatusWebhook:
         body, fields = self._authenticated_body(request, entry)
         budget = Budget(_BUDGET_S)
         entry["rpcs"] = budget.rpcs
-        received_at = datetime.now(UTC)
-        try:
-            envelope = read_envelope(fields)
-            return self._keep(envelope, received_at, budget, entry)
-        except MalformedEnvelope:
-            kept = quarantined_body(body, self._credentials)
-            self._store.quarantine([kept], received_at, budget)
-            raise
+        receipt = self._intake.keep(body, fields, budget)
+        if receipt.quarantined:
+            entry["why"] = receipt.quarantined
+        if receipt.lag_s is not None:
+            entry["lag_s"] = receipt.lag_s
+            self._watch_clock(receipt.lag_s)
+        return receipt.counts()
 
     def _authenticated_body(
         self, request: Request, entry: dict[str, Any]
@@ -121,51 +115,8 @@ class StatusWebhook:
         entry["credential"] = accepted
         return body, fields
 
-    def _keep(
-        self, envelope: Envelope, received_at: datetime, budget: Budget, entry: dict[str, Any]
-    ) -> dict[str, int]:
-        """Store or quarantine every record of *envelope* and return how many went where."""
-        events, unreadable = read_events(envelope, self._settings.time_zone)
-        self._watch_clock(events, received_at, entry)
-        documents: dict[str, list[StatusEvent]] = {}
-        for event in events:
-            place = document_id(envelope.server_composition, event.message_id, event.to)
-            documents.setdefault(place, []).append(event)
-        saved = self._store.save(documents, received_at, budget)
-        for place, why in saved.refused.items():
-            unreadable += [UnreadableRecord(event.record, why) for event in documents[place]]
-        self._quarantine(unreadable, envelope, received_at, budget, entry)
-        counts = {
-            "stored": sum(len(documents[place]) for place in saved.stored),
-            "unchanged": sum(len(documents[place]) for place in saved.unchanged),
-            "quarantined": len(unreadable),
-        }
-        return {"received": sum(counts.values()), **counts}
-
-    def _quarantine(
-        self,
-        records: Iterable[UnreadableRecord],
-        envelope: Envelope,
-        received_at: datetime,
-        budget: Budget,
-        entry: dict[str, Any],
-    ) -> None:
-        kept = [
-            quarantined_record(unreadable.record, unreadable.why, envelope, self._credentials)
-            for unreadable in records
-        ]
-        self._store.quarantine(kept, received_at, budget)
-        if kept:
-            entry["why"] = Counter(unreadable.why for unreadable in records)
-
-    def _watch_clock(
-        self, events: Iterable[StatusEvent], received_at: datetime, entry: dict[str, Any]
-    ) -> None:
-        times = [event.at for event in events]
-        if not times:
-            return
-        entry["lag_s"] = (received_at - max(times)).total_seconds()
-        if max(times) - received_at > _CLOCK_SKEW and (posts := self._throttle.admit("future")):
+    def _watch_clock(self, lag_s: float) -> None:
+        if lag_s < -_CLOCK_SKEW_S and (posts := self._throttle.admit("future")):
             zone = self._settings.time_zone.key
             log(
                 "WARNING",

@@ -1,12 +1,10 @@
 """What is kept of a record or a body that cannot become an event. Pure."""
 
-import json
 from dataclasses import dataclass
 from typing import Any
 
 from cmc_webhook.auth import Credentials
-from cmc_webhook.envelope import Envelope
-from cmc_webhook.errors import MalformedEnvelope
+from cmc_webhook.envelope import Envelope, json_text
 from cmc_webhook.events import RawRecord
 from cmc_webhook.text import digest
 
@@ -35,7 +33,7 @@ def quarantined_record(
     kind, event_type = ("record", record.list_name) if record.list_name else ("event", "")
     return _entry(
         kind,
-        _json(record.value).encode(),
+        json_text(record.value).encode(),
         why,
         event_type or envelope.event_type,
         envelope.server_composition,
@@ -69,17 +67,6 @@ def _entry(
     # Two equal entries are one, so that a post that CMC repeats is kept once.
     entry_id = digest(server_composition, event_type, content)
     return QuarantineEntry(entry_id, {n: v for n, v in fields.items() if v not in ("", False)})
-
-
-def _json(value: object) -> str:
-    try:
-        text = json.dumps(value, ensure_ascii=False)
-        text.encode()
-    except RecursionError as error:
-        raise MalformedEnvelope("A record is nested too deep.") from error
-    except UnicodeEncodeError:  # half an emoji, which only an escape can carry
-        return json.dumps(value)
-    return text
 
 
 def _cut(content: bytes) -> str | bytes:

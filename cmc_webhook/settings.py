@@ -26,6 +26,7 @@ class Settings:
     collection: str
     database: str
     retention: timedelta | None
+    log_unstored: bool
 
 
 # Every variable that is read, and what an empty one means.
@@ -37,6 +38,7 @@ DEFAULTS = {
     "CMC_COLLECTION": "mail_statuses",
     "CMC_DATABASE": "(default)",
     "CMC_RETENTION_DAYS": "",
+    "CMC_LOG_UNSTORED": "false",
 }
 
 
@@ -54,6 +56,7 @@ def from_env(environ: Mapping[str, str]) -> Settings:
         collection=read(_collection, "CMC_COLLECTION"),
         database=read(_database, "CMC_DATABASE"),
         retention=read(_days, "CMC_RETENTION_DAYS"),
+        log_unstored=read(_boolean, "CMC_LOG_UNSTORED"),
     )
     if not (settings.api_keys or settings.basic_credentials or settings.allow_unauthenticated):
         raise SettingsError(

@@ -69,7 +69,7 @@ class _Post:
     documents: Mapping[str, Sequence[StatusEvent]]
     received_at: datetime
     budget: Budget
-    saved: Saved = field(default_factory=Saved)
+    saved: Saved
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,14 +105,15 @@ class StatusStore:
         documents: Mapping[str, Sequence[StatusEvent]],
         received_at: datetime,
         budget: Budget,
-    ) -> Saved:
+        saved: Saved,
+    ) -> None:
         """
-        Fold the events into the document under whose id they stand.
+        Fold the events into the document under whose id they stand, and note it in *saved*.
 
         Raise StoreUnavailable if *budget* runs out first: what was stored stays
         stored, and to save the same again finishes the rest.
         """
-        post = _Post(documents, received_at, budget)
+        post = _Post(documents, received_at, budget, saved)
         pending = list(documents)
         for attempt in _attempts(budget):
             for ids in _groups(pending):
@@ -120,9 +121,9 @@ class StatusStore:
                 unknown = [i for i in ids if i not in changes and i not in post.saved]
                 changes |= self._read_and_folded(unknown, post)
                 self._try(changes, post)
-            pending = [i for i in pending if i not in post.saved]
+            pending = [i for i in pending if i not in saved]
             if not pending:
-                return post.saved
+                return
         raise StoreUnavailable(f"{len(pending)} of {len(documents)} documents not stored in time")
 
     def quarantine(

@@ -19,6 +19,17 @@ EMULATOR = os.environ.get("FIRESTORE_EMULATOR_HOST")
 MAIN = Path(__file__).parents[1] / "main.py"
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--seeds", type=int, default=150, help="random schedules of faults to run")
+    parser.addoption("--first-seed", type=int, default=0, help="the first of them")
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    if "seed" in metafunc.fixturenames:
+        first, count = (metafunc.config.getoption(o) for o in ("--first-seed", "--seeds"))
+        metafunc.parametrize("seed", range(first, first + count))
+
+
 @pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:

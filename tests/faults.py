@@ -1,5 +1,6 @@
 """A proxy before the real Firestore that makes it fail as told, and counts what it did."""
 
+import itertools
 import random
 import threading
 from collections import Counter
@@ -93,27 +94,26 @@ class FaultyFirestore:
 
     def _forward_some(self, data: bytes, context: Any, fault: Fault) -> bytes:
         """Let some writes of a batch through and answer as if others had failed."""
-        request = BatchWriteRequest.deserialize(data)
+        request = BatchWriteRequest.pb().FromString(data)
         held_back = fault.writes.keys() - fault.applied
-        passed = [w for i, w in enumerate(request.writes) if i not in held_back]
-        part = BatchWriteRequest(database=request.database, writes=passed)
-        answer = BatchWriteResponse()
+        passed = [write for i, write in enumerate(request.writes) if i not in held_back]
+        answer = BatchWriteResponse.pb()()
         if passed:
-            serialized = BatchWriteRequest.serialize(part)
-            [answered] = self._forward(WRITE, serialized, context, Fault())
-            answer = BatchWriteResponse.deserialize(answered)
+            part = type(request)(database=request.database, writes=passed).SerializeToString()
+            [answered] = self._forward(WRITE, part, context, Fault())
+            answer.MergeFromString(answered)
         statuses, results = iter(answer.status), iter(answer.write_results)
-        whole = BatchWriteResponse()
+        whole = BatchWriteResponse.pb()()
         for index in range(len(request.writes)):
-            through = index not in held_back
-            status = {"code": next(statuses).code if through else 0}
-            result = next(results) if through else {}
+            status, result = whole.status.add(), whole.write_results.add()
+            if index not in held_back:
+                status.CopyFrom(next(statuses))
+                result.CopyFrom(next(results))
             if index in fault.writes:
-                self._fire(f"write {fault.writes[index]}{', applied' if through else ''}")
-                status = {"code": grpc.StatusCode[fault.writes[index]].value[0]}
-            whole.status.append(status)
-            whole.write_results.append(result)
-        return bytes(BatchWriteResponse.serialize(whole))
+                applied = "" if index in held_back else ", applied"
+                self._fire(f"write {fault.writes[index]}{applied}")
+                status.code = grpc.StatusCode[fault.writes[index]].value[0]
+        return bytes(whole.SerializeToString())
 
     def _fire(self, name: str) -> None:
         with self._lock:
@@ -134,15 +134,16 @@ def once(rpc: str, fault: Fault) -> Plan:
 
 
 def at_random(rng: random.Random, share: float) -> Plan:
-    """Return a plan that strikes that *share* of calls in every way there is."""
+    """Return a plan that strikes the first call, then that *share*, in every way there is."""
+    chances = itertools.chain([0.0], iter(rng.random, None))
 
     def plan(rpc: str) -> Fault | None:
-        if rng.random() > share:
+        if next(chances) > share:
             return None
         kind = rng.choice(
             ["before", "after", "writes", "late"] if rpc == WRITE else ["before", "late"]
         )
-        code = rng.choice(TRANSIENT)
+        code = rng.choice([*TRANSIENT, *TRANSIENT, "PERMISSION_DENIED"])
         if kind == "late":
             return Fault(delay=rng.uniform(0, 0.05))
         if kind != "writes":

@@ -22,18 +22,31 @@ IMPORTS = {
     "envelope": {"errors", "text"},
     "events": {"envelope", "text"},
     "status": {"events", "text"},
-    "quarantine": {"auth", "envelope", "errors", "events", "text"},
+    "quarantine": {"auth", "envelope", "events", "text"},
+    "unstored": {"auth", "envelope", "events"},
     "rpc": {"codec", "settings"},
     "writes": {"codec", "rpc"},
     "guess": {"events", "rpc"},
     "store": {"errors", "events", "guess", "quarantine", "rpc", "status", "writes"},
-    "handler": {
-        *("auth", "body", "envelope", "errors", "events", "logs", "quarantine", "rpc"),
-        *("settings", "status", "store"),
+    "intake": {
+        *("auth", "envelope", "errors", "events", "logs", "quarantine", "rpc", "settings"),
+        *("status", "store", "unstored"),
     },
+    "handler": {"auth", "body", "envelope", "errors", "intake", "logs", "rpc", "settings", "store"},
     "main": {"guess", "handler", "logs", "rpc", "settings", "store"},
 }
-PURE = {"errors", "text", "settings", "auth", "envelope", "events", "status", "quarantine", "codec"}
+PURE = {
+    "errors",
+    "text",
+    "settings",
+    "auth",
+    "envelope",
+    "events",
+    "status",
+    "quarantine",
+    "unstored",
+    "codec",
+}
 IO_MODULES = {"os", "sys", "socket", "time", "threading", "random", "subprocess", "flask", "grpc"}
 
 

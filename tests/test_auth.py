@@ -98,8 +98,8 @@ def test_no_record_is_interpreted_before_authentication(guarded, monkeypatch):
     def interpreted(*_):
         raise AssertionError("a record was interpreted")
 
-    monkeypatch.setattr("cmc_webhook.handler.read_envelope", interpreted)
-    monkeypatch.setattr("cmc_webhook.handler.read_events", interpreted)
+    monkeypatch.setattr("cmc_webhook.intake.read_envelope", interpreted)
+    monkeypatch.setattr("cmc_webhook.intake.read_events", interpreted)
 
     assert send(guarded, as_json, {}, {"api_key": "x"}).status_code == 401
     guarded.application.testing = True

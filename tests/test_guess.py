@@ -11,7 +11,7 @@ from cmc_webhook.errors import StoreUnavailable
 from cmc_webhook.rpc import Held
 from cmc_webhook.store import StatusStore
 from tests.test_status import at, make_event
-from tests.test_store import DEFERRED, NOW, QUEUED, SUCCEEDED, Interrupted
+from tests.test_store import DEFERRED, QUEUED, SUCCEEDED, Interrupted, save_all
 
 
 @pytest.fixture
@@ -38,7 +38,7 @@ def other(database):
 
 def save(store, *events, name="one", seconds=5):
     budget = rpc.Budget(seconds)
-    saved = store.save({name: list(events)}, NOW, budget)
+    saved = save_all(store, {name: list(events)}, budget=budget)
     [outcome] = [o for o in ("stored", "unchanged") if getattr(saved, o)]
     return outcome, dict(budget.rpcs)
 

@@ -38,6 +38,7 @@ def test_every_variable_is_read():
             "CMC_COLLECTION": "mails",
             "CMC_DATABASE": "cmc-db",
             "CMC_RETENTION_DAYS": "40",
+            "CMC_LOG_UNSTORED": "true",
         }
     )
 
@@ -46,6 +47,7 @@ def test_every_variable_is_read():
     assert settings.collection == "mails"
     assert settings.database == "cmc-db"
     assert settings.retention == timedelta(days=40)
+    assert settings.log_unstored is True
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,7 @@ from google.api_core import exceptions
 
 from cmc_webhook import rpc
 from cmc_webhook.errors import StoreMisconfigured, StoreUnavailable
-from cmc_webhook.store import StatusStore
+from cmc_webhook.store import Saved, StatusStore
 from tests.test_status import at, make_event
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
@@ -47,8 +47,14 @@ def store(database):
     return StatusStore(database, "mail_statuses")
 
 
+def save_all(store, documents, *, now=NOW, budget=None):
+    saved = Saved()
+    store.save(documents, now, budget or rpc.Budget(5), saved)
+    return saved
+
+
 def save(store, events, name="one", seconds=5):
-    return store.save({name: events}, NOW, rpc.Budget(seconds))
+    return save_all(store, {name: events}, budget=rpc.Budget(seconds))
 
 
 QUEUED = make_event(status="queued", created=at(0))
@@ -92,7 +98,7 @@ def test_only_the_loser_is_written_again(store, database, documents):
     database.after_reads = [lambda: save(rival, [SUCCEEDED], "mail3")]
     budget = rpc.Budget(5)
 
-    saved = store.save(events, NOW, budget)
+    saved = save_all(store, events, budget=budget)
 
     assert saved.stored == set(events)
     assert budget.rpcs == {"BatchGetDocuments": 2, "BatchWrite": 2}
@@ -164,7 +170,7 @@ def test_the_one_write_that_firestore_refuses_is_found(store, client, documents)
     client.collection("mail_statuses").document("mail3").set(full)
     events = {f"mail{i}": [QUEUED] for i in range(10)}
 
-    saved = store.save(events, NOW, rpc.Budget(5))
+    saved = save_all(store, events)
 
     assert saved.refused == {"mail3": "refused_by_firestore"}
     assert saved.stored == events.keys() - {"mail3"}
@@ -185,7 +191,7 @@ def test_a_call_that_firestore_refuses_is_halved_until_the_write_is_alone(
     events = {f"mail{i}": [QUEUED] for i in range(10)}
 
     budget = rpc.Budget(5)
-    saved = store.save(events, NOW, budget)
+    saved = save_all(store, events, budget=budget)
 
     assert saved.refused == {"mail3": "refused_by_firestore"}
     assert documents().keys() == events.keys() - {"mail3"}
@@ -198,7 +204,7 @@ def test_a_request_stays_below_the_limit_of_firestore(store, documents):
     ]
     budget = rpc.Budget(30)
 
-    saved = store.save({f"mail{i}": history for i in range(50)}, NOW, budget)  # 12 MB
+    saved = save_all(store, {f"mail{i}": history for i in range(50)}, budget=budget)  # 12 MB
 
     assert len(saved.stored) == 50
     assert budget.rpcs == {"BatchGetDocuments": 1, "BatchWrite": 4}
@@ -208,8 +214,8 @@ def test_a_request_stays_below_the_limit_of_firestore(store, documents):
 def test_first_and_last_write_are_told(store, documents):
     save(store, [QUEUED])
     later = datetime(2026, 1, 2, tzinfo=UTC)
-    store.save({"one": [SUCCEEDED]}, later, rpc.Budget(5))
-    store.save({"one": [SUCCEEDED]}, datetime(2026, 1, 3, tzinfo=UTC), rpc.Budget(5))
+    save_all(store, {"one": [SUCCEEDED]}, now=later)
+    save_all(store, {"one": [SUCCEEDED]}, now=datetime(2026, 1, 3, tzinfo=UTC))
 
     assert documents()["one"]["first_received_at"] == NOW
     assert documents()["one"]["last_received_at"] == later
