@@ -10,7 +10,6 @@ import time
 from collections import OrderedDict
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Any
 
 from cmc_webhook.events import Status, StatusEvent
 from cmc_webhook.rpc import Held
@@ -64,7 +63,7 @@ class Guesses:
             return self.forget(document_id)
         with self._lock:
             known = self._entries.get(document_id)
-            if known and known.moment() > entry.moment():
+            if known and known.update_time > entry.update_time:
                 return None
             self._drop(document_id)
             self._entries[document_id] = entry
@@ -87,11 +86,8 @@ class Guesses:
 @dataclass(frozen=True, slots=True)
 class _Entry:
     fields: bytes
-    update_time: Any
+    update_time: int
     asked_at: float
 
     def size(self) -> int:
         return len(self.fields) + _OVERHEAD
-
-    def moment(self) -> tuple[int, int]:
-        return self.update_time.seconds, self.update_time.nanos

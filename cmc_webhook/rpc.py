@@ -58,18 +58,18 @@ class Budget:
 
 @dataclass(frozen=True, slots=True)
 class Held:
-    """A document as read: its fields, and the time of its last write as a protobuf Timestamp."""
+    """A document: its fields, and the time of its last write in nanoseconds since 1970."""
 
     fields: dict[str, Any]
-    update_time: Any
+    update_time: int
 
 
 @dataclass(frozen=True, slots=True)
 class Written:
-    """What became of one write; *update_time* is a protobuf Timestamp, of use if all went well."""
+    """What became of one write, and the document's new update time if all went well."""
 
     code: grpc.StatusCode
-    update_time: Any = None
+    update_time: int = 0
 
 
 class Database:
@@ -85,21 +85,21 @@ class Database:
     ) -> None:
         self.project = project
         self.database = database
-        self._name = f"projects/{project}/databases/{database}"
+        self.name = f"projects/{project}/databases/{database}"
         self._api = FirestoreClient(transport=transport)
-        self._metadata = [("google-cloud-resource-prefix", self._name)]
+        self._metadata = [("google-cloud-resource-prefix", self.name)]
         if token:
             self._metadata.append(("authorization", f"Bearer {token}"))
 
     def document(self, collection: str, document_id: str) -> str:
         """Return the resource name of a document."""
-        return f"{self._name}/documents/{collection}/{document_id}"
+        return f"{self.name}/documents/{collection}/{document_id}"
 
     def read(
         self, names: Iterable[str], mask: Iterable[str], budget: Budget
     ) -> dict[str, Held | None]:
         """Return the fields of *mask* of each named document, None where there is no document."""
-        request = BatchGetDocumentsRequest.pb()(database=self._name, documents=names)
+        request = BatchGetDocumentsRequest.pb()(database=self.name, documents=names)
         request.mask.field_paths.extend(mask)
         answers = self._api.batch_get_documents(
             request=BatchGetDocumentsRequest.wrap(request),
@@ -113,12 +113,13 @@ class Database:
                 held[answer.missing] = None
             else:
                 found = answer.found
-                held[found.name] = Held(decode_fields(found.fields), found.update_time)
+                held[found.name] = Held(
+                    decode_fields(found.fields), _nanoseconds(found.update_time)
+                )
         return held
 
-    def write(self, writes: Iterable[Any], budget: Budget) -> list[Written]:
-        """Try each protobuf Write by itself, in no order, and return what became of each."""
-        request = BatchWriteRequest.pb()(database=self._name, writes=writes)
+    def write(self, request: Any, budget: Budget) -> list[Written]:
+        """Try each write of a BatchWriteRequest by itself; return what became of each."""
         response = self._api.batch_write(
             request=BatchWriteRequest.wrap(request),
             retry=None,
@@ -127,9 +128,14 @@ class Database:
         )
         answer = BatchWriteResponse.pb(response)
         return [
-            Written(_CODES[status.code], result.update_time)
+            Written(_CODES[status.code], _nanoseconds(result.update_time))
             for status, result in zip(answer.status, answer.write_results, strict=True)
         ]
+
+
+def _nanoseconds(timestamp: Any) -> int:
+    # A number, because the message would keep the whole answer in memory that it came in.
+    return int(timestamp.seconds * 1_000_000_000 + timestamp.nanos)
 
 
 def connect(environ: Mapping[str, str], database: str) -> Database:

@@ -94,6 +94,7 @@ StatusDocument = TypedDict(
     total=False,
 )
 FIELDS = tuple(StatusDocument.__annotations__)
+_UNREADABLE = re.compile(r"[^A-Za-z0-9@._=-]")
 _HELD = TypeAdapter(StatusDocument)
 
 
@@ -110,7 +111,7 @@ def document_id(server_composition: str, message_id: str, to: str) -> str:
     """
     # CMC's own ids are version 1 UUIDs: those of one moment begin alike, and would heat one range.
     spread = hashlib.sha256(message_id.encode()).hexdigest()[:4]
-    readable = re.sub(r"[^A-Za-z0-9@._=-]", "_", message_id.removeprefix("<").removesuffix(">"))
+    readable = _UNREADABLE.sub("_", message_id.removeprefix("<").removesuffix(">"))
     return f"{spread}-{readable[:200]}.{digest(server_composition, message_id, to)[:16]}"
 
 

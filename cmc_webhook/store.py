@@ -22,7 +22,7 @@ from cmc_webhook.events import StatusEvent
 from cmc_webhook.guess import Guesses
 from cmc_webhook.quarantine import QuarantineEntry
 from cmc_webhook.rpc import Budget, Database, Held, Written
-from cmc_webhook.writes import chunks, create, update
+from cmc_webhook.writes import Write, requests
 
 _MOST_DOCUMENTS = 200
 
@@ -76,7 +76,7 @@ class _Post:
 class _Change:
     """A write, and the fields of the document after it."""
 
-    write: Any
+    write: Write
     fields: dict[str, Any]
 
 
@@ -135,7 +135,7 @@ class StatusStore:
         for entry in entries:
             name = self._database.document(collection, entry.id)
             fields = {**entry.fields, "received_at": received_at, **self._expiry(received_at)}
-            pending[entry.id] = create(name, fields)
+            pending[entry.id] = Write(name, fields, update_time=None)
         for _ in _attempts(budget):
             for entry_id, written in self._write(pending, budget).items():
                 if written.code in (StatusCode.OK, StatusCode.ALREADY_EXISTS):
@@ -222,31 +222,34 @@ class StatusStore:
         about = {"last_received_at": post.received_at, **self._expiry(post.received_at)}
         if held is None:
             first = {"first_received_at": post.received_at}
-            return _Change(create(name, {**folded, **first, **about}), folded)
+            return _Change(Write(name, {**folded, **first, **about}, update_time=None), folded)
         changes = status.changes(before, folded)
-        return _Change(update(name, {**changes, **about}, held), folded) if changes else None
+        if not changes:
+            return None
+        return _Change(Write(name, {**changes, **about}, held.update_time), folded)
 
     def _expiry(self, received_at: datetime) -> dict[str, datetime]:
         return {"expires_at": received_at + self._retention} if self._retention else {}
 
-    def _write(self, writes: Mapping[str, Any], budget: Budget) -> dict[str, Written]:
+    def _write(self, writes: Mapping[str, Write], budget: Budget) -> dict[str, Written]:
         """Return what became of each write."""
         outcomes: dict[str, Written] = {}
-        waiting = list(chunks(writes))
+        waiting = [writes]
         while waiting:
-            ids = waiting.pop()
-            try:
-                results = self._database.write([writes[i] for i in ids], budget)
-            except GoogleAPICallError as error:
-                if error.grpc_status_code is not StatusCode.INVALID_ARGUMENT:
-                    self._raise_unless_transient(error)
-                elif len(ids) > 1:
-                    # Nothing of the call was applied: find the write that it refuses.
-                    middle = len(ids) // 2
-                    waiting += [ids[:middle], ids[middle:]]
-                    continue
-                results = [Written(error.grpc_status_code)] * len(ids)
-            outcomes.update(zip(ids, results, strict=True))
+            for ids, request in requests(self._database.name, waiting.pop()):
+                try:
+                    results = self._database.write(request, budget)
+                except GoogleAPICallError as error:
+                    if error.grpc_status_code is not StatusCode.INVALID_ARGUMENT:
+                        self._raise_unless_transient(error)
+                    elif len(ids) > 1:
+                        # Nothing of the call was applied: find the write that it refuses.
+                        middle = len(ids) // 2
+                        halves = ids[:middle], ids[middle:]
+                        waiting += [{i: writes[i] for i in half} for half in halves]
+                        continue
+                    results = [Written(error.grpc_status_code)] * len(ids)
+                outcomes.update(zip(ids, results, strict=True))
         return outcomes
 
     def _raise_unless_transient(self, error: GoogleAPICallError) -> None:

@@ -26,6 +26,8 @@ def digest(*parts: str | bytes) -> str:
     A part goes in as its length in bytes of UTF-8 in decimal, a colon and the
     bytes: ("ab", "", "日") is digested as ``2:ab0:3:日``.
     """
-    encoded = [part.encode() if isinstance(part, str) else part for part in parts]
-    joined = b"".join(b"%d:%b" % (len(part), part) for part in encoded)
-    return hashlib.sha256(joined).hexdigest()
+    sha256 = hashlib.sha256()
+    for part in parts:
+        encoded = part.encode() if isinstance(part, str) else part
+        sha256.update(b"%d:%b" % (len(encoded), encoded))
+    return sha256.hexdigest()

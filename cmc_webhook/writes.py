@@ -1,14 +1,14 @@
-"""Firestore's writes, each under its condition, as protobuf messages. Pure."""
+"""Firestore's writes, each under its condition, packed into requests. Pure."""
 
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from typing import Any
 
-from google.cloud.firestore_v1.types import Write
+from google.cloud.firestore_v1.types import BatchWriteRequest
 
 from cmc_webhook import codec
-from cmc_webhook.rpc import Held
 
-_Write = Write.pb()
+_Request = BatchWriteRequest.pb()
 
 # Firestore's documented limit is 10 MiB a request, that of Google's emulator 4 MiB (seen); a limit
 # of 500 writes stood in the documentation once.
@@ -16,36 +16,44 @@ _MOST_WRITES = 200
 _MOST_BYTES = 4_000_000
 
 
-def create(name: str, fields: Mapping[str, Any]) -> Any:
-    """Return the write that makes a document, if there is none yet."""
-    write = _Write()
-    write.update.name = name
-    codec.encode_fields(fields, write.update.fields)
-    write.current_document.exists = False
-    return write
+@dataclass(frozen=True, slots=True)
+class Write:
+    """
+    The fields to set in the document *name*, and to delete where they are None.
+
+    *update_time*, in nanoseconds since 1970, is that of the document which this
+    write may replace; None: it may only make a new one.
+    """
+
+    name: str
+    fields: Mapping[str, Any]
+    update_time: int | None
 
 
-def update(name: str, changes: Mapping[str, Any], held: Held) -> Any:
-    """Return the write that sets *changes*, and deletes what is None, if *held* is still true."""
-    write = _Write()
-    write.update.name = name
-    present = {field: value for field, value in changes.items() if value is not None}
-    codec.encode_fields(present, write.update.fields)
-    write.update_mask.field_paths.extend(changes)
-    write.current_document.update_time.CopyFrom(held.update_time)
-    return write
+def requests(database: str, writes: Mapping[str, Write]) -> Iterator[tuple[list[str], Any]]:
+    """Yield BatchWriteRequests that Firestore takes, each with the keys of its *writes*."""
+    request, room = _Request(database=database), _MOST_BYTES
+    keys: list[str] = []
+    for key, write in writes.items():
+        message = request.writes.add()
+        _fill(message, write)
+        room -= message.ByteSize()
+        if keys and (room < 0 or len(keys) == _MOST_WRITES):
+            del request.writes[-1]
+            yield keys, request
+            request, keys = _Request(database=database, writes=[message]), []
+            room = _MOST_BYTES - message.ByteSize()
+        keys.append(key)
+    if keys:
+        yield keys, request
 
 
-def chunks(writes: Mapping[str, Any]) -> Iterator[list[str]]:
-    """Group the ids of *writes* so that each group fits into one request."""
-    chunk: list[str] = []
-    room = _MOST_BYTES
-    for write_id, write in writes.items():
-        size = write.ByteSize()
-        if chunk and (size > room or len(chunk) == _MOST_WRITES):
-            yield chunk
-            chunk, room = [], _MOST_BYTES
-        chunk.append(write_id)
-        room -= size
-    if chunk:
-        yield chunk
+def _fill(message: Any, write: Write) -> None:
+    message.update.name = write.name
+    present = {name: value for name, value in write.fields.items() if value is not None}
+    codec.encode_fields(present, message.update.fields)
+    if write.update_time is None:
+        message.current_document.exists = False
+    else:
+        message.update_mask.field_paths.extend(write.fields)
+        message.current_document.update_time.FromNanoseconds(write.update_time)

@@ -25,7 +25,7 @@ IMPORTS = {
     "quarantine": {"auth", "envelope", "events", "text"},
     "unstored": {"auth", "envelope", "events"},
     "rpc": {"codec", "settings"},
-    "writes": {"codec", "rpc"},
+    "writes": {"codec"},
     "guess": {"events", "rpc"},
     "store": {"errors", "events", "guess", "quarantine", "rpc", "status", "writes"},
     "intake": {

@@ -4,7 +4,6 @@ import threading
 
 import pytest
 from google.api_core import exceptions
-from google.protobuf.timestamp_pb2 import Timestamp
 
 from cmc_webhook import guess, rpc
 from cmc_webhook.errors import StoreUnavailable
@@ -156,7 +155,7 @@ def test_an_unknown_outcome_is_forgotten(store, database, documents):
 
 
 def held(second, **fields):
-    return Held({"status": "queued", **fields}, Timestamp(seconds=second))
+    return Held({"status": "queued", **fields}, second)
 
 
 def test_of_two_beliefs_the_later_stays(guesses):

@@ -182,10 +182,10 @@ def test_a_call_that_firestore_refuses_is_halved_until_the_write_is_alone(
     store, database, documents
 ):
     class Refusing(Interrupted):
-        def write(self, writes, budget):
-            if any(write.update.name.endswith("mail3") for write in writes):
+        def write(self, request, budget):
+            if any(write.update.name.endswith("mail3") for write in request.writes):
                 raise exceptions.InvalidArgument("one of them")
-            return super().write(writes, budget)
+            return super().write(request, budget)
 
     store = StatusStore(Refusing(database), "mail_statuses")
     events = {f"mail{i}": [QUEUED] for i in range(10)}
