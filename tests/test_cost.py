@@ -1,0 +1,60 @@
+"""What a post costs in calls, billed reads and billed writes, counted by the recording server."""
+
+import pytest
+
+from tests.benchmarks.contenders import OURS, Contender
+from tests.benchmarks.load import body, new_mails, told
+from tests.benchmarks.recorder import Recorder
+
+
+@pytest.fixture(scope="module")
+def recorder():
+    started = Recorder(latency_ms=0)
+    yield started
+    started.stop()
+
+
+@pytest.fixture
+def ours(recorder):
+    started = Contender(OURS, recorder)
+    yield started
+    started.stop()
+
+
+def cost(contender, *posts):
+    """Return calls, reads and writes applied of *posts*."""
+    contender.spent()
+    assert {contender.post(post)[0] for post in posts} == {200}
+    spent = contender.spent()
+    calls = sum(count for name, count in spent.items() if name.startswith("rpc "))
+    return calls, spent.get("reads", 0), spent.get("writes", 0)
+
+
+def test_a_life_on_one_instance(ours):
+    mails = new_mails(200)
+    queued, succeeded = body(told(mails, "queued")), body(told(mails, "succeeded", second=5))
+
+    assert cost(ours, queued) == (1, 0, 200)
+    assert cost(ours, succeeded) == (1, 0, 200)
+    assert cost(ours, queued, succeeded, queued) == (0, 0, 0)
+
+
+def test_another_instance_reads_first(ours, recorder):
+    mails = new_mails(100)
+    cost(ours, body(told(mails, "queued")))
+    other = Contender(OURS, recorder, project=ours.project)
+
+    assert cost(other, body(told(mails, "succeeded", second=5))) == (2, 100, 100)
+    assert cost(other, body(told(mails, "queued"))) == (0, 0, 0)
+    other.stop()
+
+
+def test_facts_of_one_mail_in_one_post_are_one_write(ours):
+    [mail] = new_mails(1)
+    facts = [told([mail], "deferred", second=n)[0] for n in range(50)]
+
+    assert cost(ours, body([*told([mail], "queued"), *facts])) == (1, 0, 1)
+
+
+def test_501_new_mails_are_three_calls(ours):
+    assert cost(ours, body(told(new_mails(501), "queued"))) == (3, 0, 501)
