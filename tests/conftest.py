@@ -21,6 +21,7 @@ MAIN = Path(__file__).parents[1] / "main.py"
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--seeds", type=int, default=150, help="random schedules of faults to run")
+    parser.addoption("--rounds", type=int, default=5, help="rounds of killing the function")
     parser.addoption("--first-seed", type=int, default=0, help="the first of them")
 
 
@@ -28,6 +29,8 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     if "seed" in metafunc.fixturenames:
         first, count = (metafunc.config.getoption(o) for o in ("--first-seed", "--seeds"))
         metafunc.parametrize("seed", range(first, first + count))
+    if "round_number" in metafunc.fixturenames:
+        metafunc.parametrize("round_number", range(metafunc.config.getoption("--rounds")))
 
 
 @pytest.hookimpl(trylast=True)

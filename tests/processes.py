@@ -67,6 +67,12 @@ class Program:
         self.process.send_signal(number)
         return self.process.wait(30)
 
+    @staticmethod
+    def kill(pid: int) -> None:
+        """Kill a process, which may be gone already."""
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGKILL)
+
     def stop(self) -> None:
         """Make sure that neither the program nor its children are left."""
         with contextlib.suppress(ProcessLookupError):

@@ -1,5 +1,6 @@
 """The function in a process of its own, under functions-framework and gunicorn."""
 
+import contextlib
 import http.client
 import json
 import socket
@@ -23,10 +24,10 @@ class FunctionServer(Program):
     ) -> tuple[int, Any, dict[str, str]]:
         """Return status, the JSON of the answer and its headers."""
         connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=60)
-        connection.request("POST", "/", body, {"Content-Type": content_type, **dict(headers)})
-        response = connection.getresponse()
-        answer = json.loads(response.read())
-        connection.close()
+        with contextlib.closing(connection):
+            connection.request("POST", "/", body, {"Content-Type": content_type, **dict(headers)})
+            response = connection.getresponse()
+            answer = json.loads(response.read())
         return response.status, answer, dict(response.getheaders())
 
     def send_and_hang_up(self, data: bytes) -> bytes:

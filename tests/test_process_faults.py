@@ -1,0 +1,207 @@
+"""Processes die, senders cut the line or dawdle: what was answered 2xx is there, all else can be
+posted again."""
+
+import http.client
+import itertools
+import random
+import signal
+import socket
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+
+from tests.ledger import Ledger, body_of, shuffled_posts
+from tests.processes import Program, free_port, until
+from tests.records import as_json, make_post, make_record
+from tests.server import FunctionServer
+
+OPEN = {"CMC_ALLOW_UNAUTHENTICATED": "true", "THREADS": "4"}
+
+
+def status_of(server, body):
+    """Return the status of the answer, 0 if the connection broke before there was one."""
+    try:
+        return server.post(*body)[0]
+    except (OSError, http.client.HTTPException):
+        return 0
+
+
+class Senders:
+    """Four threads that post until told to stop, and note every answer."""
+
+    def __init__(self, posts, rng):
+        self.ledger, self.unanswered = Ledger(), []
+        self._jobs = iter([(post, body_of(post, rng)) for post in posts])
+        self._lock, self._stop = threading.Lock(), threading.Event()
+
+    def run(self, server):
+        with ThreadPoolExecutor(4) as pool:
+            for _ in range(4):
+                pool.submit(self._send, server)
+
+    def stop(self):
+        self._stop.set()
+
+    def _send(self, server):
+        while not self._stop.is_set():
+            with self._lock:
+                job = next(self._jobs, None)
+            if job is None:
+                return
+            status = status_of(server, job[1])
+            with self._lock:
+                self.ledger.note(job[0], status)
+                if status != 200:
+                    self.unanswered.append(job)
+
+    def repeat(self, server):
+        """Post what is left and what was not answered 200 until it is."""
+        for post, body in itertools.chain(self.unanswered, self._jobs):
+            until(lambda body=body: status_of(server, body) == 200)
+            self.ledger.note(post, 200)
+
+
+def kill_during(senders, server, victim, after):
+    """Let *senders* post to *server* and kill *victim* *after* some seconds."""
+
+    def kill():
+        time.sleep(after)
+        for pid in victim.pids() if isinstance(victim, FunctionServer) else [victim.process.pid]:
+            Program.kill(pid)
+        senders.stop()
+
+    thread = threading.Thread(target=kill)
+    thread.start()
+    senders.run(server)
+    thread.join()
+
+
+@pytest.fixture
+def environ(client, firestore_address):
+    return OPEN | {
+        "FIRESTORE_EMULATOR_HOST": firestore_address,
+        "GOOGLE_CLOUD_PROJECT": client.project,
+    }
+
+
+def test_the_function_is_killed_under_load(round_number, environ, documents):
+    rng = random.Random(round_number)
+    senders = Senders(shuffled_posts(mails=150, size=10, rng=rng), rng)
+    killed = FunctionServer(environ)
+    kill_during(senders, killed, killed, after=rng.uniform(0.02, 0.2))
+    killed.stop()
+    assert senders.unanswered  # the kill struck in the middle
+    senders.ledger.check(documents())
+
+    again = FunctionServer(environ)
+    senders.repeat(again)
+    again.stop()
+    senders.ledger.check(documents(), complete=True)
+
+
+@pytest.mark.builtin
+@pytest.mark.parametrize("both", [False, True])
+def test_firestore_is_killed_under_load(both, tmp_path, monkeypatch, client):
+    rng = random.Random(both)
+    port = free_port()
+    options = ["--only-firestore", "--firestore-port", str(port), "--data", str(tmp_path / "data")]
+    environ = OPEN | {
+        "FIRESTORE_EMULATOR_HOST": f"127.0.0.1:{port}",
+        "GOOGLE_CLOUD_PROJECT": client.project,
+    }
+    senders = Senders(shuffled_posts(mails=100, size=10, rng=rng), rng)
+    killed = Program("cmc_webhook.devserver", *options)
+    killed.wait_for(port)
+    function = FunctionServer(environ)
+    kill_during(senders, function, killed, after=0.1)
+    killed.stop()
+    if both:
+        function.stop()
+        function = FunctionServer(environ)
+
+    firestore_again = Program("cmc_webhook.devserver", *options)
+    firestore_again.wait_for(port)
+    senders.repeat(function)
+    function.stop()
+
+    monkeypatch.setenv("FIRESTORE_EMULATOR_HOST", f"127.0.0.1:{port}")
+    stored = type(client)(project=client.project).collection("mail_statuses").stream()
+    senders.ledger.check({snapshot.id: snapshot.to_dict() for snapshot in stored}, complete=True)
+    firestore_again.stop()
+
+
+def test_posts_that_were_accepted_are_finished_at_a_polite_stop(environ, documents):
+    server = FunctionServer(environ)
+    bodies = [as_json(make_post([make_record(messageId=f"<{i}@example.com>")])) for i in range(4)]
+    connections = []
+    for body, _ in bodies:  # all but the last byte
+        connection = socket.create_connection(("127.0.0.1", server.port), timeout=30)
+        connection.sendall(_head(len(body)) + body[:-1])
+        connections.append(connection)
+    time.sleep(0.3)
+
+    server.process.send_signal(signal.SIGTERM)
+    time.sleep(0.2)
+    answers = []
+    for (body, _), connection in zip(bodies, connections, strict=True):
+        connection.sendall(body[-1:])
+        answers.append(connection.recv(65536))
+        connection.close()
+
+    assert [answer[:12] for answer in answers] == [b"HTTP/1.1 200"] * 4
+    assert len(documents()) == 4
+    assert server.process.wait(30) == 0
+    server.stop()
+
+
+def _head(length):
+    lines = ["POST / HTTP/1.1", "Host: localhost", f"Content-Length: {length}", "", ""]
+    return "\r\n".join(lines).encode()
+
+
+@pytest.mark.parametrize("share", [0.0, 0.3, 0.6, 0.999])
+def test_a_sender_that_hangs_up_harms_nobody(environ, documents, quarantine, share):
+    """It hangs up in the header, in the body and one byte before the end."""
+    server = FunctionServer(environ)
+    body, _ = as_json(make_post([make_record()]))
+    whole = _head(len(body)) + body
+    for _ in range(20):
+        with socket.create_connection(("127.0.0.1", server.port), timeout=30) as connection:
+            connection.sendall(whole[: int(len(whole) * share)])
+    assert server.post(body)[0] == 200
+    server.stop()
+
+    assert len(documents()) == 1
+    assert quarantine() == []
+
+
+def test_a_sender_that_does_not_wait_for_the_answer_is_stored(environ, documents):
+    server = FunctionServer(environ)
+    body, _ = as_json(make_post([make_record()]))
+    with socket.create_connection(("127.0.0.1", server.port), timeout=30) as connection:
+        connection.sendall(_head(len(body)) + body)
+
+    until(documents)
+    assert server.post(body)[1]["unchanged"] == 1
+    server.stop()
+
+
+@pytest.mark.parametrize("stall_at", [10, 60])
+def test_others_are_served_while_fewer_senders_stall_than_there_are_threads(environ, stall_at):
+    server = FunctionServer(environ)
+    body, _ = as_json(make_post([make_record()]))
+    whole = _head(len(body)) + body
+    stalled = [socket.create_connection(("127.0.0.1", server.port)) for _ in range(3)]
+    for connection in stalled:
+        connection.sendall(whole[:stall_at])
+    time.sleep(0.3)
+
+    assert [server.post(body)[0] for _ in range(20)] == [200] * 20
+
+    for connection in stalled:  # the slow are served, too
+        connection.sendall(whole[stall_at:])
+        assert connection.recv(65536).startswith(b"HTTP/1.1 200")
+        connection.close()
+    server.stop()
