@@ -12,7 +12,9 @@ from urllib.parse import quote, quote_plus
 from cmc_webhook.settings import Settings
 
 REDACTED = b"[redacted]"
-_BODY_KEY = re.compile(rb'("api_key"\s*:\s*")(?:[^"\\]|\\.)*|((?:^|&)api_key=)[^&]*', re.DOTALL)
+# Possessive, so that a long value takes no memory for ways back into it.
+_JSON_KEY = re.compile(rb'("api_key"\s*:\s*)(?:"(?:[^"\\]|\\.)*+"?|[^\s",\]}]+)', re.DOTALL)
+_FORM_KEY = re.compile(rb"((?:^(?:\xef\xbb\xbf)?\s*|&)api_key=)[^&]*")
 
 
 class Credentials:
@@ -64,7 +66,8 @@ class Credentials:
 
     def redact(self, content: bytes) -> bytes:
         """Return *content* without any ``api_key``, accepted or not, and any configured secret."""
-        content = _BODY_KEY.sub(rb"\1\2" + REDACTED, content)
+        content = _JSON_KEY.sub(rb'\1"' + REDACTED + b'"', content)
+        content = _FORM_KEY.sub(rb"\1" + REDACTED, content)
         for trace in self._traces:
             content = content.replace(trace, REDACTED)
         return content
@@ -90,6 +93,9 @@ def _traces(settings: Settings) -> set[bytes]:
     passwords = [pair.partition(":")[2] for pair in settings.basic_credentials]
     traces = set()
     for secret in filter(None, [*settings.api_keys, *settings.basic_credentials, *passwords]):
-        escaped = (json.dumps(secret)[1:-1], json.dumps(secret, ensure_ascii=False)[1:-1])
-        traces |= {secret, *escaped, quote(secret, safe=""), quote_plus(secret)}
+        in_json = {json.dumps(secret, ensure_ascii=ascii)[1:-1] for ascii in (True, False)}
+        in_json |= {text.replace("/", r"\/") for text in in_json}
+        in_form = {quote(secret, safe=""), quote_plus(secret)}
+        in_form |= {re.sub("%..", lambda code: code[0].lower(), text) for text in in_form}
+        traces |= {secret} | in_json | in_form
     return {trace.encode() for trace in traces}

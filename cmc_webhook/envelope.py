@@ -29,9 +29,27 @@ def scalar(value: object, limit: int) -> str:
     raise ValueError("neither text nor number")
 
 
+class Repeated(list[Any]):
+    """The values of a name that stands twice in one object: none of them is chosen or lost."""
+
+
 def json_value(text: str) -> Any:
     """Parse *text*, or raise ValueError or RecursionError."""
-    return json.loads(text, parse_int=lambda n: int(n) if len(n) <= _LONGEST_INTEGER else n)
+    return json.loads(
+        text,
+        object_pairs_hook=_object,
+        parse_int=lambda digits: int(digits) if len(digits) <= _LONGEST_INTEGER else digits,
+    )
+
+
+def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    fields = dict(pairs)
+    if len(fields) < len(pairs):
+        values: dict[str, Repeated] = {}
+        for name, value in pairs:
+            values.setdefault(name, Repeated()).append(value)
+        fields |= {name: each for name, each in values.items() if len(each) > 1}
+    return fields
 
 
 def json_text(value: object) -> str:
@@ -59,11 +77,12 @@ def read_fields(body: bytes) -> dict[str, list[Any]]:
         return {name: [] for name in _PART_NAME.findall(text)}
     try:
         if text.startswith("{"):
-            return {name: [value] for name, value in json_value(text).items()}
+            fields = json_value(text)
+            return {n: v if isinstance(v, Repeated) else [v] for n, v in fields.items()}
         pairs = parse_qsl(text, keep_blank_values=True, max_num_fields=_MOST_FORM_FIELDS)
     except (ValueError, RecursionError):
         return {}
-    fields: dict[str, list[Any]] = {}
+    fields = {}
     for name, value in pairs:
         fields.setdefault(name, []).append(value)
     return fields
@@ -82,7 +101,11 @@ def _event(value: object) -> object:
         raise ValueError("nested too deep") from error
 
 
-Name = Annotated[str, BeforeValidator(lambda value: scalar(value, 1024))]
+def _name(value: object) -> str:
+    try:
+        return scalar(value, 1024)
+    except ValueError:
+        return ""  # CMC's word for what the lists tell anyhow
 
 
 class Envelope(BaseModel):
@@ -91,8 +114,8 @@ class Envelope(BaseModel):
     model_config = ConfigDict(frozen=True)
 
     event: Annotated[dict[str, Any], BeforeValidator(_event)]
-    event_type: Name = ""
-    server_composition: Name = ""
+    event_type: Annotated[str, BeforeValidator(_name)] = ""
+    server_composition: Annotated[str, BeforeValidator(lambda value: scalar(value, 1024))] = ""
 
 
 def read_envelope(fields: Mapping[str, list[Any]]) -> Envelope:
@@ -103,8 +126,7 @@ def read_envelope(fields: Mapping[str, list[Any]]) -> Envelope:
             " status of sent mail: enter it in CMC under Event, not under Inbound."
         )
     try:
-        # A field that stands twice is no text and no object: nothing is chosen, nothing lost.
-        single = {n: values[0] if len(values) == 1 else values for n, values in fields.items()}
+        single = {n: v[0] if len(v) == 1 else Repeated(v) for n, v in fields.items()}
         return Envelope.model_validate(single)
     except ValidationError as error:
         raise MalformedEnvelope(

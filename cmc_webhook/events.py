@@ -10,6 +10,7 @@ from zoneinfo import ZoneInfo
 from pydantic import AliasChoices, BaseModel, BeforeValidator, Field, ValidationError
 
 from cmc_webhook.envelope import Envelope, scalar
+from cmc_webhook.errors import BodyTooLarge
 from cmc_webhook.text import ascii_lower, digest
 
 
@@ -33,6 +34,10 @@ _DELIVERY_STATUSES = {
 
 FORWARD_ERROR = "6"
 
+# CMC's documented most is 100.
+MOST_RECORDS = 20_000
+_YEARS = range(2000, 2101)
+
 # The codes of a bounce: https://smtps.jp/docs/apiv2/te/bounces (documented). The cause is CMC's
 # name of the code; the class is ours and says what to do about the address.
 BOUNCES = {
@@ -54,9 +59,9 @@ UNKNOWN_BOUNCE = ("unknown", "unknown")
 
 @dataclass(frozen=True, slots=True)
 class RawRecord:
-    """A record as it came, and the list in which it stood; empty for none."""
+    """A record as it came, and the list in which it stood; None for a whole event without one."""
 
-    list_name: str
+    list_name: str | None
     value: Any
 
 
@@ -124,10 +129,13 @@ def read_events(
     Deliveries and bounces differ in nothing but the meaning of their status, so
     the list a record stands in decides, whatever ``event_type`` says. A time
     without an offset is read in *zone*, which CMC's screen sets and its posts omit.
+    Raise BodyTooLarge for more records than can be stored before a sender gives up.
     """
     readable: list[StatusEvent] = []
     unreadable: list[UnreadableRecord] = []
-    for record in _records(envelope.event):
+    for number, record in enumerate(_records(envelope.event)):
+        if number == MOST_RECORDS:
+            raise BodyTooLarge(f"The post has over {MOST_RECORDS} records; send fewer at once.")
         result = _read(record, envelope.server_composition, zone)
         if isinstance(result, StatusEvent):
             readable.append(result)
@@ -139,7 +147,7 @@ def read_events(
 def _records(event: dict[str, Any]) -> Iterator[RawRecord]:
     lists = {name: value for name, value in event.items() if _holds_records(name, value)}
     if not lists:
-        yield RawRecord("", event)
+        yield RawRecord(None, event)
     for name, value in lists.items():
         for item in value if isinstance(value, list) else [value]:
             yield RawRecord(name, item)
@@ -147,13 +155,15 @@ def _records(event: dict[str, Any]) -> Iterator[RawRecord]:
 
 def _holds_records(name: str, value: object) -> bool:
     # A null is what some serialisers write for a list that is not there.
-    return isinstance(value, list) or (name in _KINDS and value is not None)
+    return isinstance(value, list) or (name in _LISTS and value is not None)
 
 
 def _read(record: RawRecord, server_composition: str, zone: ZoneInfo) -> StatusEvent | str:
     """Return the event of *record*, or the word that says why there is none."""
+    if record.list_name is None:
+        return "no_list"
     if record.list_name not in _KINDS:
-        return _NO_EVENTS.get(record.list_name, "unknown_list")
+        return "not_supported_yet" if record.list_name == _BLOCKS else "unknown_list"
     if not isinstance(record.value, dict):
         return "not_an_object"
     try:
@@ -179,21 +189,24 @@ def _instant(created: str, zone: ZoneInfo) -> datetime:
     offset is kept where there is one.
     """
     time = datetime.fromisoformat(created)
-    if len(created) < len("2000-01-01 00:00") or not 2000 <= time.year <= 2100:
+    if len(created) < len("2000-01-01 00:00") or time.year not in _YEARS:
         raise ValueError("no time, or not of this century")
-    return (time if time.tzinfo else time.replace(tzinfo=zone)).astimezone(UTC)
+    at = (time if time.tzinfo else time.replace(tzinfo=zone)).astimezone(UTC)
+    if at.year not in _YEARS:
+        raise ValueError("not of this century in UTC")
+    return at
 
 
 def _event(
     record: RawRecord, fields: _Record, at: datetime, server_composition: str
 ) -> StatusEvent:
     to = ascii_lower(fields.to)
-    kind = record.list_name
+    kind = str(record.list_name)
     word = fields.status.lower()
     status = _KINDS[kind](word)
-    identity = (kind, fields.message_id, to, word, fields.created, fields.reason, fields.sender_ip)
+    told = (fields.status, fields.created, fields.reason, fields.sender_ip)
     return StatusEvent(
-        id=digest(*identity)[:16],
+        id=digest(kind, fields.message_id, to, *told)[:16],
         at=at,
         status=status,
         raw_status=fields.status if status is Status.UNKNOWN else "",
@@ -230,5 +243,6 @@ def _bounce_status(code: str) -> Status:
 
 # The lists that hold events, and what `status` means in each.
 _KINDS = {"deliveries": _delivery_status, "bounces": _bounce_status}
-# The lists that hold none. The layout of a block is unknown: it names no mail.
-_NO_EVENTS = {"blocks": "not_supported_yet", "": "no_list"}
+# A list that holds none. The layout of a block is unknown (inferred: it names no mail).
+_BLOCKS = "blocks"
+_LISTS = {*_KINDS, _BLOCKS}

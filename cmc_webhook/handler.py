@@ -79,9 +79,15 @@ class StatusWebhook:
         return response
 
     def _receive(self, request: Request, entry: dict[str, Any]) -> dict[str, int]:
-        body, fields = self._authenticated_body(request, entry)
+        accepted = self._accept_head(request)
+        body = self._read_body(request, accepted)
         budget = Budget(_BUDGET_S)
         entry["rpcs"] = budget.rpcs
+        fields = read_fields(body)
+        accepted = accepted or self._credentials.accept_body_keys(body_keys(fields))
+        if self._credentials.required and not accepted:
+            raise _not_authenticated()
+        entry["credential"] = accepted
         receipt = self._intake.keep(body, fields, budget)
         if receipt.quarantined:
             entry["why"] = receipt.quarantined
@@ -90,30 +96,26 @@ class StatusWebhook:
             self._watch_clock(receipt.lag_s)
         return receipt.counts()
 
-    def _authenticated_body(
-        self, request: Request, entry: dict[str, Any]
-    ) -> tuple[bytes, dict[str, list[Any]]]:
-        """Return the body and its fields; no record of it is looked at before it is accepted."""
+    def _accept_head(self, request: Request) -> str | None:
+        """Return the credential in the header; raise for what no body can mend."""
         if request.method != "POST":
             raise MethodNotAllowed("Only POST is answered here.")
         encoding = request.headers.get("Content-Encoding", "identity").strip().lower()
         if encoding not in ("", "identity"):
             raise EncodedBody(f"Content-Encoding {encoding[:20]!a}: send the body as it is.")
-        credentials = self._credentials
-        accepted = credentials.accept_header(request.headers.get("Authorization", ""))
-        known = accepted or not credentials.required
-        if not known and not credentials.body_keys:
+        accepted = self._credentials.accept_header(request.headers.get("Authorization", ""))
+        if self._credentials.required and not (accepted or self._credentials.body_keys):
             raise _not_authenticated()
+        return accepted
+
+    def _read_body(self, request: Request, accepted: str | None) -> bytes:
+        """Return the whole body, of which an unknown sender may make us hold little."""
+        known = accepted or not self._credentials.required
         most = LARGEST_BODY if known else _LARGEST_UNKNOWN_BODY
         body = read_body(request.stream, request.content_length, most)
         if body is None:
             raise _not_authenticated()
-        fields = read_fields(body)
-        accepted = accepted or credentials.accept_body_keys(body_keys(fields))
-        if credentials.required and not accepted:
-            raise _not_authenticated()
-        entry["credential"] = accepted
-        return body, fields
+        return body
 
     def _watch_clock(self, lag_s: float) -> None:
         if lag_s < -_CLOCK_SKEW_S and (posts := self._throttle.admit("future")):

@@ -79,10 +79,11 @@ class Intake:
             ]
             self._store.quarantine(kept, received_at, budget)
         except StoreUnavailable:
-            left = [i for i in documents if i not in saved.stored | saved.unchanged]
-            records = {id(event.record): event.record for i in left for event in documents[i]}
-            records |= {id(entry.record): entry.record for entry in unreadable}
-            self._log_unstored(records.values(), envelope)
+            if self._settings.log_unstored:
+                unsaved = [i for i in documents if i not in saved]
+                left = [event.record for i in unsaved for event in documents[i]]
+                left += [entry.record for entry in unreadable]
+                self._log_unstored(left, envelope)
             raise
         return Receipt(
             stored=sum(len(documents[place]) for place in saved.stored),
@@ -101,9 +102,8 @@ class Intake:
             raise
 
     def _log_unstored(self, records: Iterable[RawRecord], envelope: Envelope) -> None:
-        if self._settings.log_unstored:
-            for text in unstored_envelopes(records, envelope, self._credentials):
-                log("ERROR", "Not stored: post the envelope again.", envelope=text)
+        for text in unstored_envelopes(records, envelope, self._credentials):
+            log("ERROR", "Not stored: post the envelope again.", envelope=text)
 
 
 def _by_document(

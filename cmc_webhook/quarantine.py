@@ -6,7 +6,7 @@ from typing import Any
 from cmc_webhook.auth import Credentials
 from cmc_webhook.envelope import Envelope, json_text
 from cmc_webhook.events import RawRecord
-from cmc_webhook.text import digest
+from cmc_webhook.text import clean, digest
 
 # Firestore refuses a document over 1 MiB.
 LARGEST_CONTENT = 900_000
@@ -30,12 +30,15 @@ def quarantined_record(
     of a whole event (kind ``event``) it is CMC's word. Raise MalformedEnvelope if
     the record is nested so deep that it can be read but not written.
     """
-    kind, event_type = ("record", record.list_name) if record.list_name else ("event", "")
+    if record.list_name is None:
+        kind, event_type = "event", envelope.event_type
+    else:
+        kind, event_type = "record", clean(record.list_name, 1024)
     return _entry(
         kind,
         json_text(record.value).encode(),
         why,
-        event_type or envelope.event_type,
+        event_type,
         envelope.server_composition,
         credentials,
     )

@@ -78,6 +78,10 @@ def _unknown(name: str) -> str:
 
 
 def _lines(variable: str, value: str) -> tuple[str, ...]:
+    try:
+        value.encode()
+    except UnicodeEncodeError:
+        raise SettingsError(f"{variable} is not UTF-8.") from None
     return tuple(filter(None, map(str.strip, value.splitlines())))
 
 

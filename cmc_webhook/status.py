@@ -128,12 +128,13 @@ def fold(held: Mapping[str, Any], events: Iterable[StatusEvent]) -> dict[str, An
         raise UnreadableDocumentError from None  # its text would quote the document
     events = list(events)
     history = {event["id"]: event for event in known.get("events", [])}
-    for event in events:
-        history.setdefault(event.id, _history_event(event))
+    # An event that is held keeps its time, though another zone may be set by now.
+    news = [event for event in events if event.id not in history]
+    history |= {event.id: _history_event(event) for event in news}
     kept = _kept(sorted(history.values(), key=_moment))
     document = {
         **_descriptions(known, events),
-        **_times(known, events),
+        **_times(known, news),
         **_verdict(kept),
         "events": kept,
         "schema_version": max(known.get("schema_version", 0), SCHEMA_VERSION),

@@ -22,9 +22,7 @@ from cmc_webhook.events import StatusEvent
 from cmc_webhook.guess import Guesses
 from cmc_webhook.quarantine import QuarantineEntry
 from cmc_webhook.rpc import Budget, Database, Held, Written
-from cmc_webhook.writes import Write, requests
-
-_MOST_DOCUMENTS = 200
+from cmc_webhook.writes import MOST_WRITES, Write, requests
 
 _TRANSIENT = {
     StatusCode.UNAVAILABLE,
@@ -275,5 +273,5 @@ def _attempts(budget: Budget) -> Iterator[int]:
 
 
 def _groups(ids: Sequence[str]) -> Iterator[Sequence[str]]:
-    for start in range(0, len(ids), _MOST_DOCUMENTS):
-        yield ids[start : start + _MOST_DOCUMENTS]
+    for start in range(0, len(ids), MOST_WRITES):
+        yield ids[start : start + MOST_WRITES]

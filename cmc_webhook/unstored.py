@@ -29,7 +29,7 @@ def unstored_envelopes(
     for record in records:
         shortened = RawRecord(record.list_name, _shortened(record.value))
         size = len(json_text(shortened.value).encode())
-        if chunk and (size > room or not record.list_name):
+        if chunk and (size > room or record.list_name is None):
             yield _text(chunk, envelope, credentials)
             chunk, room = [], _MOST_BYTES
         if size <= room:
@@ -59,7 +59,7 @@ def _shortened(value: Any) -> Any:
 def _text(records: Iterable[RawRecord], envelope: Envelope, credentials: Credentials) -> str:
     event: Any = {}
     for record in records:
-        if record.list_name:
+        if record.list_name is not None:
             event.setdefault(record.list_name, []).append(record.value)
         else:  # an event without a list stands alone
             event = record.value

@@ -12,7 +12,7 @@ _Request = BatchWriteRequest.pb()
 
 # Firestore's documented limit is 10 MiB a request, that of Google's emulator 4 MiB (seen); a limit
 # of 500 writes stood in the documentation once.
-_MOST_WRITES = 200
+MOST_WRITES = 200
 _MOST_BYTES = 4_000_000
 
 
@@ -38,7 +38,7 @@ def requests(database: str, writes: Mapping[str, Write]) -> Iterator[tuple[list[
         message = request.writes.add()
         _fill(message, write)
         room -= message.ByteSize()
-        if keys and (room < 0 or len(keys) == _MOST_WRITES):
+        if keys and (room < 0 or len(keys) == MOST_WRITES):
             del request.writes[-1]
             yield keys, request
             request, keys = _Request(database=database, writes=[message]), []

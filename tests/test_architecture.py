@@ -20,7 +20,7 @@ IMPORTS = {
     "body": {"errors"},
     "auth": {"settings"},
     "envelope": {"errors", "text"},
-    "events": {"envelope", "text"},
+    "events": {"envelope", "errors", "text"},
     "status": {"events", "text"},
     "quarantine": {"auth", "envelope", "events", "text"},
     "unstored": {"auth", "envelope", "events"},

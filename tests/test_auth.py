@@ -156,7 +156,12 @@ def test_www_authenticate_only_where_basic_is_configured(make_function):
     ("content", "expected"),
     [
         (b'{"api_key": "guess\\"ed", "a": 1}', b'{"api_key": "[redacted]", "a": 1}'),
-        (b'{"api_key" :"cut', b'{"api_key" :"[redacted]'),
+        (b'{"api_key" :"cut', b'{"api_key" :"[redacted]"'),
+        (b'{"api_key": 12345, "a": 1}', b'{"api_key": "[redacted]", "a": 1}'),
+        (b'{"api_key":null}', b'{"api_key":"[redacted]"}'),
+        (b"\xef\xbb\xbf api_key=guess&b=2", b"\xef\xbb\xbf api_key=[redacted]&b=2"),
+        (b"api%5Fkey=s%2fec+%22ret", b"api%5Fkey=[redacted]"),
+        (b'{"api\\u005fkey":"s\\/ec \\"ret"}', b'{"api\\u005fkey":"[redacted]"}'),
         (b"a=1&api_key=gue%20ss&b=2", b"a=1&api_key=[redacted]&b=2"),
         (b"api_key=guess", b"api_key=[redacted]"),
         (b"my_api_key=kept", b"my_api_key=kept"),

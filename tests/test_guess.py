@@ -1,6 +1,7 @@
 """The guess: a wrong, stale or evicted one costs a read and never a wrong document."""
 
 import threading
+import time
 
 import pytest
 from google.api_core import exceptions
@@ -98,13 +99,20 @@ def test_a_document_deleted_behind_the_cache_comes_back_with_new_news(store, cli
     assert documents()["one"]["status"] == "succeeded"
 
 
-def test_a_repeat_after_a_minute_costs_one_read_and_is_trusted_again(store, monkeypatch):
+def test_a_repeat_after_a_minute_costs_one_read_and_is_trusted_again(store, guesses):
     save(store, QUEUED)
-    monkeypatch.setattr(guess, "_TRUSTED_S", 0)
-    assert save(store, QUEUED) == ("unchanged", ONE_READ)
-    monkeypatch.setattr(guess, "_TRUSTED_S", 60)
+    entry = guesses.recall("one", [])
+    guesses.confirm("one", entry.held, asked_at=time.monotonic() - 61)
 
+    assert save(store, QUEUED) == ("unchanged", ONE_READ)
     assert save(store, QUEUED) == ("unchanged", {})
+
+
+def test_what_was_only_read_is_known_too(store, other):
+    save(other, QUEUED, DEFERRED)
+
+    assert save(store, DEFERRED) == ("unchanged", ONE_READ)
+    assert save(store, DEFERRED) == ("unchanged", {})
 
 
 @pytest.mark.parametrize("known", [False, True])
@@ -146,7 +154,21 @@ def test_a_repeat_is_not_answered_from_a_write_that_is_unanswered_and_then_fails
     assert save(repeat, fact)[0] == "unchanged"
 
 
-def test_an_unknown_outcome_is_forgotten(store, database, documents):
+def test_what_a_failed_write_has_left_is_not_believed(store, database, guesses):
+    save(store, QUEUED)
+    database.write_errors = [exceptions.DataLoss("for good")]
+    assert guesses.recall("one", [])
+
+    with pytest.raises(StoreUnavailable):
+        save(store, SUCCEEDED)
+
+    database.write_errors = [exceptions.Aborted("again")] * 1000
+    with pytest.raises(StoreUnavailable):
+        save(store, SUCCEEDED, seconds=0)
+    assert guesses.recall("one", []) is None
+
+
+def test_an_unknown_outcome_is_read_again(store, database, documents):
     save(store, QUEUED)
     database.write_errors = [exceptions.DeadlineExceeded("who knows")]
 

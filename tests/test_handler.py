@@ -10,6 +10,7 @@ from cmc_webhook.envelope import Envelope
 from cmc_webhook.errors import MalformedEnvelope, WebhookError
 from cmc_webhook.events import RawRecord
 from cmc_webhook.handler import STATUS_CODES
+from cmc_webhook.logs import Throttle
 from cmc_webhook.quarantine import LARGEST_CONTENT, quarantined_record
 from cmc_webhook.settings import from_env
 from tests.records import as_form, as_json, make_post, make_record
@@ -117,6 +118,7 @@ def test_a_null_list_beside_another_is_no_record(function):
         ({"deliveries": "text"}, "not_an_object", "record"),
         ({"deliveries": 5}, "not_an_object", "record"),
         ({"blocks": [{"email": "a@example.com"}]}, "not_supported_yet", "record"),
+        ({"blocks": {"email": "a@example.com"}}, "not_supported_yet", "record"),
         ({"opens": [{"email": "a@example.com"}]}, "unknown_list", "record"),
         ({}, "no_list", "event"),
         ({"messageId": "<a@b>"}, "no_list", "event"),
@@ -129,6 +131,71 @@ def test_what_is_no_list_of_events_is_quarantined(function, quarantine, event, w
     assert answer.json == {"received": 1, "stored": 0, "unchanged": 0, "quarantined": 1}
     [entry] = quarantine()
     assert (entry["why"], entry["kind"]) == (why, kind)
+
+
+def test_a_name_that_stands_twice_loses_nothing(function, documents, quarantine):
+    good = json.dumps(make_records(1))
+    body = '{"event": {"deliveries": ' + good + ', "deliveries": [], "bounces": []}}'
+
+    assert function.post("/", data=body).json["quarantined"] == 2
+    kept = [json.loads(entry["content"]) for entry in quarantine()]
+    assert sorted(kept, key=len) == [[], make_records(1)]
+
+
+def test_a_field_that_stands_twice_sinks_only_its_record(function, documents, quarantine):
+    twice = '{"messageId": "<a@b>", "to": "a@b", "to": "b@b", "created": "2025-01-25 14:03:06"}'
+    body = '{"event": {"deliveries": [' + json.dumps(make_record()) + "," + twice + "]}}"
+
+    assert function.post("/", data=body).json == {
+        "received": 2, "stored": 1, "unchanged": 0, "quarantined": 1
+    }  # fmt: skip
+    assert [entry["why"] for entry in quarantine()] == ["unreadable_field"]
+
+
+@pytest.mark.parametrize("event_type", [["a"], {"a": 1}, None, 5, "x" * 5000, "\ud83d"])
+def test_an_odd_event_type_sinks_nothing(function, documents, event_type):
+    post = make_post([make_record()], event_type=event_type)
+
+    assert function.post("/", json=post).json["stored"] == 1
+
+
+@pytest.mark.parametrize("name", ["\ud83d", "x" * 1_200_000, "", "a\x00b", "deliveries "])
+def test_an_odd_name_of_a_list_sinks_nothing(function, documents, quarantine, name):
+    event = {"deliveries": [make_record()], name: [1]}
+
+    assert function.post("/", json={"event": event}).json["quarantined"] == 1
+    [entry] = quarantine()
+    assert entry["why"] == "unknown_list"
+    assert entry["content"] == "1"
+    assert len(documents()) == 1
+
+
+def test_a_number_of_5000_digits_sinks_only_its_record(function, documents):
+    body = '{"event": {"deliveries": [%s, {"messageId": %s}]}}'
+    body %= (json.dumps(make_record()), "9" * 5000)
+
+    assert function.post("/", data=body).json["stored"] == 1
+
+
+def test_more_records_than_can_be_stored_are_413(function, quarantine):
+    answer = function.post("/", json={"event": {"deliveries": [1] * 20_001}})
+
+    assert answer.status_code == 413
+    assert quarantine() == []
+
+
+def test_the_same_record_of_two_compositions_is_two_entries(function, quarantine):
+    for composition in ("pro", "sandbox"):
+        function.post("/", json=make_post([{}], composition=composition))
+
+    assert len(quarantine()) == 2
+
+
+def test_long_bodies_that_begin_alike_are_two_entries(function, quarantine):
+    for end in (b"a", b"b"):
+        function.post("/", data=b"x" * 1_000_000 + end)
+
+    assert len(quarantine()) == 2
 
 
 def test_equal_records_are_one_entry_however_often_they_come(post, quarantine):
@@ -176,6 +243,8 @@ def test_recipients_of_one_mail_are_apart(post, documents):
         b'{"event": {"deliveries": [',
         b"event=",
         b"event=1",
+        b"event=" + b"[" * 100_000,
+        b'{"event": {}, "event": {}}',
         b"event=%7B%7D&event=%7B%7D",
         b"[" * 100_000,
         b'{"event": ' + b"[" * 100_000,
@@ -343,6 +412,24 @@ def test_repeated_refusals_are_one_line(make_function, capsys):
 
     [line] = lines(capsys)
     assert (line["severity"], line["error"], line["posts"]) == ("WARNING", "not_authenticated", 1)
+
+
+def test_a_minute_ahead_is_no_future_and_the_newest_event_is_the_lag(post, capsys):
+    ahead = datetime.now(UTC) + timedelta(hours=9, minutes=1)
+    post([make_record(), make_record(created=ahead.strftime("%Y-%m-%d %H:%M:%S"))])
+
+    [line] = lines(capsys)
+    assert line["severity"] == "INFO"
+    assert -61 < line["lag_s"] < -30
+
+
+def test_a_throttled_line_is_written_again_with_the_number_since(monkeypatch):
+    throttle = Throttle()
+    assert [throttle.admit("kind") for _ in range(3)] == [1, 0, 0]
+    assert throttle.admit("other") == 1
+    monkeypatch.setattr("cmc_webhook.logs._QUIET_S", 0)
+
+    assert throttle.admit("kind") == 3
 
 
 def test_events_from_the_future_name_the_time_zone(post, capsys):

@@ -79,6 +79,17 @@ def test_brackets_without_a_credential_are_401_in_little_memory(serve, quarantin
     assert quarantine() == []
 
 
+def test_a_long_secret_is_redacted_in_little_memory(serve, quarantine):
+    server = serve(**OPEN)
+    server.post(b"{}")
+    before = server.peak_memory()
+
+    assert server.post(b'{"api_key":"' + b"x" * (8 * MIB - 20) + b'"}')[0] == 400
+
+    assert server.peak_memory() - before < 60 * MIB
+    assert '{"api_key":"[redacted]"}' in [entry["content"] for entry in quarantine()]
+
+
 def test_a_header_opens_the_whole_limit_and_a_body_key_a_part(serve, documents):
     server = serve(CMC_API_KEYS="key")
     records = [make_record(messageId=f"<{i}@example.com>", junk="x" * MIB) for i in range(3)]

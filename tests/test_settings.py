@@ -68,6 +68,7 @@ def test_every_variable_is_read():
         ("CMC_DATABASE", "Default"),
         ("CMC_BASIC_CREDENTIALS", "userpassword"),
         ("CMC_BASIC_CREDENTIALS", ":"),
+        ("CMC_API_KEYS", "k\udcff"),
     ],
 )
 def test_a_bad_value_is_one_sentence_that_names_the_variable(variable, value):

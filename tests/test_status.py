@@ -217,6 +217,55 @@ def test_the_history_keeps_the_latest_64_and_what_decides():
     assert document["reason"] == "unknown user"
 
 
+def many_deferrals(count):
+    return [make_event(status="deferred", created=at(i % 60, 1 + i // 60)) for i in range(count)]
+
+
+def test_a_success_outlives_any_number_of_later_deferrals():
+    success = make_event(status="succeeded", created=at(0))
+    document = status.fold({}, [success])
+    for deferral in many_deferrals(70):
+        document = status.fold(document, [deferral])
+
+    assert document["status"] == "succeeded"
+    assert len(document["events"]) == 65
+
+
+def test_three_deciders_are_kept_besides_the_latest_64():
+    deciders = [
+        make_event(status="failed", created=at(0), reason="554 why"),
+        make_event(status="failed", created=at(1)),
+        make_event("bounces", status="6", created=at(2)),
+    ]
+    document = status.fold(status.fold({}, deciders), many_deferrals(64))
+
+    assert len(document["events"]) == 67
+    assert document["status"] == "failed"
+    assert document["status_at"] == utc(1)
+    assert document["reason"] == "554 why"
+    assert document["bounce_code"] == "6"
+
+
+def test_a_repeat_under_another_zone_changes_nothing():
+    event = make_event(status="deferred", created=at(0))
+    held = status.fold({}, [event])
+    envelope = Envelope(event={"deliveries": [event.record.value]}, server_composition="pro")
+    [later], [] = read_events(envelope, ZoneInfo("UTC"))
+
+    assert status.changes(held, status.fold(held, [later])) == {}
+
+
+def test_words_that_differ_in_case_are_two_events():
+    two = [make_event(status="Parked"), make_event(status="parked")]
+
+    assert status.fold({}, two) == status.fold({}, two[::-1])
+    assert len(status.fold({}, two)["events"]) == 2
+
+
+def test_a_delivery_and_a_bounce_of_one_second_are_two_events():
+    assert make_event("deliveries", status="2").id != make_event("bounces", status="2").id
+
+
 def test_no_history_can_reach_the_limit_of_a_document():
     longest = {"reason": "語" * 2000, "senderIp": "9" * 300, "created": "2025-01-25 14:00:00"}
     many = [make_event("bounces", status=f"{i}{'8' * 300}", **longest) for i in range(70)]

@@ -1,6 +1,5 @@
 """Conditional writes: races, refusals and outages, with rivals at the worst moment."""
 
-import time
 from datetime import UTC, datetime
 
 import pytest
@@ -155,13 +154,11 @@ def test_any_other_refusal_is_unavailable_at_once(store, database):
 
 def test_endless_faults_end_with_the_budget(store, database):
     database.write_errors = [exceptions.Aborted("again") for _ in range(1000)]
-    started = time.monotonic()
 
     with pytest.raises(StoreUnavailable):
-        save(store, [QUEUED], seconds=0.5)
+        save(store, [QUEUED], seconds=1)
 
-    assert time.monotonic() - started > 0.2
-    assert database.writes < 200
+    assert 1 < database.writes < 200
 
 
 def test_the_one_write_that_firestore_refuses_is_found(store, client, documents):
