@@ -22,7 +22,8 @@ MAIN = Path(__file__).parents[1] / "main.py"
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--seeds", type=int, default=150, help="random schedules of faults to run")
     parser.addoption("--rounds", type=int, default=5, help="rounds of killing the function")
-    parser.addoption("--first-seed", type=int, default=0, help="the first of them")
+    parser.addoption("--fuzz", type=int, default=3000, help="odd requests to send")
+    parser.addoption("--first-seed", type=int, default=0, help="the first of both")
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
@@ -38,6 +39,13 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if EMULATOR and item.get_closest_marker("builtin"):
             item.add_marker(pytest.mark.skip(reason="only the built-in Firestore promises this"))
+
+
+@pytest.fixture
+def fuzz_seeds(pytestconfig: pytest.Config) -> range:
+    """The seeds of odd requests to try."""
+    first = pytestconfig.getoption("--first-seed")
+    return range(first, first + pytestconfig.getoption("--fuzz"))
 
 
 @pytest.fixture(scope="session")

@@ -1,0 +1,54 @@
+"""Whatever is sent: an answer of ours, nothing of it in the log, and no storage without the key."""
+
+import json
+
+import pytest
+
+from cmc_webhook import status
+from cmc_webhook.envelope import read_envelope, read_fields
+from cmc_webhook.errors import WebhookError
+from cmc_webhook.events import read_events
+from cmc_webhook.settings import from_env
+from tests.fuzz import KEY, make_request
+
+EXPECTED = {200, 400, 401, 413}
+
+
+@pytest.fixture
+def guarded(make_function):
+    return make_function(CMC_API_KEYS=KEY)
+
+
+def test_requests(guarded, fuzz_seeds, capsys):
+    statuses = set()
+    for seed in fuzz_seeds:
+        headers, body = make_request(seed)
+        answer = guarded.post("/", data=body, headers=headers)
+
+        assert answer.status_code in EXPECTED, f"seed {seed}"
+        assert answer.is_json, f"seed {seed}"
+        assert "MARKER" not in answer.text, f"seed {seed}"
+        captured = capsys.readouterr()
+        assert "MARKER" not in captured.out + captured.err, f"seed {seed}"
+        assert all(json.loads(line) for line in captured.out.splitlines()), f"seed {seed}"
+        statuses.add(answer.status_code)
+    assert statuses == EXPECTED - {413}
+
+
+def test_readings(fuzz_seeds):
+    """The same requests through the pure part alone, which is ten times as fast."""
+    settings = from_env({"CMC_API_KEYS": KEY})
+    read = refused = 0
+    for seed in fuzz_seeds:
+        _, body = make_request(seed)
+        try:
+            events, _ = read_events(read_envelope(read_fields(body)), settings.time_zone)
+        except WebhookError:
+            refused += 1
+            continue
+        for event in events:
+            document = status.fold({}, [event])
+            assert status.changes(document, status.fold(document, [event])) == {}, f"seed {seed}"
+        read += len(events)
+    assert read
+    assert refused
