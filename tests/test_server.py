@@ -7,6 +7,8 @@ import threading
 from urllib.parse import urlencode
 
 import pytest
+from cryptography.hazmat.primitives.asymmetric import rsa
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
 from tests.processes import free_port
 from tests.records import as_form, as_json, make_post, make_record
@@ -227,3 +229,32 @@ def test_a_form_with_the_key_in_the_body_and_in_the_header(serve, documents):
 
     assert server.post(body, "application/x-www-form-urlencoded; charset=UTF-8")[0] == 200
     assert "key" not in json.dumps(documents(), default=str)
+
+
+def test_a_start_with_google_credentials_asks_nobody(serve, tmp_path, whole):
+    """A service account's key, made here, for a channel to Google that is never answered."""
+    key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
+    pem = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()).decode()
+    account = {
+        "type": "service_account",
+        "project_id": "demo-nowhere",
+        "private_key": pem,
+        "client_email": "cmc-webhook@demo-nowhere.iam.gserviceaccount.com",
+        "token_uri": "http://127.0.0.1:9/token",
+    }
+    (tmp_path / "key.json").write_text(json.dumps(account))
+    server = serve(
+        **OPEN,
+        FIRESTORE_EMULATOR_HOST="",
+        GOOGLE_CLOUD_PROJECT="",
+        GOOGLE_APPLICATION_CREDENTIALS=str(tmp_path / "key.json"),
+        # Whatever the network of this machine, nothing leaves it.
+        HTTPS_PROXY="http://127.0.0.1:9",
+        https_proxy="http://127.0.0.1:9",
+        NO_PROXY="",
+        no_proxy="",
+    )
+
+    assert server.post(b"x", "text/plain", {"Content-Encoding": "gzip"})[0] == 400
+    status, answer, _ = server.post(whole)
+    assert (status, answer["error"]["code"]) == (503, "store_unavailable")
