@@ -61,7 +61,7 @@ def export(
             mode = "a" if after else "w"
             file: IO[str] = stack.enter_context(output.open(mode, encoding="utf-8", newline=""))
         else:
-            file = click.get_text_stream("stdout", encoding="utf-8")
+            file = sys.stdout
         progress = _Progress(after)
         found = progress.watched(mails.each(filters, after), mails.counts([filters])[0])
         try:

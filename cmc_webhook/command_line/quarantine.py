@@ -96,7 +96,9 @@ def replay(where: Where, names: tuple[str, ...], everything: bool, **options: An
     messages = [message(_body(entry), options["credential"]) for entry in entries]
     deed = f"Post {_entries(entries)}"
     if place.real and not options["yes"]:
-        click.confirm(f"{deed} of a real project to {options['url']}?", abort=True, err=True)
+        click.confirm(
+            f"{deed} of project {place.client.project} to {options['url']}?", abort=True, err=True
+        )
     else:
         ask_before(options["url"], deed, options["yes"])
     conclude(repost(messages, options["url"]))
@@ -118,7 +120,9 @@ def delete(where: Where, names: tuple[str, ...], everything: bool, yes: bool) ->
     place = where.connect()
     entries = _chosen(place, names, everything)
     if place.real and not yes:
-        click.confirm(f"Delete {_entries(entries)} of a real project?", abort=True, err=True)
+        click.confirm(
+            f"Delete {_entries(entries)} of project {place.client.project}?", abort=True, err=True
+        )
     Quarantine(place.client, place.collection).delete(entry.id for entry in entries)
     click.echo(f"Deleted {_entries(entries)}.")
 

@@ -40,7 +40,7 @@ class Options:
     """What is asked for; the options of the command say what each means."""
 
     status: str | None
-    code: str | None
+    code: int | None
     scenario: str | None
     count: int
     recipients: int
@@ -62,14 +62,18 @@ class Options:
 
 @click.command()
 @click.argument("status", required=False, type=click.Choice(_STATUSES))
-@click.option("--code", help="Code of the bounce, by default 2.")
+@click.option("--code", type=click.IntRange(1, 999), help="Code of the bounce, by default 2.")
 @click.option("--scenario", type=click.Choice(lives.SCENARIOS), help="Whole lives of mails.")
 @click.option("--count", default=1, type=click.IntRange(1), show_default=True, help="Mails.")
 @click.option(
     "--recipients", default=1, type=click.IntRange(1, 1000), show_default=True, help="Of each mail."
 )
-@click.option("--rate", default=0.0, type=click.FloatRange(0), help="Events a second.")
-@click.option("--format", "form", default="form", type=click.Choice(["form", "json"]))
+@click.option(
+    "--rate", default=0.0, type=click.FloatRange(0), help="Events a second; 0 for all that goes."
+)
+@click.option(
+    "--format", "form", default="form", type=click.Choice(["form", "json"]), show_default=True
+)
 @click.option("--version", default=2, type=click.IntRange(1, 2), show_default=True)
 @click.option("--zone", type=ZoneType(), help="Time zone of the posts, by default CMC_TIME_ZONE.")
 @click.option("--seed", type=int, help="The same seed sends exactly the same.")
@@ -82,7 +86,9 @@ class Options:
 @click.option("--odd", is_flag=True, help="Add odd texts, unknown words and bad records.")
 @click.option("--cut", is_flag=True, help="Break some connections in the body, then send again.")
 @click.option("--wrong-key", is_flag=True, help="Send forged posts too; needs a credential.")
-@click.option("--concurrency", default=1, type=click.IntRange(1, 64), help="Senders at once.")
+@click.option(
+    "--concurrency", default=1, type=click.IntRange(1, 64), show_default=True, help="Senders."
+)
 @click.option("--verify", is_flag=True, help="Compare Firestore with what must have come of it.")
 @click.option("--real-url", is_flag=True, help="Allow a URL that is not on this machine.")
 @target_options
@@ -159,13 +165,11 @@ def _plan(options: Options, zone: ZoneInfo, end: datetime, rng: random.Random) -
 
 
 def _life(options: Options) -> tuple[lives.Step, ...] | None:
+    if options.status == "bounce":
+        return lives.one_status(str(options.code or 2))
     if options.status:
-        return lives.one_status((options.code or "2") if options.code else _word(options.status))
+        return lives.one_status(options.status)
     return lives.LIVES.get(options.scenario or "normal")
-
-
-def _word(status: str) -> str:
-    return "2" if status == "bounce" else status
 
 
 def _batch(options: Options) -> int:
@@ -215,4 +219,4 @@ def _conclude(sent: list[tuple[Post, Answer]], zone: ZoneInfo, place: Place | No
     for sentence in wrong:
         click.echo(sentence, err=True)
     if wrong:
-        raise click.ClickException(f"{len(wrong)} things are wrong.")
+        raise click.ClickException("Not everything is as it must be.")

@@ -44,8 +44,9 @@ def verify(place: Place, sent: Sent, zone: ZoneInfo) -> Verified:
     wrong = [f"{name}: came with a wrong key and is there." for name in absent & found.keys()]
     for name, expected in sure.items():
         wrong += _compared(name, found.get(name), expected)
-    wrong += _missing_in_quarantine(place, due.quarantined)
-    return Verified(len(sure), len(due.quarantined), wrong)
+    bad = set(map(_canonical, due.quarantined))
+    wrong += [f"{text}: is not in quarantine." for text in bad - _quarantined(place)]
+    return Verified(len(sure), len(bad), wrong)
 
 
 def _documents_of(posts: Iterable[Post], zone: ZoneInfo) -> set[str]:
@@ -72,11 +73,9 @@ def _compared(name: str, found: Mapping[str, Any] | None, expected: Expected) ->
         yield f"{name}: {field} is {_text(has)}, not {expectation}."
 
 
-def _missing_in_quarantine(place: Place, records: Iterable[Any]) -> Iterator[str]:
+def _quarantined(place: Place) -> set[str]:
     kept = Quarantine(place.client, place.collection).of_composition(COMPOSITION)
-    contents = {_canonical(json.loads(entry.fields["content"])) for entry in kept}
-    for text in {_canonical(record) for record in records} - contents:
-        yield f"{text}: is not in quarantine."
+    return {_canonical(json.loads(entry.fields["content"])) for entry in kept}
 
 
 def _canonical(record: Any) -> str:

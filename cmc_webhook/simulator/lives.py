@@ -157,7 +157,7 @@ def _moments(
         api_data = rng.choice(API_DATA).format(number + 1)
         mail = _Mail(message_id, subject, sender, api_data, to)
         code = next((word for _, word in life if word.isdigit()), rng.choice([*REASONS]))
-        final = SUPPRESSION if code in _SUPPRESSED else rng.choice(REASONS[code])
+        final = SUPPRESSION if code in _SUPPRESSED else rng.choice(REASONS.get(code, REASONS["99"]))
         for second, word in life:
             reason = rng.choice(DEFERRALS) if word == "deferred" else final
             told = "" if word in ("queued", "succeeded") else reason.format(to=to)

@@ -2,7 +2,7 @@
 
 import json
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from enum import StrEnum
@@ -65,11 +65,6 @@ def json_body(post: Post, api_key: str) -> bytes:
         "event": {post.event_type: post.records},
     }
     return _json(fields | ({"api_key": api_key} if api_key else {})).encode()
-
-
-def without_cut(posts: Iterable[Post]) -> list[Post]:
-    """Return *posts* without those of which no answer can come."""
-    return [post for post in posts if post.manner is not Manner.CUT]
 
 
 def _json(value: object) -> str:
