@@ -10,10 +10,11 @@ from cmc_webhook.command_line import table
 from cmc_webhook.command_line.credentials import target_options
 from cmc_webhook.command_line.place import Place, Where, place_options
 from cmc_webhook.command_line.rendering import as_json
-from cmc_webhook.command_line.replay import ask_before, conclude, message, repost
+from cmc_webhook.command_line.replay import conclude, message, repost
 from cmc_webhook.command_line.times import shown
 from cmc_webhook.reading.quarantine import Quarantine
 from cmc_webhook.reading.queries import Document
+from cmc_webhook.simulator.posting import is_loopback
 
 _SHORT_ID = 12
 
@@ -94,13 +95,8 @@ def replay(where: Where, names: tuple[str, ...], everything: bool, **options: An
     place = where.connect()
     entries = _chosen(place, names, everything)
     messages = [message(_body(entry), options["credential"]) for entry in entries]
-    deed = f"Post {_entries(entries)}"
-    if place.real and not options["yes"]:
-        click.confirm(
-            f"{deed} of project {place.client.project} to {options['url']}?", abort=True, err=True
-        )
-    else:
-        ask_before(options["url"], deed, options["yes"])
+    if place.real or not is_loopback(options["url"]):
+        _ask(f"Post {_entries(entries, place)} to {options['url']}?", options["yes"])
     conclude(repost(messages, options["url"]))
 
 
@@ -119,12 +115,10 @@ def delete(where: Where, names: tuple[str, ...], everything: bool, yes: bool) ->
     """
     place = where.connect()
     entries = _chosen(place, names, everything)
-    if place.real and not yes:
-        click.confirm(
-            f"Delete {_entries(entries)} of project {place.client.project}?", abort=True, err=True
-        )
+    if place.real:
+        _ask(f"Delete {_entries(entries, place)}?", yes)
     Quarantine(place.client, place.collection).delete(entry.id for entry in entries)
-    click.echo(f"Deleted {_entries(entries)}.")
+    click.echo(f"Deleted {_entries(entries, place)}.")
 
 
 def _chosen(place: Place, names: tuple[str, ...], everything: bool) -> list[Document]:
@@ -164,8 +158,14 @@ def _text(entry: Document) -> str:
     return content.decode(errors="replace") if isinstance(content, bytes) else str(content)
 
 
-def _entries(entries: list[Document]) -> str:
-    return "1 entry" if len(entries) == 1 else f"{len(entries):,} entries"
+def _ask(question: str, yes: bool) -> None:
+    if not yes:
+        click.confirm(question, abort=True, err=True)
+
+
+def _entries(entries: list[Document], place: Place) -> str:
+    number = "1 entry" if len(entries) == 1 else f"{len(entries):,} entries"
+    return f"{number} of project {place.client.project}"
 
 
 def _row(entry: Document, place: Place) -> list[str]:

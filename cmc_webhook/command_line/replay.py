@@ -40,14 +40,9 @@ def replay(file: IO[str], rate: float, yes: bool, url: str, credential: Credenti
       --format='value(jsonPayload.envelope)' > envelopes.jsonl
     """
     messages = [message(body, credential) for body in _bodies(file)]
-    ask_before(url, f"Post {len(messages):,} bodies", yes)
-    conclude(repost(messages, url, rate))
-
-
-def ask_before(url: str, deed: str, yes: bool) -> None:
-    """Ask before anything is posted to another machine."""
     if not is_loopback(url) and not yes:
-        click.confirm(f"{deed} to {url}?", abort=True, err=True)
+        click.confirm(f"Post {len(messages):,} bodies to {url}?", abort=True, err=True)
+    conclude(repost(messages, url, rate))
 
 
 def repost(messages: list[Message], url: str, rate: float = 0.0) -> list[Answer]:

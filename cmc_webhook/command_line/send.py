@@ -33,6 +33,7 @@ _STATUSES = ("queued", "deferred", "succeeded", "failed", "bounce")
 _SEEDED_END = datetime(2025, 1, 25, 5, 3, 6, tzinfo=UTC)
 _WRONG = Credential(authorization="Bearer wrong", api_key="wrong")
 _FORGED_MAILS = 10
+_MOST_TOLD = 20
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -68,9 +69,7 @@ class Options:
 @click.option(
     "--recipients", default=1, type=click.IntRange(1, 1000), show_default=True, help="Of each mail."
 )
-@click.option(
-    "--rate", default=0.0, type=click.FloatRange(0), help="Events a second; 0 for all that goes."
-)
+@click.option("--rate", default=0.0, type=click.FloatRange(0), help="Events a second at most.")
 @click.option(
     "--format", "form", default="form", type=click.Choice(["form", "json"]), show_default=True
 )
@@ -213,10 +212,10 @@ def _conclude(sent: list[tuple[Post, Answer]], zone: ZoneInfo, place: Place | No
         found = verify(place, sent, zone)
         wrong += found.wrong
         click.echo(
-            f"Verified: {found.documents:,} documents and {found.quarantined:,} records in"
-            f" quarantine, {len(found.wrong)} of them not as they must be."
+            f"Verified: {found.documents:,} documents, {found.quarantined:,} in quarantine;"
+            f" {len(found.wrong):,} differences."
         )
-    for sentence in wrong:
+    for sentence in wrong[:_MOST_TOLD]:
         click.echo(sentence, err=True)
     if wrong:
         raise click.ClickException("Not everything is as it must be.")

@@ -16,6 +16,7 @@ from cmc_webhook.simulator.oracle import Expected, differences, outcome
 from cmc_webhook.simulator.posts import Manner, Post
 
 _AT_ONCE = 300
+_LONGEST = 200
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,4 +86,5 @@ def _canonical(record: Any) -> str:
 def _text(value: Any) -> str:
     if isinstance(value, datetime):
         return value.isoformat()
-    return json.dumps(value, ensure_ascii=False, default=str)
+    text = json.dumps(value, ensure_ascii=False, default=str)
+    return text if len(text) <= _LONGEST else f"{text[:_LONGEST]}…"
