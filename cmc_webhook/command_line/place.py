@@ -21,7 +21,7 @@ _EMULATOR = "FIRESTORE_EMULATOR_HOST"
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """An open Firestore. *real*: a project was named, so that ask before anything is changed."""
+    """An open Firestore. *real*: a project was named, so nothing is changed without asking."""
 
     client: firestore.Client
     collection: str
@@ -38,8 +38,7 @@ class Where:
 
     def connect(self) -> Place:
         """Open the place and say on stderr which it is."""
-        settings = settings_here()
-        database = self.database or settings.database
+        settings = settings_here(self.database)
         real = bool(self.project)
         emulator = os.environ.get(_EMULATOR) or ("" if real else _LOCAL)
         if emulator:
@@ -48,10 +47,10 @@ class Where:
         project = self.project or os.environ.get("GOOGLE_CLOUD_PROJECT") or _LOCAL_PROJECT
         click.echo(
             f"Firestore {f'on {emulator}' if emulator else 'of Google'}: project {project},"
-            f" database {database}, collection {settings.collection}.",
+            f" database {settings.database}, collection {settings.collection}.",
             err=True,
         )
-        client = _client(project, database)
+        client = _client(project, settings.database)
         return Place(client, settings.collection, settings.time_zone, real)
 
 
@@ -67,10 +66,15 @@ def place_options(command: Callable[..., Any]) -> Callable[..., Any]:
     return with_place
 
 
-def settings_here() -> Settings:
-    """Return the settings of this environment, which needs no credential: nobody posts to it."""
+def settings_here(database: str = "") -> Settings:
+    """
+    Return the settings of this environment, with another *database* if one is named.
+
+    They need no credential: nobody posts to a command.
+    """
+    given = {"CMC_ALLOW_UNAUTHENTICATED": "true"} | ({"CMC_DATABASE": database} if database else {})
     try:
-        return from_env({**os.environ, "CMC_ALLOW_UNAUTHENTICATED": "true"})
+        return from_env({**os.environ, **given})
     except SettingsError as error:
         raise click.UsageError(str(error)) from error
 

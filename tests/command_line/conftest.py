@@ -27,12 +27,14 @@ def run(client, firestore_address, monkeypatch) -> Callable[..., Result]:
 
 
 @pytest.fixture
-def serve_here(make_function) -> Iterator[Callable[..., str]]:
+def serve_here(make_function, monkeypatch) -> Iterator[Callable[..., str]]:
     """Serve the function on a free port, in this process, with these settings."""
     servers = []
 
     def serve(**environ: str) -> str:
         app = make_function(**environ).application
+        for name in environ:  # they are the function's, not the command's
+            monkeypatch.delenv(name)
         servers.append(make_server("127.0.0.1", 0, app, threaded=True))
         threading.Thread(target=servers[-1].serve_forever, daemon=True).start()
         return f"http://127.0.0.1:{servers[-1].port}"

@@ -8,6 +8,7 @@ import sys
 import pytest
 
 from cmc_webhook.command_line.main import main
+from tests.faults import Fault, FaultyFirestore
 from tests.processes import ROOT, Program, free_port
 from tests.records import make_record
 
@@ -50,11 +51,20 @@ def test_a_bad_setting_is_one_sentence(run, monkeypatch):
     assert "CMC_TIME_ZONE" in refused.stderr
 
 
-def test_a_refusal_of_firestore_is_one_sentence(run):
-    refused = run("list", "--database", "Not A Database")
+def test_a_database_that_cannot_be_is_wrong_usage(run):
+    assert run("list", "--database", "Not A Database").exit_code == 2
+
+
+def test_a_refusal_of_firestore_is_one_sentence(run, firestore_address, monkeypatch):
+    faulty = FaultyFirestore(firestore_address)
+    faulty.plan = lambda rpc: Fault(before="PERMISSION_DENIED")
+    monkeypatch.setenv("FIRESTORE_EMULATOR_HOST", faulty.address)
+
+    refused = run("list")
+    faulty.stop()
 
     assert refused.exit_code == 1
-    assert refused.stderr.splitlines()[-1].startswith("Error: Firestore")
+    assert refused.stderr.splitlines()[-1].startswith("Error: Firestore: 403")
 
 
 def test_a_broken_pipe_is_quiet(client, firestore_address, post):
