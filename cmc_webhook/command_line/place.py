@@ -46,8 +46,8 @@ class Where:
             os.environ[_EMULATOR] = emulator  # the only way to tell the client
         project = self.project or os.environ.get("GOOGLE_CLOUD_PROJECT") or _LOCAL_PROJECT
         click.echo(
-            f"Firestore {f'on {emulator}' if emulator else 'of Google'}: project {project},"
-            f" database {settings.database}, collection {settings.collection}.",
+            f"Firestore {f'on {emulator}' if emulator else 'of Google'}, project {project}:"
+            f" {settings.database}/{settings.collection}",
             err=True,
         )
         client = _client(project, settings.database)

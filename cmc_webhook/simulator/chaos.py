@@ -3,6 +3,7 @@
 import random
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
+from datetime import datetime, timedelta
 from itertools import islice
 from typing import Any
 
@@ -26,6 +27,7 @@ _BAD: tuple[dict[str, Any], ...] = (
     {"to": "", "envelopeTo": ""},
     {"created": "0000-00-00 00:00:00"},
     {"created": "2025-01-25"},
+    {"created": "1999-12-31 23:59:59"},
     {"subject": ["件名"]},
     {"apiData": {"order": 1}},
 )
@@ -117,6 +119,11 @@ def _unknown_word(event: Event, rng: random.Random) -> Event:
     return replace(event, event_type="deliveries", record=unknown)
 
 
+def _repeated_later(event: Event, rng: random.Random) -> Event:
+    later = datetime.fromisoformat(event.record["created"]) + timedelta(seconds=rng.randint(1, 60))
+    return replace(event, record=event.record | {"created": later.isoformat(" ")})
+
+
 def _unknown_code(event: Event, rng: random.Random) -> Event:
     code = rng.choice(["12", "42", 2])
     return replace(event, event_type="bounces", record=event.record | {"status": code})
@@ -124,5 +131,5 @@ def _unknown_code(event: Event, rng: random.Random) -> Event:
 
 _STRANGERS: tuple[Callable[[Event, random.Random], Event], ...] = (
     *(_odd_text, _odd_text, _bad_record, _bad_record, _no_record),
-    *(_unknown_word, _unknown_code),
+    *(_unknown_word, _unknown_code, _repeated_later),
 )

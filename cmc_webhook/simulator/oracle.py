@@ -110,7 +110,7 @@ def _fact(event_type: str, record: Any, composition: str, zone: ZoneInfo) -> Fac
         local = datetime.strptime(fact["created"], "%Y-%m-%d %H:%M:%S")
     except ValueError:
         return None
-    if not fact["message_id"] or not fact["to"]:
+    if not 2000 <= local.year <= 2100 or not fact["message_id"] or not fact["to"]:
         return None
     fact["at"] = local.replace(tzinfo=zone).astimezone(UTC)
     fact["to"] = re.sub("[A-Z]", lambda letter: letter[0].lower(), fact["to"])
