@@ -47,6 +47,10 @@ def faults(sent: Sent) -> Iterator[str]:
     lost = [a for p, a in sent if p.manner is Manner.WHOLE and not a.accepted]
     for text, count in sorted(Counter(answer.text for answer in lost).items()):
         yield f"{count:,} posts were not accepted: {text}."
+    for post, answer in sent:
+        received = answer.counts.get("received", 0)
+        if post.manner is Manner.WHOLE and answer.accepted and received != len(post.records):
+            yield f"A post of {len(post.records):,} records was answered as one of {received:,}."
     forged = [answer for post, answer in sent if post.manner is Manner.WRONG_KEY]
     if opened := sum(answer.accepted for answer in forged):
         yield f"{opened:,} posts with a wrong key were accepted."

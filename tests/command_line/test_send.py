@@ -1,7 +1,9 @@
 """`send`: what it posts, and that --verify sees what is wrong."""
 
+import threading
 import uuid
 from datetime import UTC, datetime, timedelta
+from http.server import BaseHTTPRequestHandler, HTTPServer
 
 import pytest
 
@@ -188,6 +190,23 @@ def test_wrong_usage_is_one_sentence_and_exit_status_2(run, arguments, word):
     assert refused.exit_code == 2
     [sentence] = [line for line in refused.stderr.splitlines() if line.startswith("Error")]
     assert word in sentence
+
+
+def test_a_server_that_accepts_and_keeps_nothing_is_a_failure(run):
+    class Yes(BaseHTTPRequestHandler):
+        def do_POST(self):
+            self.rfile.read(int(self.headers["Content-Length"]))
+            self.send_response(200)
+            self.end_headers()
+
+    with HTTPServer(("127.0.0.1", 0), Yes) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        sent = run("send", "queued", "--verify", "--url", f"http://127.0.0.1:{server.server_port}")
+        server.shutdown()
+
+    assert sent.exit_code == 1
+    assert "A post of 1 records was answered as one of 0." in sent.stderr
+    assert "is not there." in sent.stderr
 
 
 def test_a_function_that_is_not_there_is_a_failure(run):
