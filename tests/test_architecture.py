@@ -35,6 +35,13 @@ IMPORTS = {
     "handler": {"auth", "body", "envelope", "errors", "intake", "logs", "rpc", "settings", "store"},
     "main": {"guess", "handler", "logs", "rpc", "settings", "store"},
 }
+# Each folder of tools, and the other folders that it may import.
+TOOLS = {
+    "devserver": set(),
+    "reading": set(),
+    "simulator": set(),
+    "command_line": {"reading", "simulator"},
+}
 PURE = {
     "errors",
     "text",
@@ -67,7 +74,8 @@ def own(names):
 
 
 def production():
-    return {path.stem: path for path in [*PACKAGE.glob("*.py"), ROOT / "main.py"]}
+    files = set(PACKAGE.glob("*.py")) - {PACKAGE / "__main__.py"}
+    return {path.stem: path for path in [*files, ROOT / "main.py"]}
 
 
 def test_the_imports_are_those_of_the_table():
@@ -76,6 +84,21 @@ def test_the_imports_are_those_of_the_table():
     assert found == IMPORTS
     for place, name in enumerate(IMPORTS):  # one direction: down the table's order
         assert IMPORTS[name] <= set(list(IMPORTS)[:place])
+
+
+def test_the_tools_import_each_other_in_one_direction():
+    found = {
+        folder: own({name for path in (PACKAGE / folder).glob("*.py") for name in imported(path)})
+        for folder in TOOLS
+    }
+
+    for folder, names in found.items():
+        assert names & TOOLS.keys() <= TOOLS[folder] | {folder}, folder
+    assert found["simulator"] == {"simulator"}
+
+
+def test_the_oracle_imports_nothing_of_ours():
+    assert own(imported(PACKAGE / "simulator" / "oracle.py")) == set()
 
 
 def test_pure_modules_import_no_io():
@@ -87,7 +110,7 @@ def test_pure_modules_import_no_io():
 def test_the_function_loads_nothing_of_its_tools():
     script = (
         "import os, sys, main; print([m for m in sys.modules"
-        " if m.startswith(('cmc_webhook.devserver', 'sqlite3', 'tests'))])"
+        f" if m.startswith({('sqlite3', 'tests', *(f'cmc_webhook.{t}' for t in TOOLS))})])"
     )
     environ = {"FIRESTORE_EMULATOR_HOST": "127.0.0.1:1", "CMC_ALLOW_UNAUTHENTICATED": "true"}
     done = subprocess.run(

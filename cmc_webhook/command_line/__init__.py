@@ -1,0 +1,1 @@
+"""`python -m cmc_webhook`: for who sets the function up, tests it and looks after it."""

@@ -1,0 +1,66 @@
+"""`doctor`: what is wrong with a deployment, and what to do."""
+
+import os
+import sys
+from datetime import UTC, datetime
+
+import click
+
+from cmc_webhook.command_line.findings import Evidence, findings
+from cmc_webhook.command_line.place import Place, Where, place_options, settings_here
+from cmc_webhook.reading.quarantine import Quarantine
+from cmc_webhook.reading.statuses import MailStatuses
+
+_UNSEEN = """\
+Not to be seen from here: a post that was refused leaves no trace in Firestore. Google's log has it:
+  LOGS='resource.type="cloud_run_revision" AND resource.labels.service_name="cmc-webhook"'
+  gcloud logging read "$LOGS AND httpRequest.status=403" --freshness=1d --limit=20
+  gcloud logging read "$LOGS AND httpRequest.status=401" --freshness=1d --limit=20
+  gcloud logging read "$LOGS AND httpRequest.status=400" --freshness=1d --limit=20
+  gcloud logging read "$LOGS AND jsonPayload.error=store_unavailable" --freshness=1d --limit=20
+  gcloud logging read "$LOGS AND severity>=ERROR" --freshness=1d --limit=20"""
+_NO_CREDENTIAL = """\
+Nor are the credentials: none is set in this environment. Run this with the settings of the function
+(CMC_API_KEYS, CMC_BASIC_CREDENTIALS, ...) to have them looked at too."""
+
+
+@click.command()
+@click.option("--last", default=200, type=click.IntRange(1, 1000), show_default=True, help="Mails.")
+@place_options
+def doctor(where: Where, last: int) -> None:
+    """
+    Look for what is wrong with settings, documents and quarantine.
+
+    It says first what it cannot see. The settings are those of the environment,
+    so give it the function's. Exit status 1 if it finds something.
+
+    \b
+    python -m cmc_webhook doctor
+    CMC_TIME_ZONE=UTC python -m cmc_webhook doctor --project P --database cmc
+    """
+    place = where.connect()
+    evidence = _evidence(place, last)
+    click.echo(_UNSEEN)
+    if not (evidence.settings.api_keys or evidence.settings.basic_credentials):
+        click.echo(_NO_CREDENTIAL)
+    click.echo(f"\nLooked at {len(evidence.latest):,} mails and the settings.")
+    found = findings(evidence)
+    for number, finding in enumerate(found, 1):
+        click.echo(f"\n{number}. {finding.seen}\n   {finding.remedy}")
+    if found:
+        sys.exit(1)
+    click.echo("Nothing wrong was found.")
+
+
+def _evidence(place: Place, last: int) -> Evidence:
+    statuses = MailStatuses(place.client, place.collection)
+    return Evidence(
+        environ=os.environ,
+        settings=settings_here(),
+        real=place.real,
+        now=datetime.now(UTC),
+        latest=statuses.last_received(last),
+        oldest=statuses.first_received(),
+        quarantined=Quarantine(place.client, place.collection).count(),
+        missing_indexes=statuses.missing_indexes(),
+    )

@@ -1,0 +1,59 @@
+"""The options that choose mails, the same for every command."""
+
+import functools
+from collections.abc import Callable
+from typing import Any
+
+import click
+
+from cmc_webhook.command_line.times import TimeType
+from cmc_webhook.events import BOUNCES, UNKNOWN_BOUNCE, Status
+from cmc_webhook.reading.statuses import Cursor, Filters, parse_cursor
+from cmc_webhook.text import ascii_lower
+
+CAUSES = sorted({cause for cause, _ in (*BOUNCES.values(), UNKNOWN_BOUNCE)})
+
+_OPTIONS = (
+    click.option(
+        "--status",
+        "statuses",
+        multiple=True,
+        type=click.Choice([status.value for status in Status]),
+        help="Only this status; may be given several times.",
+    ),
+    click.option("--to", default="", help="Only this recipient."),
+    click.option("--domain", default="", help="Only recipients in this domain."),
+    click.option("--message-id", default="", help="Only this message id."),
+    click.option("--api-data", default="", help="Only this X-Api-Data."),
+    click.option("--cause", default="", type=click.Choice(["", *CAUSES]), help="Only this cause."),
+    click.option("--since", type=TimeType(), help="Only mails whose status is of then or later."),
+    click.option("--until", type=TimeType(), help="Only mails whose status is from before then."),
+)
+
+
+class CursorType(click.ParamType[Cursor]):
+    """The place at which a listing goes on, as the listing before has said it."""
+
+    name = "place"
+
+    def convert(self, value: Any, param: Any, ctx: Any) -> Cursor:
+        """Return the cursor."""
+        try:
+            return parse_cursor(value)
+        except ValueError:
+            self.fail(f"{value!r} is no place that a listing has named.", param, ctx)
+
+
+def filter_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Give *command* the options that choose mails, as its argument *filters*."""
+
+    @functools.wraps(command)
+    def with_filters(**options: Any) -> Any:
+        names = Filters.__dataclass_fields__
+        chosen = {name: options.pop(name) for name in names}
+        chosen["to"] = ascii_lower(chosen["to"])  # as the field is
+        return command(filters=Filters(**chosen), **options)
+
+    for option in reversed(_OPTIONS):
+        with_filters = option(with_filters)
+    return with_filters

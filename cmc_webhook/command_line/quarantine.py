@@ -1,0 +1,174 @@
+"""`quarantine`: look at what could not be read, post it again, delete it."""
+
+import json
+import re
+from typing import Any
+
+import click
+
+from cmc_webhook.command_line import table
+from cmc_webhook.command_line.credentials import target_options
+from cmc_webhook.command_line.place import Place, Where, place_options
+from cmc_webhook.command_line.rendering import as_json
+from cmc_webhook.command_line.replay import conclude, message, repost
+from cmc_webhook.command_line.times import shown
+from cmc_webhook.reading.quarantine import Quarantine
+from cmc_webhook.reading.queries import Document
+from cmc_webhook.simulator.posting import is_loopback
+
+_SHORT_ID = 12
+
+
+@click.group()
+def quarantine() -> None:
+    """
+    Look at what the function could not read, post it again, delete it.
+
+    An ID is that of an entry or the beginning of it, as `list` shows it.
+
+    \b
+    python -m cmc_webhook quarantine list
+    python -m cmc_webhook quarantine show 3f2a9c
+    python -m cmc_webhook quarantine replay 3f2a9c --bearer KEY
+    python -m cmc_webhook quarantine delete --all
+    """
+
+
+@quarantine.command("list")
+@click.option("--limit", default=50, type=click.IntRange(1, 1000), show_default=True)
+@click.option("--json", "json_lines", is_flag=True, help="A JSON object a line, all fields.")
+@place_options
+def list_entries(where: Where, limit: int, json_lines: bool) -> None:
+    """
+    List entries, the newest first.
+
+    \b
+    python -m cmc_webhook quarantine list --limit 10
+    """
+    place = where.connect()
+    entries = Quarantine(place.client, place.collection).newest(limit)
+    if json_lines:
+        for entry in entries:
+            click.echo(as_json(entry.id, entry.fields, place.zone))
+    elif entries:
+        rows = [["id", "received", "why", "content"], *(_row(entry, place) for entry in entries)]
+        head, *padded = table.lines(rows, table.terminal_width(), (3,))
+        click.secho(table.joined(head), bold=True)
+        for cells in padded:
+            click.echo(table.joined(cells))
+
+
+@quarantine.command()
+@click.argument("name", metavar="ID")
+@place_options
+def show(where: Where, name: str) -> None:
+    """
+    Show an entry with its whole content.
+
+    \b
+    python -m cmc_webhook quarantine show 3f2a9c
+    """
+    place = where.connect()
+    [entry] = _chosen(place, (name,), everything=False)
+    for field, value in sorted(entry.fields.items()):
+        if field != "content":
+            told = shown(value, place.zone) if field.endswith("_at") else str(value)
+            click.echo(f"{field:<20}{table.printable(told)}")
+    click.echo()
+    click.echo("\n".join(map(table.printable, _text(entry).splitlines())))
+
+
+@quarantine.command()
+@click.argument("names", metavar="[ID]...", nargs=-1)
+@click.option("--all", "everything", is_flag=True, help="Every entry.")
+@click.option("--yes", is_flag=True, help="Do not ask before posting for a real project.")
+@target_options
+@place_options
+def replay(where: Where, names: tuple[str, ...], everything: bool, **options: Any) -> None:
+    """
+    Post entries to the function again; they stay in quarantine until deleted.
+
+    \b
+    python -m cmc_webhook quarantine replay 3f2a9c 77ab01
+    python -m cmc_webhook quarantine replay --all --project P --url https://… --bearer KEY
+    """
+    place = where.connect()
+    entries = _chosen(place, names, everything)
+    messages = [message(_body(entry), options["credential"]) for entry in entries]
+    if place.real or not is_loopback(options["url"]):
+        _ask(f"Post {_entries(entries, place)} to {options['url']}?", options["yes"])
+    conclude(repost(messages, options["url"]))
+
+
+@quarantine.command()
+@click.argument("names", metavar="[ID]...", nargs=-1)
+@click.option("--all", "everything", is_flag=True, help="Every entry.")
+@click.option("--yes", is_flag=True, help="Do not ask before deleting in a real project.")
+@place_options
+def delete(where: Where, names: tuple[str, ...], everything: bool, yes: bool) -> None:
+    """
+    Delete entries.
+
+    \b
+    python -m cmc_webhook quarantine delete 3f2a9c
+    python -m cmc_webhook quarantine delete --all --project P --yes
+    """
+    place = where.connect()
+    entries = _chosen(place, names, everything)
+    if place.real:
+        _ask(f"Delete {_entries(entries, place)}?", yes)
+    Quarantine(place.client, place.collection).delete(entry.id for entry in entries)
+    click.echo(f"Deleted {_entries(entries, place)}.")
+
+
+def _chosen(place: Place, names: tuple[str, ...], everything: bool) -> list[Document]:
+    """Return the entries that are meant, each by a beginning of its id that no other has."""
+    if bool(names) == everything:
+        raise click.UsageError("Name one or more IDs, or give --all.")
+    held = Quarantine(place.client, place.collection)
+    return held.each() if everything else [_one(held, name) for name in names]
+
+
+def _one(held: Quarantine, name: str) -> Document:
+    found = held.beginning(name) if re.fullmatch("[0-9a-f]+", name) else []
+    if len(found) != 1:
+        many = f"{len(found)} entries begin" if found else "No entry begins"
+        raise click.ClickException(f"{many} with {table.printable(name)}.")
+    return found[0]
+
+
+def _body(entry: Document) -> Any:
+    """Return what is to be posted so that the function sees the same again."""
+    kept = entry.fields
+    if kept.get("truncated"):
+        raise click.ClickException(f"{entry.id[:_SHORT_ID]} was cut when it was kept: delete it.")
+    content = _text(entry)
+    if kept["kind"] == "body":
+        return content
+    event = json.loads(content)
+    if kept["kind"] == "record":
+        event = {kept["event_type"]: [event]}
+    composition = kept.get("server_composition", "")
+    event_type = kept.get("event_type", "")
+    return {"event_type": event_type, "server_composition": composition, "event": event}
+
+
+def _text(entry: Document) -> str:
+    content = entry.fields["content"]
+    return content.decode(errors="replace") if isinstance(content, bytes) else str(content)
+
+
+def _ask(question: str, yes: bool) -> None:
+    if not yes:
+        click.confirm(question, abort=True, err=True)
+
+
+def _entries(entries: list[Document], place: Place) -> str:
+    number = "1 entry" if len(entries) == 1 else f"{len(entries):,} entries"
+    return f"{number} of project {place.client.project}"
+
+
+def _row(entry: Document, place: Place) -> list[str]:
+    fields = entry.fields
+    received = shown(fields.get("received_at"), place.zone, "%m-%d %H:%M")
+    return [entry.id[:_SHORT_ID], received, fields.get("why", ""), _text(entry)]

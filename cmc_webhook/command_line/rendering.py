@@ -1,0 +1,36 @@
+"""Documents as JSON, and statuses in colour."""
+
+import base64
+import json
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import click
+
+from cmc_webhook.events import Status
+
+_COLOURS = {
+    Status.SUCCEEDED: "green",
+    Status.DEFERRED: "yellow",
+    Status.SUPPRESSED: "yellow",
+    Status.FAILED: "red",
+    Status.BOUNCED: "red",
+}
+
+
+def as_json(document_id: str, fields: Mapping[str, Any], zone: ZoneInfo) -> str:
+    """Return a document in one line, its times in *zone*, bytes as base64."""
+
+    def plain(value: Any) -> str:
+        if isinstance(value, datetime):
+            return value.astimezone(zone).isoformat()
+        return base64.b64encode(value).decode() if isinstance(value, bytes) else str(value)
+
+    return json.dumps({"id": document_id, **fields}, ensure_ascii=False, default=plain)
+
+
+def coloured(text: str, status: str) -> str:
+    """Return *text* in the colour of *status*; click takes it off where there is no terminal."""
+    return click.style(text, fg=_COLOURS.get(Status(status))) if status in [*Status] else text

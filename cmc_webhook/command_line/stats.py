@@ -1,0 +1,143 @@
+"""`stats`: how many mails of each status, day, cause and domain."""
+
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+from datetime import UTC, date, datetime, time, timedelta
+from zoneinfo import ZoneInfo
+
+import click
+
+from cmc_webhook.command_line import table
+from cmc_webhook.command_line.filters import CAUSES
+from cmc_webhook.command_line.place import Where, place_options
+from cmc_webhook.command_line.rendering import coloured
+from cmc_webhook.events import Status
+from cmc_webhook.reading.statuses import Filters, MailStatuses
+
+_NEWEST = 1000
+_MOST_DOMAINS = 10
+_WIDEST_BAR = 40
+
+Counts = dict[str, int]
+
+
+@click.command()
+@click.option("--days", default=7, type=click.IntRange(1, 366), show_default=True)
+@click.option("--domain", default="", help="Only recipients in this domain.")
+@click.option("--json", "as_object", is_flag=True, help="One JSON object.")
+@place_options
+def stats(where: Where, days: int, domain: str, as_object: bool) -> None:
+    """
+    Count the mails of the last days by status, day and cause.
+
+    Firestore counts; domains are counted among the newest 1000 mails.
+
+    \b
+    python -m cmc_webhook stats
+    python -m cmc_webhook stats --days 30 --domain example.jp --json
+    """
+    place = where.connect()
+    statuses = MailStatuses(place.client, place.collection)
+    filters = _last(days, place.zone, domain)
+    by_status = _by_status(statuses, filters)
+    by_day = _by_day(statuses, filters, place.zone, by_status)
+    by_cause = _by_cause(statuses, filters)
+    domains = dict(statuses.domains(filters, _NEWEST).most_common(_MOST_DOMAINS))
+    if as_object:
+        told = {"statuses": by_status, "days": by_day, "causes": by_cause, "domains": domains}
+        click.echo(json.dumps(told, ensure_ascii=False))
+        return
+    for line in _report(by_status, by_day, by_cause, domains):
+        click.echo(line)
+
+
+def _last(days: int, zone: ZoneInfo, domain: str) -> Filters:
+    """Return the filter of today, as it is in *zone*, and the days before it."""
+    today = datetime.now(zone).date()
+    return Filters(
+        domain=domain,
+        since=_midnight(today - timedelta(days=days - 1), zone),
+        until=_midnight(today + timedelta(days=1), zone),
+    )
+
+
+def _midnight(day: date, zone: ZoneInfo) -> datetime:
+    return datetime.combine(day, time(), zone).astimezone(UTC)
+
+
+def _by_status(statuses: MailStatuses, filters: Filters) -> Counts:
+    words = [status.value for status in Status]
+    counts = statuses.counts(replace(filters, statuses=(word,)) for word in words)
+    return _present(dict(zip(words, counts, strict=True)))
+
+
+def _by_day(
+    statuses: MailStatuses, filters: Filters, zone: ZoneInfo, words: Mapping[str, int]
+) -> dict[str, Counts]:
+    """Return the counts of each day on which there is a mail; only *words* are asked for."""
+    days = [*_days(filters, zone)]
+    each = [(day, word) for day in days for word in words]
+    asked = [
+        replace(
+            filters,
+            statuses=(word,),
+            since=_midnight(day, zone),
+            until=_midnight(day + timedelta(days=1), zone),
+        )
+        for day, word in each
+    ]
+    by_day: dict[str, Counts] = {day.isoformat(): {} for day in days}
+    for (day, word), count in zip(each, statuses.counts(asked), strict=True):
+        by_day[day.isoformat()][word] = count
+    return {day: _present(counts) for day, counts in by_day.items() if any(counts.values())}
+
+
+def _days(filters: Filters, zone: ZoneInfo) -> Iterator[date]:
+    if filters.since and filters.until:
+        day, end = (moment.astimezone(zone).date() for moment in (filters.since, filters.until))
+        while day < end:
+            yield day
+            day += timedelta(days=1)
+
+
+def _by_cause(statuses: MailStatuses, filters: Filters) -> Counts:
+    counts = statuses.counts(replace(filters, cause=cause) for cause in CAUSES)
+    found = _present(dict(zip(CAUSES, counts, strict=True)))
+    return dict(sorted(found.items(), key=lambda item: -item[1]))
+
+
+def _present(counts: Counts) -> Counts:
+    return {name: count for name, count in counts.items() if count}
+
+
+def _report(
+    by_status: Counts, by_day: Mapping[str, Counts], by_cause: Counts, domains: Counts
+) -> Iterator[str]:
+    yield f"{sum(by_status.values()):,} mails"
+    yield from _bars("status", by_status)
+    days = {day: sum(counts.values()) for day, counts in by_day.items()}
+    yield from _bars("day", days, {day: _parts(counts) for day, counts in by_day.items()})
+    yield from _bars("cause", by_cause)
+    yield from _bars(f"domain, of the newest {_NEWEST}", domains)
+
+
+def _bars(heading: str, counts: Counts, notes: Mapping[str, str] | None = None) -> Iterator[str]:
+    """Yield a line with a bar for each count; a note stands below its line."""
+    if not counts:
+        return
+    yield ""
+    yield click.style(heading, bold=True)
+    names = {name: table.printable(name) or "none" for name in counts}
+    label = max(map(table.width, names.values()))
+    digits = max(len(f"{count:,}") for count in counts.values())
+    room = min(_WIDEST_BAR, max(10, table.terminal_width() - label - digits - 6))
+    for name, count in counts.items():
+        drawn = coloured(table.bar(count, max(counts.values()), room), name)
+        yield f"  {table.pad(names[name], label)}  {count:>{digits},}  {drawn}"
+        if notes:
+            yield f"    {notes[name]}"
+
+
+def _parts(counts: Counts) -> str:
+    return ", ".join(f"{count:,} {word}" for word, count in counts.items())

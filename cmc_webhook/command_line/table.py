@@ -1,0 +1,100 @@
+"""Text in columns on a terminal, wide Japanese letters too. Pure but for asking its width."""
+
+import shutil
+import sys
+import unicodedata
+from collections.abc import Iterable, Iterator, Sequence
+
+_GAP = 2
+_NARROWEST = 6
+_UNLIMITED = 1_000_000
+
+
+def terminal_width() -> int:
+    """Return the columns of the terminal; what is piped elsewhere is not cut."""
+    fallback = 80 if sys.stdout.isatty() else _UNLIMITED
+    return shutil.get_terminal_size((fallback, 24)).columns
+
+
+def printable(text: str) -> str:
+    """Return *text* without what could move the cursor or turn the writing around."""
+    controls = ("Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp")
+    return "".join("\ufffd" if unicodedata.category(c) in controls else c for c in text)
+
+
+def width(text: str) -> int:
+    """Return how many columns *text* takes: two for a wide letter, none for a combining one."""
+    return sum(map(_width, text))
+
+
+def cut(text: str, most: int) -> str:
+    """Return *text*, shortened by an ellipsis if it is wider than *most*."""
+    if width(text) <= most:
+        return text
+    kept, room = "", most - 1
+    for letter in text:
+        room -= _width(letter)
+        if room < 0:
+            break
+        kept += letter
+    return f"{kept}…"
+
+
+def pad(text: str, columns: int) -> str:
+    """Return *text* filled with spaces up to *columns*."""
+    return text + " " * (columns - width(text))
+
+
+def wrap(text: str, most: int) -> Iterator[str]:
+    """Yield *text* in lines that fit, broken at a space where there is one."""
+    while width(text) > most:
+        line = _head(text, most)
+        space = line.rfind(" ")
+        line = line[:space] if space > 0 else line
+        yield line
+        text = text[len(line) :].lstrip(" ")
+    yield text
+
+
+def lines(rows: Sequence[Sequence[str]], total: int, elastic: Sequence[int]) -> list[list[str]]:
+    """
+    Return the cells of *rows*, padded so that the columns stand below each other.
+
+    The columns *elastic* are cut, the widest first, until a row fits into *total*.
+    """
+    cells = [[printable(cell) for cell in row] for row in rows]
+    widths = [max(map(width, column)) for column in zip(*cells, strict=True)]
+    while sum(widths) + _GAP * (len(widths) - 1) > total:
+        widest = max(elastic, key=lambda column: widths[column])
+        if widths[widest] <= _NARROWEST:
+            break
+        widths[widest] -= 1
+    return [
+        [pad(cut(cell, room), room) for cell, room in zip(row, widths, strict=True)]
+        for row in cells
+    ]
+
+
+def joined(cells: Iterable[str]) -> str:
+    """Return a line of padded *cells*."""
+    return (" " * _GAP).join(cells).rstrip()
+
+
+def bar(value: int, most: int, columns: int) -> str:
+    """Return a bar for *value* where *most* takes all *columns*; what is not nothing is seen."""
+    return "█" * max(1, round(value / most * columns)) if value else ""
+
+
+def _width(letter: str) -> int:
+    if unicodedata.combining(letter):
+        return 0
+    return 2 if unicodedata.east_asian_width(letter) in "WF" else 1
+
+
+def _head(text: str, most: int) -> str:
+    room = most
+    for place, letter in enumerate(text):
+        room -= _width(letter)
+        if room < 0:
+            return text[:place]
+    return text

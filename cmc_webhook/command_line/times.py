@@ -1,0 +1,44 @@
+"""Times as people write and read them, in the zone of CMC_TIME_ZONE."""
+
+from datetime import UTC, datetime
+from typing import Any
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+import click
+
+from cmc_webhook.command_line.place import settings_here
+
+
+class TimeType(click.ParamType[datetime]):
+    """A date or a time; without an offset it is one of CMC_TIME_ZONE."""
+
+    name = "time"
+
+    def convert(self, value: Any, param: Any, ctx: Any) -> datetime:
+        """Return it in UTC."""
+        try:
+            time = datetime.fromisoformat(value)
+        except ValueError:
+            self.fail(f"{value!r} is no time such as 2025-01-25 or '2025-01-25 14:03'.", param, ctx)
+        local = time if time.tzinfo else time.replace(tzinfo=settings_here().time_zone)
+        return local.astimezone(UTC)
+
+
+class ZoneType(click.ParamType[ZoneInfo]):
+    """A time zone by its name."""
+
+    name = "zone"
+
+    def convert(self, value: Any, param: Any, ctx: Any) -> ZoneInfo:
+        """Return the zone, or refuse a name that is none."""
+        if isinstance(value, ZoneInfo):
+            return value
+        try:
+            return ZoneInfo(value)
+        except (ZoneInfoNotFoundError, ValueError, OSError):
+            self.fail(f"{value!r} is no time zone such as Asia/Tokyo.", param, ctx)
+
+
+def shown(time: datetime | None, zone: ZoneInfo, pattern: str = "%Y-%m-%d %H:%M:%S") -> str:
+    """Return *time* as it is in *zone*; nothing for none."""
+    return time.astimezone(zone).strftime(pattern) if time else ""

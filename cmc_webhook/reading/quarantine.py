@@ -1,0 +1,43 @@
+"""The queries over the quarantine."""
+
+from collections.abc import Iterable
+
+from google.cloud.firestore import Client, Query
+from google.cloud.firestore_v1.base_query import FieldFilter
+
+from cmc_webhook.reading import queries
+from cmc_webhook.reading.queries import PATIENCE, Document, run
+
+
+class Quarantine:
+    """The quarantine beside a collection of status documents."""
+
+    def __init__(self, client: Client, collection: str) -> None:
+        self._collection = client.collection(f"{collection}_quarantine")
+
+    def newest(self, most: int) -> list[Document]:
+        """Return the entries that arrived last, the latest first."""
+        query = self._collection.order_by("received_at", direction=Query.DESCENDING)
+        return run(query.limit(most))
+
+    def each(self) -> list[Document]:
+        """Return all entries."""
+        return run(Query(self._collection))
+
+    def of_composition(self, server_composition: str) -> list[Document]:
+        """Return the entries of one server composition."""
+        named = FieldFilter("server_composition", "==", server_composition)
+        return run(self._collection.where(filter=named))
+
+    def beginning(self, start: str) -> list[Document]:
+        """Return the entries whose id begins with *start*, which holds no slash."""
+        return queries.beginning(self._collection, start)
+
+    def count(self) -> int:
+        """Return how many entries there are."""
+        return queries.count(Query(self._collection))
+
+    def delete(self, ids: Iterable[str]) -> None:
+        """Delete the entries with these ids."""
+        for entry_id in ids:
+            self._collection.document(entry_id).delete(**PATIENCE)

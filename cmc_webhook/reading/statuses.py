@@ -1,0 +1,153 @@
+"""
+The queries over status documents.
+
+Each filter by itself, and any of them together, needs only the composite indexes that the README
+lists: one for each field of _EQUAL, with `status_at` descending. Firestore merges them, see
+https://cloud.google.com/firestore/docs/query-data/index-overview#taking_advantage_of_index_merging
+"""
+
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from datetime import datetime
+from typing import NamedTuple
+
+from google.api_core.exceptions import FailedPrecondition
+from google.cloud.firestore import Client, Query
+from google.cloud.firestore_v1.base_query import FieldFilter
+
+from cmc_webhook.reading import queries
+from cmc_webhook.reading.queries import Document, count, run
+
+# Each filter of equality, and the field that it is about.
+_EQUAL = {
+    "to": "to",
+    "domain": "to_domain",
+    "message_id": "message_id",
+    "api_data": "api_data",
+    "cause": "bounce_cause",
+}
+INDEXED = ("status", *_EQUAL.values())
+# The built-in Firestore reads its whole collection for each page, the real one charges nothing
+# for a page's length.
+_LARGEST_PAGE = 2_000
+_COUNTERS = 8
+
+
+class Cursor(NamedTuple):
+    """The place just behind a document, newest first; as text it stands on a command line."""
+
+    status_at: datetime
+    document_id: str
+
+    def __str__(self) -> str:
+        return f"{self.status_at.isoformat()}/{self.document_id}"
+
+
+def parse_cursor(text: str) -> Cursor:
+    """Return the cursor that *text* is, or raise ValueError."""
+    status_at, _, document_id = text.partition("/")
+    at = datetime.fromisoformat(status_at)
+    if not document_id or at.tzinfo is None:
+        raise ValueError(f"{text!r} is no cursor")
+    return Cursor(at, document_id)
+
+
+def cursor_behind(mail: Document) -> Cursor:
+    """Return the cursor with which a listing goes on after *mail*."""
+    return Cursor(mail.fields["status_at"], mail.id)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Filters:
+    """What must be true of a mail; empty is anything. *until* itself is not included."""
+
+    statuses: Sequence[str] = ()
+    to: str = ""
+    domain: str = ""
+    message_id: str = ""
+    api_data: str = ""
+    cause: str = ""
+    since: datetime | None = None
+    until: datetime | None = None
+
+
+class MailStatuses:
+    """The status documents of a collection, newest status first. Thread-safe."""
+
+    def __init__(self, client: Client, collection: str) -> None:
+        self._collection = client.collection(collection)
+
+    def page(self, filters: Filters, size: int, after: Cursor | None = None) -> list[Document]:
+        """Return at most *size* mails, those behind *after* if it is given."""
+        query = self._newest(filters)
+        if after:
+            query = query.start_after({"status_at": after.status_at, "__name__": after.document_id})
+        return run(query.limit(size))
+
+    def each(self, filters: Filters, after: Cursor | None = None) -> Iterator[Document]:
+        """Yield every mail, however many there are, page by page."""
+        while mails := self.page(filters, _LARGEST_PAGE, after):
+            yield from mails
+            after = cursor_behind(mails[-1])
+
+    def counts(self, each: Iterable[Filters]) -> list[int]:
+        """Return how many mails there are for each filter; Firestore counts, nothing is read."""
+        with ThreadPoolExecutor(_COUNTERS) as pool:
+            return list(pool.map(self._count, each))
+
+    def domains(self, filters: Filters, newest: int) -> Counter[str]:
+        """Count the recipients' domains of the *newest* mails; Firestore cannot group."""
+        query = self._newest(filters).limit(newest).select(["to_domain"])
+        return Counter(mail.fields.get("to_domain", "") for mail in run(query))
+
+    def of_message(self, message_id: str) -> list[Document]:
+        """Return the mail's document for each recipient; the id with or without its brackets."""
+        bare = message_id.removeprefix("<").removesuffix(">")
+        named = FieldFilter("message_id", "in", [message_id, f"<{bare}>"])
+        return run(self._collection.where(filter=named))
+
+    def beginning(self, start: str) -> list[Document]:
+        """Return the documents whose id begins with *start*, which holds no slash."""
+        return queries.beginning(self._collection, start)
+
+    def last_received(self, most: int) -> list[Document]:
+        """Return the mails that the function wrote last, the latest first."""
+        return run(self._by_arrival(Query.DESCENDING).limit(most))
+
+    def first_received(self) -> list[Document]:
+        """Return the mail whose last write is the longest ago, if there is any mail."""
+        return run(self._by_arrival(Query.ASCENDING).limit(1))
+
+    def missing_indexes(self) -> list[str]:
+        """Return the fields whose composite index Firestore says it does not have."""
+        return [name for name in INDEXED if not self._has_index(name)]
+
+    def _has_index(self, path: str) -> bool:
+        query = self._newest(Filters()).where(filter=FieldFilter(path, "==", ""))
+        try:
+            count(query)
+        except FailedPrecondition:
+            return False
+        return True
+
+    def _by_arrival(self, direction: str) -> Query:
+        return self._collection.order_by("last_received_at", direction=direction)
+
+    def _count(self, filters: Filters) -> int:
+        return count(self._newest(filters))
+
+    def _newest(self, filters: Filters) -> Query:
+        query = Query(self._collection)
+        for name, path in _EQUAL.items():
+            if value := getattr(filters, name):
+                query = query.where(filter=FieldFilter(path, "==", value))
+        if filters.statuses:
+            query = query.where(filter=FieldFilter("status", "in", list(filters.statuses)))
+        if filters.since:
+            query = query.where(filter=FieldFilter("status_at", ">=", filters.since))
+        if filters.until:
+            query = query.where(filter=FieldFilter("status_at", "<", filters.until))
+        newest = query.order_by("status_at", direction=Query.DESCENDING)
+        return newest.order_by("__name__", direction=Query.DESCENDING)

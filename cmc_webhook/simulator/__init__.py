@@ -1,0 +1,1 @@
+"""Customers Mail Cloud, played: lives of mails, posts, and what must come of them."""

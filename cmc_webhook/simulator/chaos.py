@@ -1,0 +1,135 @@
+"""What goes wrong on the way from CMC, on purpose and by seed. Pure."""
+
+import random
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
+from datetime import datetime, timedelta
+from itertools import islice
+from typing import Any
+
+from cmc_webhook.simulator.lives import Event
+from cmc_webhook.simulator.posts import Manner, Post
+
+_SHARE = 0.3
+_ODD_SHARE = 0.1
+_CARRIER_ADDRESSES = ("{}..{}@docomo.example", "{}.{}.@docomo.example", "-{}_{}@softbank.example")
+# Changes that leave a record readable.
+_ODD: tuple[dict[str, Any], ...] = (
+    {"subject": "本日限定\ud83c"},
+    {"subject": "NULが\x00入った件名"},
+    {"subject": "語" * 512},
+    {"reason": "550 \udf89 半分の絵文字"},
+    {"campaign": "知らない項目"},
+)
+# Changes after which no event can be made of a record.
+_BAD: tuple[dict[str, Any], ...] = (
+    {"messageId": ""},
+    {"to": "", "envelopeTo": ""},
+    {"created": "0000-00-00 00:00:00"},
+    {"created": "2025-01-25"},
+    {"created": "1999-12-31 23:59:59"},
+    {"subject": ["件名"]},
+    {"apiData": {"order": 1}},
+)
+_UNKNOWN_WORDS = ("opened", "sent", "処理中")
+
+
+def odd(events: Iterable[Event], rng: random.Random) -> list[Event]:
+    """Return *events* with odd texts and addresses, words that nobody knows, and bad records."""
+    moved: dict[str, str] = {}
+    result = []
+    for event in events:
+        event = replace(event, record=_readdressed(event.record, moved, rng))
+        result.append(event)
+        if rng.random() < _ODD_SHARE:
+            result.append(rng.choice(_STRANGERS)(event, rng))
+    return result
+
+
+def split(posts: Iterable[Post]) -> list[Post]:
+    """Return a post for each record."""
+    return [replace(post, records=(record,)) for post in posts for record in post.records]
+
+
+def duplicate(posts: Sequence[Post], rng: random.Random) -> list[Post]:
+    """Return *posts*, some of them once more at a later place."""
+    places = [(float(place), post) for place, post in enumerate(posts)]
+    places += [(rng.uniform(place, len(posts)), p) for place, p in places if rng.random() < _SHARE]
+    return [post for _, post in sorted(places, key=lambda placed: placed[0])]
+
+
+def reorder(posts: Sequence[Post], rng: random.Random) -> list[Post]:
+    """Return posts of the same sizes with all records and all posts in another order."""
+    records: dict[str, list[Any]] = {}
+    for post in posts:
+        records.setdefault(post.event_type, []).extend(post.records)
+    for pool in records.values():
+        rng.shuffle(pool)
+    pools = {event_type: iter(pool) for event_type, pool in records.items()}
+    shuffled = [
+        replace(post, records=tuple(islice(pools[post.event_type], len(post.records))))
+        for post in posts
+    ]
+    rng.shuffle(shuffled)
+    return shuffled
+
+
+def cut(posts: Iterable[Post], rng: random.Random) -> list[Post]:
+    """Return *posts*, before some of them the same with the connection cut in the body."""
+    result = []
+    for post in posts:
+        if rng.random() < _SHARE:
+            result.append(replace(post, manner=Manner.CUT))
+        result.append(post)
+    return result
+
+
+def with_forged(posts: Sequence[Post], forged: Iterable[Post], rng: random.Random) -> list[Post]:
+    """Return *posts* and among them the *forged* ones, whose key is wrong."""
+    result = list(posts)
+    for post in forged:
+        result.insert(rng.randint(0, len(result)), replace(post, manner=Manner.WRONG_KEY))
+    return result
+
+
+def _readdressed(record: dict[str, Any], moved: dict[str, str], rng: random.Random) -> Any:
+    """Return *record* to a carrier's address if its recipient has one; all records of one agree."""
+    field = "to" if "to" in record else "envelopeTo"
+    to = record[field]
+    if to not in moved:
+        carrier = rng.choice(_CARRIER_ADDRESSES).format(*to.partition("@")[0].split(".", 1))
+        moved[to] = carrier if rng.random() < _ODD_SHARE else to
+    return record | {field: moved[to]}
+
+
+def _odd_text(event: Event, rng: random.Random) -> Event:
+    return replace(event, record=event.record | rng.choice(_ODD))
+
+
+def _bad_record(event: Event, rng: random.Random) -> Event:
+    return replace(event, record=event.record | rng.choice(_BAD))
+
+
+def _no_record(event: Event, rng: random.Random) -> Event:
+    return replace(event, record=f"no record: {event.record['messageId']}")
+
+
+def _unknown_word(event: Event, rng: random.Random) -> Event:
+    unknown = event.record | {"status": rng.choice(_UNKNOWN_WORDS), "reason": ""}
+    return replace(event, event_type="deliveries", record=unknown)
+
+
+def _repeated_later(event: Event, rng: random.Random) -> Event:
+    later = datetime.fromisoformat(event.record["created"]) + timedelta(seconds=rng.randint(1, 60))
+    return replace(event, record=event.record | {"created": later.isoformat(" ")})
+
+
+def _unknown_code(event: Event, rng: random.Random) -> Event:
+    code = rng.choice(["12", "42", 2])
+    return replace(event, event_type="bounces", record=event.record | {"status": code})
+
+
+_STRANGERS: tuple[Callable[[Event, random.Random], Event], ...] = (
+    *(_odd_text, _odd_text, _bad_record, _bad_record, _no_record),
+    *(_unknown_word, _unknown_code, _repeated_later),
+)

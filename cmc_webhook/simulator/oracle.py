@@ -1,0 +1,205 @@
+"""
+What must come of records, worked out once more as naively as possible, to compare with.
+
+Imports nothing of the function: a rule that is wrong there shall not be wrong here too. Pure.
+"""
+
+import hashlib
+import json
+import re
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any
+from zoneinfo import ZoneInfo
+
+# The least first: which fact wins.
+_ORDER = (
+    *("unknown", "queued", "deferred", "forward error", "succeeded", "failed"),
+    *("suppressed", "bounced"),
+)
+_BOUNCES = {
+    "1": ("unknown_host", "hard"),
+    "2": ("unknown_user", "hard"),
+    "3": ("resend_timeout", "soft"),
+    "4": ("rejected", "policy"),
+    "5": ("over_capacity", "soft"),
+    "6": ("forward_error", "soft"),
+    "7": ("receiving_server_error", "soft"),
+    "8": ("oversize", "policy"),
+    "9": ("address_format_error", "hard"),
+    "10": ("blocked_address", "suppressed"),
+    "11": ("unsubscribed_address", "suppressed"),
+    "99": ("other", "unknown"),
+}
+# CMC's names, of both versions, our name and the bytes of UTF-8 that are kept.
+_NAMES = (
+    (("created",), "created", 256),
+    (("status",), "word", 256),
+    (("messageId",), "message_id", 1024),
+    (("to", "envelopeTo"), "to", 1024),
+    (("from",), "from", 1024),
+    (("returnPath", "envelopeFrom"), "return_path", 1024),
+    (("subject",), "subject", 1024),
+    (("apiData",), "api_data", 4096),
+    (("reason",), "reason", 4096),
+    (("sourceIp",), "source_ip", 1024),
+    (("senderIp",), "sender_ip", 256),
+)
+_DESCRIPTIONS = (
+    *("message_id", "to", "to_domain", "server_composition", "from", "return_path"),
+    *("subject", "api_data", "source_ip", "sender_ip"),
+)
+_FIELDS = (
+    *_DESCRIPTIONS,
+    *("status", "status_at", "reason", "bounce_code", "bounce_cause", "bounce_class"),
+    *("queued_at", "deferred_at", "succeeded_at", "failed_at", "bounced_at", "suppressed_at"),
+    *("events", "schema_version"),
+)
+
+Fact = dict[str, Any]
+# A field, and the values that it may have: two events of one second and rank are a tie, which
+# the function breaks by a digest.
+Expected = dict[str, list[Any]]
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What must be in Firestore: documents by id, and the records of the quarantine."""
+
+    documents: dict[str, Expected]
+    quarantined: list[Any] = field(default_factory=list)
+
+
+def outcome(records: Iterable[tuple[str, Any]], server_composition: str, zone: ZoneInfo) -> Outcome:
+    """Return what must come of *records*, each with the list in which it was posted."""
+    facts = defaultdict(list)
+    quarantined = []
+    for event_type, record in records:
+        fact = _fact(event_type, record, server_composition, zone)
+        if fact is None:
+            quarantined.append(record)
+        else:
+            facts[_document_id(fact)].append(fact)
+    return Outcome({name: _document(told) for name, told in facts.items()}, quarantined)
+
+
+def differences(expected: Expected, found: Mapping[str, Any]) -> dict[str, tuple[Any, list[Any]]]:
+    """Return the fields in which *found* is wrong: what it has, and what it may have."""
+    have = {name: found.get(name) for name in _FIELDS}
+    have["events"] = _history(found.get("events", []))
+    return {
+        name: (have[name], expected.get(name, [None]))
+        for name in _FIELDS
+        if have[name] not in expected.get(name, [None])
+    }
+
+
+def _fact(event_type: str, record: Any, composition: str, zone: ZoneInfo) -> Fact | None:
+    """Return what *record* says, None if that cannot be told."""
+    if not isinstance(record, dict):
+        return None
+    fact: Fact = {"event_type": event_type, "server_composition": composition}
+    for names, name, most in _NAMES:
+        value = next((record[n] for n in names if n in record), "")
+        if isinstance(value, list | dict):
+            return None
+        fact[name] = _cut(str(value), most)
+    try:
+        local = datetime.strptime(fact["created"], "%Y-%m-%d %H:%M:%S")
+    except ValueError:
+        return None
+    if not 2000 <= local.year <= 2100 or not fact["message_id"] or not fact["to"]:
+        return None
+    fact["at"] = local.replace(tzinfo=zone).astimezone(UTC)
+    fact["to"] = re.sub("[A-Z]", lambda letter: letter[0].lower(), fact["to"])
+    fact["to_domain"] = fact["to"].split("@")[-1] if "@" in fact["to"] else ""
+    fact["status"] = _status(fact)
+    return fact
+
+
+def _cut(text: str, most: int) -> str:
+    text = re.sub("[\x00\ud800-\udfff]", "\ufffd", text)
+    return text.encode()[:most].decode(errors="ignore")
+
+
+def _status(fact: Fact) -> str:
+    if fact["event_type"] == "bounces":
+        return "suppressed" if fact["word"] in ("10", "11") else "bounced"
+    known = ("queued", "deferred", "succeeded", "failed")
+    return fact["word"] if fact["word"] in known else "unknown"
+
+
+def _document_id(fact: Fact) -> str:
+    message_id = fact["message_id"]
+    parts = [fact[n].encode() for n in ("server_composition", "message_id", "to")]
+    unique = hashlib.sha256(b"".join(b"%d:%b" % (len(part), part) for part in parts)).hexdigest()
+    readable = re.sub(r"[^A-Za-z0-9@._=-]", "_", re.sub("^<|>$", "", message_id))
+    spread = hashlib.sha256(message_id.encode()).hexdigest()[:4]
+    return f"{spread}-{readable[:200]}.{unique[:16]}"
+
+
+def _document(told: Sequence[Fact]) -> Expected:
+    events = _distinct(told)
+    expected: Expected = {"schema_version": [1], "events": [_history(map(_event, events))]}
+    for name in _DESCRIPTIONS:
+        expected[name] = [max(fact[name] for fact in told) or None]
+    last = _last(events)
+    expected["status"] = [last[0]["status"]]
+    expected["status_at"] = [last[0]["at"]]
+    failures = [f for f in events if f["status"] in ("failed", "bounced", "suppressed")]
+    explained = _last([f for f in failures if f["reason"]])
+    chosen = last if last[0]["status"] == "deferred" else explained
+    expected["reason"] = [fact["reason"] or None for fact in chosen] or [None]
+    bounces = _last([fact for fact in events if fact["event_type"] == "bounces"])
+    if bounces:
+        known = [_BOUNCES.get(fact["word"], ("unknown", "unknown")) for fact in bounces]
+        expected["bounce_code"] = [fact["word"] for fact in bounces]
+        expected["bounce_cause"], expected["bounce_class"] = map(list, zip(*known, strict=True))
+    return expected | _times(events)
+
+
+def _distinct(told: Iterable[Fact]) -> list[Fact]:
+    names = ("event_type", "word", "created", "reason", "sender_ip")
+    return list({json.dumps([fact[name] for name in names]): fact for fact in told}.values())
+
+
+def _last(facts: Sequence[Fact]) -> list[Fact]:
+    """Return the facts that may be the greatest: one, or several of the same second."""
+    greatest = max(map(_weight, facts), default=None)
+    return [fact for fact in facts if _weight(fact) == greatest]
+
+
+def _weight(fact: Fact) -> tuple[int, datetime]:
+    forward = fact["event_type"] == "bounces" and fact["word"] == "6"
+    return _ORDER.index("forward error" if forward else fact["status"]), fact["at"]
+
+
+def _times(events: Iterable[Fact]) -> Expected:
+    times: Expected = {}
+    for fact in sorted(events, key=lambda fact: fact["at"]):
+        name = fact["status"] + "_at"
+        if name == "deferred_at" or (name in _FIELDS and name not in times):
+            times[name] = [fact["at"]]
+    return times
+
+
+def _event(fact: Fact) -> dict[str, Any]:
+    bounce = fact["event_type"] == "bounces"
+    entry = {
+        "at": fact["at"],
+        "status": fact["status"],
+        "created": fact["created"],
+        "reason": fact["reason"],
+        "bounce_code": fact["word"] if bounce else "",
+        "sender_ip": fact["sender_ip"],
+        "raw_status": fact["word"] if fact["status"] == "unknown" else "",
+    }
+    return {name: value for name, value in entry.items() if value}
+
+
+def _history(events: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """Return *events* without their ids, oldest first; those of one second in any order."""
+    bare = [{n: value for n, value in event.items() if n != "id"} for event in events]
+    return sorted(bare, key=lambda event: (event["at"], sorted(map(str, event.items()))))

@@ -1,0 +1,73 @@
+"""Events to posts: CMC's batches, and their bytes on the wire. Pure."""
+
+import json
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+from enum import StrEnum
+from typing import Any
+from urllib.parse import urlencode
+
+from cmc_webhook.simulator.lives import COMPOSITION, Event
+
+# Documented for CMC: it posts what one second brings, at most a hundred at once.
+INTERVAL = timedelta(seconds=1)
+MOST_EVENTS = 100
+_SURROGATE = re.compile("[\ud800-\udfff]")
+
+
+class Manner(StrEnum):
+    """How a post goes out: as it should, cut in the body, or with a wrong key."""
+
+    WHOLE = "whole"
+    CUT = "cut"
+    WRONG_KEY = "wrong key"
+
+
+@dataclass(frozen=True, slots=True)
+class Post:
+    """One request: the records of one list, and how it goes out."""
+
+    event_type: str
+    records: tuple[Any, ...]
+    manner: Manner = Manner.WHOLE
+
+
+def batches(events: Sequence[Event], most: int) -> list[Post]:
+    """Collect *events*, which are in order, into posts of at most *most* records and a second."""
+    open_batches: dict[str, list[Event]] = {}
+    closed: list[list[Event]] = []
+    for event in events:
+        batch = open_batches.setdefault(event.event_type, [])
+        if batch and (len(batch) == most or event.at - batch[0].at >= INTERVAL):
+            closed.append(batch)
+            batch = open_batches[event.event_type] = []
+        batch.append(event)
+    closed += open_batches.values()
+    closed.sort(key=lambda batch: batch[-1].at)
+    return [Post(batch[0].event_type, tuple(e.record for e in batch)) for batch in closed]
+
+
+def form_body(post: Post, api_key: str) -> bytes:
+    """Return the form that CMC posts by default, its event a JSON text."""
+    event = _json({post.event_type: post.records})
+    event = event.replace("<", r"\u003C").replace(">", r"\u003E")
+    fields = {"server_composition": COMPOSITION, "event_type": post.event_type, "event": event}
+    return urlencode(({"api_key": api_key} if api_key else {}) | fields).encode()
+
+
+def json_body(post: Post, api_key: str) -> bytes:
+    """Return the JSON that CMC posts with its box ticked."""
+    fields = {
+        "event_type": post.event_type,
+        "server_composition": COMPOSITION,
+        "event": {post.event_type: post.records},
+    }
+    return _json(fields | ({"api_key": api_key} if api_key else {})).encode()
+
+
+def _json(value: object) -> str:
+    text = json.dumps(value, ensure_ascii=False)
+    # Half an emoji has no UTF-8; only an escape can carry it.
+    return _SURROGATE.sub(lambda half: rf"\u{ord(half[0]):04x}", text)

@@ -1,0 +1,51 @@
+"""The real commands on the test's own project, and the function on a port."""
+
+import threading
+from collections.abc import Callable, Iterator
+
+import pytest
+from click.testing import CliRunner, Result
+from werkzeug.serving import make_server
+
+from cmc_webhook.command_line.main import main
+
+
+@pytest.fixture
+def run(client, firestore_address, monkeypatch) -> Callable[..., Result]:
+    """Run `python -m cmc_webhook` with these arguments, on 80 columns."""
+    monkeypatch.setenv("FIRESTORE_EMULATOR_HOST", firestore_address)
+    monkeypatch.setenv("GOOGLE_CLOUD_PROJECT", client.project)
+    monkeypatch.setenv("COLUMNS", "80")
+
+    def invoke(*arguments: str, input: str | None = None) -> Result:
+        result = CliRunner().invoke(main, arguments, input=input)
+        if result.exception and not isinstance(result.exception, SystemExit):
+            raise result.exception
+        return result
+
+    return invoke
+
+
+@pytest.fixture
+def serve_here(make_function, monkeypatch) -> Iterator[Callable[..., str]]:
+    """Serve the function on a free port, in this process, with these settings."""
+    servers = []
+
+    def serve(**environ: str) -> str:
+        app = make_function(**environ).application
+        for name in environ:  # they are the function's, not the command's
+            monkeypatch.delenv(name)
+        servers.append(make_server("127.0.0.1", 0, app, threaded=True))
+        threading.Thread(target=servers[-1].serve_forever, daemon=True).start()
+        return f"http://127.0.0.1:{servers[-1].port}"
+
+    yield serve
+    for server in servers:
+        server.shutdown()
+        server.server_close()
+
+
+@pytest.fixture
+def url(serve_here) -> str:
+    """The function as the devserver starts it: open to everybody."""
+    return serve_here(CMC_ALLOW_UNAUTHENTICATED="true")

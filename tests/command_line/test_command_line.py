@@ -1,0 +1,109 @@
+"""The command line as a whole: where it is, how it fails, how it is left."""
+
+import os
+import signal
+import subprocess
+import sys
+
+import pytest
+
+from cmc_webhook.command_line.main import main
+from tests.faults import Fault, FaultyFirestore
+from tests.processes import ROOT, Program, free_port
+from tests.records import make_record
+
+COMMANDS = [
+    *([name] for name in main.commands if name != "quarantine"),
+    *(["quarantine", name] for name in main.commands["quarantine"].commands),
+]
+
+
+@pytest.mark.parametrize("command", COMMANDS, ids=" ".join)
+def test_the_help_of_every_command_has_examples(run, command):
+    helped = run(*command, "--help")
+
+    assert helped.exit_code == 0
+    assert f"python -m cmc_webhook {' '.join(command)}" in helped.stdout
+
+
+def test_it_says_where_it_is_and_prefers_the_local_firestore(run, client, firestore_address):
+    said = run("list").stderr
+
+    assert firestore_address in said
+    assert f"project {client.project}" in said
+
+
+def test_without_a_local_firestore_it_goes_nowhere_else(run, monkeypatch):
+    monkeypatch.setenv("FIRESTORE_EMULATOR_HOST", f"127.0.0.1:{free_port()}")
+
+    refused = run("list")
+
+    assert refused.exit_code == 1
+    assert "--project" in refused.stderr
+
+
+def test_a_bad_setting_is_one_sentence(run, monkeypatch):
+    monkeypatch.setenv("CMC_TIME_ZONE", "Nowhere")
+
+    refused = run("list")
+
+    assert refused.exit_code == 2
+    assert "CMC_TIME_ZONE" in refused.stderr
+
+
+def test_a_database_that_cannot_be_is_wrong_usage(run):
+    assert run("list", "--database", "Not A Database").exit_code == 2
+
+
+def test_a_refusal_of_firestore_is_one_sentence(run, firestore_address, monkeypatch):
+    faulty = FaultyFirestore(firestore_address)
+    faulty.plan = lambda rpc: Fault(before="PERMISSION_DENIED")
+    monkeypatch.setenv("FIRESTORE_EMULATOR_HOST", faulty.address)
+
+    refused = run("list")
+    faulty.stop()
+
+    assert refused.exit_code == 1
+    assert refused.stderr.splitlines()[-1].startswith("Error: Firestore: 403")
+
+
+def test_a_broken_pipe_is_quiet(client, firestore_address, post):
+    post([make_record(messageId=f"<{n}@example.com>", reason="長い理由" * 500) for n in range(99)])
+    environ = os.environ | {"GOOGLE_CLOUD_PROJECT": client.project, "COLUMNS": "80"}
+    command = f"{sys.executable} -m cmc_webhook export --format jsonl | head -c 10"
+
+    done = subprocess.run(
+        command, shell=True, cwd=ROOT, env=environ, capture_output=True, text=True
+    )
+
+    assert len(done.stdout) == 10
+    assert done.stderr.startswith("Firestore on")
+    assert len(done.stderr.splitlines()) == 1
+
+
+def test_ctrl_c_is_quiet(client, firestore_address, serve):
+    port = serve(CMC_ALLOW_UNAUTHENTICATED="true").port
+    arguments = ["send", "queued", "--count", "100", "--rate", "1"]
+    program = Program(
+        "cmc_webhook", *arguments, "--url", f"http://127.0.0.1:{port}",
+        FIRESTORE_EMULATOR_HOST=firestore_address,
+    )  # fmt: skip
+    while "posts to" not in program.output():
+        assert program.process.poll() is None, program.output()
+
+    assert program.send(signal.SIGINT) == 130
+    assert "Traceback" not in program.output()
+    program.stop()
+
+
+def test_no_colour_where_there_is_no_terminal(client, firestore_address, post):
+    post([make_record(status="failed")])
+    environ = os.environ | {"GOOGLE_CLOUD_PROJECT": client.project}
+
+    done = subprocess.run(
+        [sys.executable, "-m", "cmc_webhook", "list"],
+        cwd=ROOT, env=environ, capture_output=True, text=True,
+    )  # fmt: skip
+
+    assert "failed" in done.stdout
+    assert "\x1b" not in done.stdout + done.stderr

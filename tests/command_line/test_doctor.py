@@ -1,0 +1,167 @@
+"""`doctor`: each fault planted, found and nothing else, mended, and gone."""
+
+import itertools
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from tests.faults import Fault, FaultyFirestore
+
+# Long enough for a bounce to follow, and no offset between time zones.
+EARLIER = (datetime.now(UTC) - timedelta(minutes=37)).isoformat(timespec="seconds")
+
+
+@pytest.fixture
+def sound(run, url):
+    """A deployment with which nothing is wrong."""
+    run("send", "--scenario", "campaign", "--count", "30", "--url", url)
+
+
+def seen(run, *arguments):
+    """Return the findings, without their numbers, and hold them against the exit status."""
+    examined = run("doctor", *arguments)
+    lines = examined.stdout.splitlines()
+    found = [line.split(" ", 1)[1] for line in lines if line[:1].isdigit()]
+    assert examined.exit_code == (1 if found else 0), examined.output
+    assert ("Nothing wrong was found." in lines) == (not found)
+    return found
+
+
+def test_a_sound_deployment_has_no_findings_and_says_what_is_not_seen(run, sound):
+    examined = run("doctor").stdout
+
+    assert examined.startswith("Not to be seen from here")
+    assert "gcloud logging read" in examined
+    assert seen(run) == []
+
+
+@pytest.mark.parametrize(
+    ("zone", "told"),
+    [("UTC", "9 hours early"), ("Asia/Kathmandu", "3.25 hours early"), ("Etc/GMT-12", "3 hours")],
+)
+def test_a_wrong_time_zone_shows_in_the_message_ids(run, url, zone, told):
+    run("send", "queued", "--count", "10", "--zone", zone, "--url", url)
+    [found] = seen(run)
+    assert told in found
+
+    run("send", "queued", "--count", "10", "--url", url)
+    assert seen(run) == []
+
+
+@pytest.mark.parametrize(("zone", "told"), [("UTC", "9 hours early"), ("Etc/GMT-12", "3 hours")])
+def test_a_wrong_time_zone_shows_in_the_arrival(run, url, client, zone, told):
+    run("send", "succeeded", "--count", "3", "--zone", zone, "--url", url)
+    [found] = seen(run)
+    assert told in found
+
+    for document in client.collection("mail_statuses").stream():
+        document.reference.delete()
+    run("send", "succeeded", "--count", "3", "--url", url)
+    assert seen(run) == []
+
+
+def test_a_clock_that_is_wrong(run, url):
+    ahead = (datetime.now(UTC) + timedelta(minutes=5)).isoformat(timespec="seconds")
+    run("send", "queued", "--count", "10", "--end", ahead, "--url", url)
+    [found] = seen(run)
+    assert "before they happen" in found
+
+    run("send", "queued", "--count", "10", "--url", url)
+    assert seen(run) == []
+
+
+def test_bounces_that_are_not_ticked(run, url):
+    run("send", "failed", "--count", "3", "--end", EARLIER, "--url", url)
+    [found] = seen(run)
+    assert found.startswith("3 mails failed")
+
+    run("send", "bounce", "--url", url)
+    assert seen(run) == []
+
+
+def test_version_1_in_use(run, url, sound):
+    run("send", "queued", "--version", "1", "--url", url)
+    [found] = seen(run)
+    assert "version 1" in found
+
+    run("send", "queued", "--url", url)
+    assert seen(run) == []
+
+
+def test_nothing_received_yet(run, url):
+    assert seen(run) == ["Nothing was ever received."]
+
+    run("send", "queued", "--url", url)
+    assert seen(run) == []
+
+
+def test_nothing_received_for_long(run, url, client, documents):
+    old = (datetime.now(UTC) - timedelta(days=5)).isoformat(timespec="seconds")
+    run("send", "queued", "--end", old, "--url", url)
+    [name] = documents()
+    received_at = datetime.fromisoformat(old) + timedelta(seconds=2)
+    client.document("mail_statuses", name).update({"last_received_at": received_at})
+    assert seen(run) == ["Nothing was received for 4 days."]
+
+    run("send", "queued", "--url", url)
+    assert seen(run) == []
+
+
+def test_a_quarantine_that_is_not_empty(run, url, sound):
+    run("replay", "-", "--url", url, input='"hello=world"')
+    assert seen(run) == ["1 records are in quarantine."]
+
+    run("quarantine", "delete", "--all")
+    assert seen(run) == []
+
+
+@pytest.mark.parametrize(
+    ("setting", "bad", "good", "told"),
+    [
+        ("CMC_API_KEYS", "short", "a-key-for-tests-0123456789", "fewer than 16"),
+        ("CMC_BASIC_CREDENTIALS", "a-long-user-name:short", "u:0123456789abcdef", "fewer than 16"),
+        ("CMC_ALLOW_UNAUTHENTICATED", "true", "false", "anybody can post"),
+        ("CMC_TIMEZONE", "UTC", "", "CMC_TIME_ZONE"),
+    ],
+)
+def test_settings_that_are_wrong(run, sound, monkeypatch, setting, bad, good, told):
+    monkeypatch.setenv(setting, bad)
+    [found] = seen(run)
+    assert told in found
+
+    monkeypatch.setenv(setting, good) if good else monkeypatch.delenv(setting)
+    assert seen(run) == []
+
+
+def test_mails_that_outlive_their_expiry_in_a_project(run, sound, client, documents):
+    name = next(iter(documents()))
+    mail = client.document("mail_statuses", name)
+    long_ago = datetime.now(UTC) - timedelta(days=9)
+    mail.update({"expires_at": long_ago, "last_received_at": long_ago})
+    [found] = seen(run, "--project", client.project)
+    assert "TTL policy" in found
+
+    mail.delete()
+    assert seen(run, "--project", client.project) == []
+
+
+def test_an_index_that_is_missing(run, sound, firestore_address, monkeypatch):
+    faulty = FaultyFirestore(firestore_address)
+    monkeypatch.setenv("FIRESTORE_EMULATOR_HOST", faulty.address)
+    counts = itertools.count()
+
+    def refuse_second_probe(rpc):
+        # The first count is that of the quarantine, then comes one for each index.
+        return Fault(before="FAILED_PRECONDITION") if rpc == COUNT and next(counts) == 2 else None
+
+    faulty.plan = refuse_second_probe
+    found = seen(run)
+    faulty.plan = lambda rpc: None
+    mended = seen(run)
+    faulty.stop()
+
+    assert found == ["The index of to and status_at is missing or not ready."]
+    assert mended == []
+
+
+COUNT = "RunAggregationQuery"

@@ -1,0 +1,208 @@
+"""`list`, `show`, `stats` and `export`: what people get to read."""
+
+import csv
+import io
+import json
+from datetime import UTC, datetime
+
+import pytest
+from google.cloud import firestore
+
+from cmc_webhook.command_line.table import width
+from cmc_webhook.devserver.firestore import start
+from cmc_webhook.reading.statuses import INDEXED, Filters, MailStatuses
+from tests.records import make_record
+
+SUBJECT = "【重要】パスワード再設定のご案内と、会員登録内容の確認のお願い"
+
+
+@pytest.fixture
+def mails(post):
+    """Three mails: queued, succeeded, and bounced with everything that a filter asks for."""
+    queued, succeeded = "<queued@example.com>", "<succeeded@example.com>"
+    post([make_record(messageId=queued, subject=SUBJECT, created="2025-01-25 09:00:00")])
+    post([make_record(messageId=succeeded, status="succeeded", created="2025-01-26 09:00:00")])
+    bounced = make_record(
+        messageId="<bounced@example.com>",
+        to="Gone@Example.co.jp",
+        status="2",
+        created="2025-01-27 00:30:00",
+        apiData="order-4711",
+        reason="550 no such user",
+    )
+    post([bounced | {"status": "failed", "created": "2025-01-27 00:29:59"}], [bounced])
+
+
+def listed(result):
+    assert result.exit_code == 0, result.output
+    return [json.loads(line)["message_id"] for line in result.stdout.splitlines()]
+
+
+@pytest.mark.parametrize(
+    ("filters", "found"),
+    [
+        ([], ["<bounced@example.com>", "<succeeded@example.com>", "<queued@example.com>"]),
+        (["--status", "queued"], ["<queued@example.com>"]),
+        (
+            ["--status", "queued", "--status", "succeeded"],
+            ["<succeeded@example.com>", "<queued@example.com>"],
+        ),
+        (["--to", "GONE@example.co.jp"], ["<bounced@example.com>"]),
+        (["--domain", "example.co.jp"], ["<bounced@example.com>"]),
+        (["--message-id", "<queued@example.com>"], ["<queued@example.com>"]),
+        (["--api-data", "order-4711"], ["<bounced@example.com>"]),
+        (["--cause", "unknown_user"], ["<bounced@example.com>"]),
+        (["--since", "2025-01-27"], ["<bounced@example.com>"]),
+        (["--until", "2025-01-26"], ["<queued@example.com>"]),
+        (["--since", "2025-01-26", "--until", "2025-01-27"], ["<succeeded@example.com>"]),
+        (["--cause", "unknown_user", "--domain", "example.jp"], []),
+    ],
+)
+def test_list_has_each_filter_and_the_newest_first(run, mails, filters, found):
+    assert listed(run("list", "--json", *filters)) == found
+
+
+def test_a_list_goes_on_where_it_says(run, mails):
+    first = run("list", "--json", "--limit", "2")
+    after = first.stderr.split("--after '")[1].split("'")[0]
+
+    assert listed(first) == ["<bounced@example.com>", "<succeeded@example.com>"]
+    assert listed(run("list", "--json", "--after", after)) == ["<queued@example.com>"]
+    assert run("list", "--after", "nowhere").exit_code == 2
+
+
+def test_a_list_fits_the_terminal_with_japanese_in_line(run, mails):
+    head, *rows = run("list").stdout.splitlines()
+
+    assert len(rows) == 3
+    assert all(width(row) <= 80 for row in [head, *rows])
+    column = width(head[: head.index("subject")])
+    for row in rows:
+        place = next(i for i in range(len(row)) if width(row[:i]) == column)
+        assert row[place - 1] == " "
+        assert row[place:].startswith(("【重要】", "件名"))
+    assert rows[-1].endswith("…")
+
+
+def test_times_are_in_the_configured_zone(run, mails, monkeypatch):
+    assert "01-27 00:30" in run("list").stdout
+    monkeypatch.setenv("CMC_TIME_ZONE", "UTC")
+
+    assert "01-26 15:30" in run("list").stdout
+    assert listed(run("list", "--json", "--since", "2025-01-27")) == []
+
+
+def test_what_a_mail_says_cannot_move_the_cursor(run, post):
+    post([make_record(subject="\x1b[2J\u202eevil")])
+
+    for command in (["list"], ["show", "<mail@example.com>"]):
+        assert not {"\x1b", "\u202e"} & set(run(*command).stdout)
+
+
+def test_show_tells_the_story_and_what_it_means(run, mails, documents):
+    [name] = [n for n, d in documents().items() if d["status"] == "bounced"]
+
+    shown = run("show", "<bounced@example.com>").stdout
+
+    assert "Stop sending to this address." in shown
+    assert "2025-01-27 00:29:59  failed" in shown
+    assert "2025-01-27 00:30:00  bounced 2" in shown
+    assert shown == run("show", "bounced@example.com").stdout
+    assert shown == run("show", name).stdout
+    assert shown == run("show", name[:13]).stdout
+    assert all(width(line) <= 80 for line in shown.splitlines())
+    assert json.loads(run("show", name, "--json").stdout)["id"] == name
+
+
+def test_show_has_every_recipient_of_a_mail(run, post):
+    post([make_record(to="a@example.jp"), make_record(to="b@example.jp")])
+
+    shown = run("show", "<mail@example.com>").stdout
+
+    assert "a@example.jp" in shown
+    assert "b@example.jp" in shown
+
+
+@pytest.mark.parametrize("name", ["<none@example.com>", "0000-none", "a/b"])
+def test_a_mail_that_is_not_there_is_one_sentence(run, name):
+    shown = run("show", name)
+
+    assert shown.exit_code == 1
+    assert "There is no mail" in shown.stderr
+
+
+def test_stats_count_by_status_day_cause_and_domain(run, post):
+    now = datetime.now(UTC).astimezone().strftime("%Y-%m-%dT%H:%M:%S%z")
+    post([make_record(messageId=f"<{n}@example.com>", created=now) for n in range(3)])
+    post(bounces=[make_record(messageId="<b@example.com>", created=now, status="5")])
+    post([make_record(messageId="<old@example.com>")])
+
+    counts = json.loads(run("stats", "--json").stdout)
+    shown = run("stats").stdout
+
+    assert counts["statuses"] == {"queued": 3, "bounced": 1}
+    assert list(counts["days"].values()) == [{"queued": 3, "bounced": 1}]
+    assert counts["causes"] == {"over_capacity": 1}
+    assert counts["domains"] == {"example.jp": 4}
+    assert "4 mails" in shown
+    assert "█" in shown
+    assert all(width(line) <= 80 for line in shown.splitlines())
+    assert json.loads(run("stats", "--json", "--domain", "none.example").stdout)["statuses"] == {}
+
+
+def test_an_exported_csv_is_for_excel_and_defused(run, post, tmp_path):
+    post([make_record(subject="=HYPERLINK(1)", to="-a@example.jp", apiData="＋1,2\n3")])
+    file = tmp_path / "mails.csv"
+
+    assert run("export", "-o", str(file)).exit_code == 0
+
+    assert file.read_bytes().startswith(b"\xef\xbb\xbfid,")
+    [row] = csv.DictReader(io.StringIO(file.read_text("utf-8-sig"), newline=""))
+    assert row["subject"] == "'=HYPERLINK(1)"
+    assert row["to"] == "'-a@example.jp"
+    assert row["api_data"] == "'＋1,2\n3"
+    assert row["status_at"] == "2025-01-25 14:03:06"
+
+
+def test_exported_json_lines_have_every_field(run, mails, documents):
+    exported = run("export", "--format", "jsonl").stdout.splitlines()
+
+    by_id = {record.pop("id"): record for record in map(json.loads, exported)}
+    assert {name: set(fields) for name, fields in by_id.items()} == {
+        name: set(fields) for name, fields in documents().items()
+    }
+
+
+def test_an_export_goes_on_in_the_same_file(run, mails, tmp_path):
+    whole, parts = tmp_path / "whole.csv", tmp_path / "parts.csv"
+    run("export", "-o", str(whole))
+    after = run("list", "--limit", "1").stderr.split("--after '")[1].split("'")[0]
+
+    head, first, *_ = whole.read_text().splitlines(keepends=True)
+    parts.write_text(head + first)
+    run("export", "-o", str(parts), "--after", after)
+
+    assert parts.read_text() == whole.read_text()
+
+
+@pytest.mark.builtin
+def test_filters_together_need_no_more_indexes_than_each_by_itself(monkeypatch, caplog):
+    server = start(data=":memory:", port=0)
+    monkeypatch.setenv("FIRESTORE_EMULATOR_HOST", server.address)
+    statuses = MailStatuses(firestore.Client(project="demo-indexes"), "mail_statuses")
+    caplog.set_level("INFO")
+    now = datetime.now(UTC)
+    texts = {"to": "x", "domain": "x", "message_id": "x", "api_data": "x", "cause": "x"}
+    every = Filters(statuses=("failed", "bounced"), since=now, until=now, **texts)
+
+    statuses.page(every, 10)
+    statuses.counts([every])
+    statuses.domains(every, 10)
+    statuses.last_received(1)
+    server.stop()
+
+    [needed] = {message[message.index("--field") :] for message in caplog.messages}
+    fields = [config.split("=", 1)[1] for config in needed.split()]
+    # Firestore merges indexes of one field each that agree in how they go on.
+    single = {f"field-path={field},order=ascending" for field in INDEXED}
+    assert set(fields) == {*single, "field-path=status_at,order=descending"}
