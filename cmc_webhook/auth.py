@@ -12,7 +12,12 @@ from urllib.parse import quote, quote_plus
 from cmc_webhook.settings import Settings
 
 REDACTED = b"[redacted]"
-_BODY_KEY = re.compile(rb'("api_key"\s*:\s*")(?:[^"\\]|\\.)*|((?:^|&)api_key=)[^&]*', re.DOTALL)
+# As JSON, in a form, and as a part of multipart.
+_BODY_KEY = re.compile(
+    rb'("api_key"\s*:\s*")(?:[^"\\]|\\.)*|((?:^|&)api_key=)[^&]*'
+    rb'|(name="?api_key"?(?:\r?\n[^\r\n]+)*\r?\n\r?\n)[^\r\n]*',
+    re.DOTALL,
+)
 
 
 class Credentials:
@@ -26,7 +31,8 @@ class Credentials:
     def __init__(self, settings: Settings) -> None:
         self._api_keys = _numbered("CMC_API_KEYS", settings.api_keys)
         self._basic = _numbered("CMC_BASIC_CREDENTIALS", settings.basic_credentials)
-        self._required = bool(self._api_keys or self._basic)
+        self._mail = _numbered("CMC_MAIL_KEYS", settings.mail_keys)
+        self._required = bool(self._api_keys or self._basic or self._mail)
         self._traces = sorted(_traces(settings), key=len, reverse=True)
 
     @property
@@ -57,6 +63,10 @@ class Credentials:
                 return None
         return None
 
+    def accept_query(self, key: str, secret: str) -> str | None:
+        """Judge the ``MailKey`` and ``MailSecret`` of a query string, for who can set no header."""
+        return _find(f"{key}:{secret}".encode(errors="replace"), self._mail)
+
     def accept_body_keys(self, candidates: Iterable[str]) -> str | None:
         """Judge every ``api_key`` of a body; one that is accepted suffices."""
         found = [_find(key.encode(errors="replace"), self._api_keys) for key in candidates]
@@ -64,7 +74,7 @@ class Credentials:
 
     def redact(self, content: bytes) -> bytes:
         """Return *content* without any ``api_key``, accepted or not, and any configured secret."""
-        content = _BODY_KEY.sub(rb"\1\2" + REDACTED, content)
+        content = _BODY_KEY.sub(rb"\1\2\3" + REDACTED, content)
         for trace in self._traces:
             content = content.replace(trace, REDACTED)
         return content
@@ -87,9 +97,10 @@ def _equal(one: bytes, other: bytes) -> bool:
 
 def _traces(settings: Settings) -> set[bytes]:
     """Return the ways in which a configured secret can stand in a body."""
-    passwords = [pair.partition(":")[2] for pair in settings.basic_credentials]
+    pairs = [*settings.basic_credentials, *settings.mail_keys]
+    passwords = [pair.partition(":")[2] for pair in pairs]
     traces = set()
-    for secret in filter(None, [*settings.api_keys, *settings.basic_credentials, *passwords]):
+    for secret in filter(None, [*settings.api_keys, *pairs, *passwords]):
         escaped = (json.dumps(secret)[1:-1], json.dumps(secret, ensure_ascii=False)[1:-1])
         traces |= {secret, *escaped, quote(secret, safe=""), quote_plus(secret)}
     return {trace.encode() for trace in traces}

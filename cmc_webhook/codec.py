@@ -31,6 +31,8 @@ def encode(value: Any, message: Any) -> None:
         message.boolean_value = value
     elif isinstance(value, int):
         message.integer_value = value
+    elif isinstance(value, float):
+        message.double_value = value
     elif isinstance(value, datetime):
         seconds, micros = divmod((value - _EPOCH) // _MICROSECOND, 1_000_000)
         message.timestamp_value.seconds = seconds
@@ -65,6 +67,6 @@ def decode(message: Any) -> Any:
         return [decode(item) for item in message.array_value.values]
     if kind == "map_value":
         return decode_fields(message.map_value.fields)
-    if kind in ("string_value", "boolean_value", "integer_value", "bytes_value"):
+    if kind in ("string_value", "boolean_value", "integer_value", "double_value", "bytes_value"):
         return getattr(message, kind)
     return message

@@ -29,3 +29,16 @@ def digest(*parts: str | bytes) -> str:
     encoded = [part.encode() if isinstance(part, str) else part for part in parts]
     joined = b"".join(b"%d:%b" % (len(part), part) for part in encoded)
     return hashlib.sha256(joined).hexdigest()
+
+
+def mail_id(message_id: str, *parts: str) -> str:
+    """
+    Return the id of a document about the mail *message_id*, unique by *parts*.
+
+    It is four hex digits that spread the load, ``-``, the readable message id,
+    ``.`` and sixteen hex digits of the digest of the parts.
+    """
+    # CMC's own ids are version 1 UUIDs: those of one moment begin alike, and would heat one range.
+    spread = hashlib.sha256(message_id.encode()).hexdigest()[:4]
+    readable = re.sub(r"[^A-Za-z0-9@._=-]", "_", message_id.removeprefix("<").removesuffix(">"))
+    return f"{spread}-{readable[:200]}.{digest(*parts)[:16]}"
