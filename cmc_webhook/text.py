@@ -31,7 +31,7 @@ def digest(*parts: str | bytes) -> str:
     return hashlib.sha256(joined).hexdigest()
 
 
-def mail_id(message_id: str, *parts: str) -> str:
+def mail_id(message_id: str, *parts: str | bytes) -> str:
     """
     Return the id of a document about the mail *message_id*, unique by *parts*.
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 
-from google.api_core.exceptions import Forbidden, GoogleAPIError, NotFound, Unauthorized
+from google.api_core.exceptions import Forbidden, GoogleAPIError, NotFound
 from google.auth.exceptions import DefaultCredentialsError, GoogleAuthError
 from google.cloud.storage import Client
 from google.cloud.storage.exceptions import DataCorruption
@@ -42,7 +42,7 @@ class Bucket:
                     timeout=min(budget.left(), _LONGEST_REQUEST_S),
                     retry=DEFAULT_RETRY.with_timeout(budget.left()),
                 )
-            except (Forbidden, Unauthorized, NotFound) as error:
+            except (Forbidden, NotFound) as error:
                 raise StoreMisconfigured(
                     f"Cloud Storage answered {error.code} for bucket {self.name}: it must exist,"
                     " as CMC_ATTACHMENT_BUCKET names it, and the function's service account needs"

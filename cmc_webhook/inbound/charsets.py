@@ -17,6 +17,8 @@ _ALIASES = {
 }
 # Codecs that are no charsets of text; the first two take quadratic time.
 _REFUSED = {"punycode", "idna", "unicode_escape", "raw_unicode_escape"}
+# What Python makes of the bytes of Shift_JIS that have no character.
+_UNASSIGNED = re.compile("[\x80\xa0\uf8f0-\uf8f3]")
 # What undeclared text may be, the strictest first: each refuses most text of those after it.
 _GUESSES = ("utf-8", "iso2022_jp", "euc_jp", "cp932")
 
@@ -40,7 +42,10 @@ def read(content: bytes, charset: str) -> str | None:
 
 
 def _shift_jis(content: bytes) -> str:
-    return content.decode("cp932")
+    text = content.decode("cp932")
+    if _UNASSIGNED.search(text):
+        raise ValueError("bytes without a character")
+    return text
 
 
 def _iso_2022_jp(content: bytes) -> str:
@@ -89,6 +94,7 @@ def _shifted(jis: bytes) -> bytes:
 
 _READERS: dict[str, Callable[[bytes], str]] = {
     "shift_jis": _shift_jis,
+    "cp932": _shift_jis,
     "iso2022_jp": _iso_2022_jp,
     "euc_jp": _euc_jp,
 }

@@ -3,12 +3,22 @@
 import hashlib
 import json
 import math
+import re
 from dataclasses import dataclass, field
 from typing import Any
 
-from cmc_webhook.inbound import headers as fields_of
 from cmc_webhook.inbound.charsets import decode, read
-from cmc_webhook.inbound.headers import addresses, parse_headers
+from cmc_webhook.inbound.headers import (
+    ADDRESS_BYTES,
+    addresses,
+    auto_submitted,
+    date,
+    decode_words,
+    file_name,
+    message_id,
+    message_ids,
+    parse_headers,
+)
 from cmc_webhook.inbound.mail import Attachment, Contents, Mail, Text
 from cmc_webhook.text import clean, digest, mail_id
 
@@ -16,7 +26,7 @@ SCHEMA_VERSION = 1
 # Firestore refuses a document over 1 MiB, its name and the names of its fields included.
 _LARGEST_DOCUMENT = 1_000_000
 _SHORT_BYTES = 1_024
-_MOST_RECIPIENTS = 1_000
+_MOST_RECIPIENTS = 500
 _ORIGINALS = ("message/rfc822", "text/rfc822-headers")
 
 
@@ -32,7 +42,7 @@ class MailDocument:
     def keep(self, content: bytes) -> str:
         """Note *content* for the bucket and return where it will be."""
         # Beneath the mail's own id, so that nothing is shared when a mail is deleted.
-        name = f"{self.id}/{hashlib.sha256(content).hexdigest()}"
+        name = f"{self.id}/{_sha256(content)}"
         self.objects[name] = content
         return f"gs://{self.bucket}/{name}"
 
@@ -43,14 +53,14 @@ def mail_document(mail: Mail, bucket: str) -> MailDocument:
     contents, header = mail.contents, mail.contents.headers
     found: dict[str, Any] = {
         "provider": mail.provider,
-        "envelope_from": clean(mail.envelope_from, _SHORT_BYTES),
-        "envelope_to": [clean(to, _SHORT_BYTES) for to in mail.envelope_to[:_MOST_RECIPIENTS]],
+        "envelope_from": clean(mail.envelope_from, ADDRESS_BYTES),
+        "envelope_to": [clean(to, ADDRESS_BYTES) for to in mail.envelope_to[:_MOST_RECIPIENTS]],
         **_people(mail),
         "subject": _subject(mail),
-        "date": fields_of.date(header),
-        "message_id": fields_of.message_id(header),
+        "date": date(header),
+        "message_id": message_id(header),
         **_thread(contents),
-        "auto_submitted": fields_of.auto_submitted(header),
+        "auto_submitted": auto_submitted(header),
         **_about(mail),
         "attachments": [_attachment(file, document) for file in contents.attachments],
         "headers": [_header(name, value) for name, value in header.items],
@@ -67,14 +77,24 @@ def mail_document(mail: Mail, bucket: str) -> MailDocument:
 
 
 def _id(mail: Mail) -> str:
+    """
+    Return what a repeat of the mail shares: message id, envelope and contents.
+
+    The contents count because anybody can send a mail under the message id of another.
+    Where there is no message id, the header counts instead.
+    """
     contents = mail.contents
-    message_id = fields_of.message_id(contents.headers)
-    if not message_id:
-        bodies = [body.content for body in (contents.text, contents.html) if body]
-        files = [file.content for file in contents.attachments]
-        message_id = digest(json.dumps(contents.headers.items), *bodies, *files)
-    envelope = [clean(place, _SHORT_BYTES) for place in (mail.envelope_from, *mail.envelope_to)]
-    return mail_id(message_id, message_id, *envelope)
+    items = [f"{name}:{value}" for name, value in contents.headers.items]
+    told = message_id(contents.headers) or digest(*(clean(item, len(item) * 4) for item in items))
+    envelope = [clean(place, ADDRESS_BYTES) for place in (mail.envelope_from, *mail.envelope_to)]
+    bodies = [body.content if body else b"" for body in (contents.text, contents.html)]
+    return mail_id(
+        told, told, *envelope, *bodies, *(_sha256(f.content) for f in contents.attachments)
+    )
+
+
+def _sha256(content: bytes) -> str:
+    return hashlib.sha256(content).hexdigest()
 
 
 def _people(mail: Mail) -> dict[str, Any]:
@@ -94,16 +114,16 @@ def _people(mail: Mail) -> dict[str, Any]:
 
 def _subject(mail: Mail) -> str:
     value = mail.contents.headers.first("subject") or mail.about.get("subject", "")
-    return clean(fields_of.decode_words(value), 4 * _SHORT_BYTES)
+    return clean(decode_words(value), 4 * _SHORT_BYTES)
 
 
 def _thread(contents: Contents) -> dict[str, Any]:
     header = contents.headers
-    in_reply_to = fields_of.message_ids(header.first("in-reply-to"))
-    references = fields_of.message_ids(header.first("references"))
+    in_reply_to = message_ids(header.first("in-reply-to"))
+    references = message_ids(header.first("references"))
     # A report on a mail that was not delivered names it only in what it attaches.
     originals = [f.content for f in contents.attachments if f.content_type.lower() in _ORIGINALS]
-    attached = [fields_of.message_id(parse_headers(original)) for original in originals]
+    attached = [message_id(parse_headers(original)) for original in originals]
     answered = [*in_reply_to[:1], *references[-1:], *filter(None, attached)]
     return {
         "in_reply_to": next(iter(in_reply_to), ""),
@@ -115,12 +135,13 @@ def _thread(contents: Contents) -> dict[str, Any]:
 def _about(mail: Mail) -> dict[str, Any]:
     names = ("spf", "dkim", "sender_ip", "filter", "server_composition")
     told = {name: clean(mail.about.get(name, ""), _SHORT_BYTES) for name in names}
-    missing = _number(mail.about["attachments"]) or 0
-    missing -= len(mail.contents.attachments)
+    announced = mail.about["attachments"]
+    count = int(announced) if re.fullmatch("[0-9]{1,6}", announced) else 0
+    missing = count - len(mail.contents.attachments)
     return {
         **told,
         "spam_score": _number(mail.about.get("spam_score", "")),
-        "attachments_missing": int(missing) if missing > 0 else None,
+        "attachments_missing": missing if missing > 0 else None,
     }
 
 
@@ -139,7 +160,7 @@ def _header(name: str, value: str) -> dict[str, str]:
 def _attachment(file: Attachment, document: MailDocument) -> dict[str, Any]:
     stored_at = document.keep(file.content)
     told = {
-        "file_name": fields_of.file_name(file.file_name),
+        "file_name": file_name(file.file_name),
         "content_type": clean(file.content_type, 256),
         "content_id": clean(file.content_id, 256),
     }

@@ -12,11 +12,12 @@ from email.utils import getaddresses, parsedate_to_datetime
 from cmc_webhook.inbound.charsets import decode
 from cmc_webhook.text import clean
 
-# An address takes at most 254 characters (RFC 5321, 4.5.3.1.3).
-_ADDRESS_BYTES = 254
+# 64 before the @, 255 after it (RFC 5321, 4.5.3.1).
+ADDRESS_BYTES = 320
 _NAME_BYTES = 256
 _ID_BYTES = 998  # a line (RFC 5322, 2.1.1)
 _MOST_ADDRESSES = 200
+_MOST_IDS = 100
 _MOST_HEADER = 64 * 1024  # of one that is taken apart
 _WORD = r"=\?[^?\s]+\?[bq]\?[^?]*\?="
 _WORDS = re.compile(rf"{_WORD}(?:\s*{_WORD})*", re.I)
@@ -41,8 +42,9 @@ def parse_headers(block: bytes) -> Headers:
     """Return the fields of a header *block*; what follows a broken line has an empty name."""
     message = BytesHeaderParser(policy=email.policy.compat32).parsebytes(block)
     items = [(name, as_text(value)) for name, value in message.raw_items()]
-    rest = message.get_payload()
-    return Headers([*items, ("", as_text(rest))] if isinstance(rest, str) and rest else items)
+    del message["Content-Transfer-Encoding"]  # that of the mail, not of this block
+    rest = message.get_payload(decode=True)
+    return Headers([*items, ("", decode(rest))] if isinstance(rest, bytes) and rest else items)
 
 
 def as_text(value: str) -> str:
@@ -77,14 +79,14 @@ def addresses(values: Iterable[str]) -> list[dict[str, str]]:
 
 def _address(name: str, address: str) -> dict[str, str]:
     readable = clean(decode_words(name), _NAME_BYTES)
-    bare = {"address": clean(address, _ADDRESS_BYTES)}
+    bare = {"address": clean(address, ADDRESS_BYTES)}
     return bare | {"name": readable} if readable else bare
 
 
 def message_ids(value: str) -> list[str]:
     """Return the message ids in *value*, with their angle brackets."""
     found = re.findall(r"<[^<>\s]+>", value)
-    return [clean(message_id, _ID_BYTES) for message_id in found[:_MOST_ADDRESSES]]
+    return [clean(message_id, _ID_BYTES) for message_id in found[:_MOST_IDS]]
 
 
 def message_id(headers: Headers) -> str:

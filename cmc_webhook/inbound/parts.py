@@ -78,10 +78,12 @@ def read_post(body: bytes) -> Post:
     """Return the parts of *body*, or raise UnreadableMail if it is cut, or none of the formats."""
     if first := _FIRST_LINE.match(body):
         return Post(_read_multipart(body, first[1]))
-    fields = read_fields(body)
+    fields = [
+        Part(name, _as_bytes(values[0])) for name, values in read_fields(body).items() if values
+    ]
     if not fields:
         raise UnreadableMail("unreadable_body")
-    return Post(Part(name, _as_bytes(values[0])) for name, values in fields.items())
+    return Post(fields)
 
 
 def _as_bytes(value: Any) -> bytes:
