@@ -25,6 +25,8 @@ from cmc_webhook.text import clean, digest, mail_id
 SCHEMA_VERSION = 1
 # Firestore refuses a document over 1 MiB, its name and the names of its fields included.
 _LARGEST_DOCUMENT = 1_000_000
+# A body that could not fit in any charset is kept as it came.
+_LONGEST_READ = 4 * _LARGEST_DOCUMENT
 _SHORT_BYTES = 1_024
 _MOST_RECIPIENTS = 500
 _ORIGINALS = ("message/rfc822", "text/rfc822-headers")
@@ -72,7 +74,7 @@ def mail_document(mail: Mail, bucket: str) -> MailDocument:
     document.fields.update(
         (name, value) for name, value in found.items() if value not in ("", [], None)
     )
-    _make_room(document)
+    _make_room(document, contents)
     return document
 
 
@@ -175,27 +177,33 @@ def _attachment(file: Attachment, document: MailDocument) -> dict[str, Any]:
 def _body(name: str, body: Text | None, document: MailDocument) -> dict[str, str]:
     if body is None:
         return {}
-    text = read(body.content, body.charset)
+    long = len(body.content) > _LONGEST_READ
+    text = None if long else read(body.content, body.charset)
     if text is not None:
         return {name: clean(text, len(body.content) * 4)}
     # No charset fits: the text shows what can be read, the bytes are kept for who knows better.
-    readable = decode(body.content)
-    return {
-        name: clean(readable, len(body.content) * 4),
-        f"{name}_stored_at": document.keep(body.content),
-    }
+    readable = "" if long else clean(decode(body.content), len(body.content) * 4)
+    return {name: readable, **_stored(name, body, document)}
 
 
-def _make_room(document: MailDocument) -> None:
+def _stored(name: str, body: Text, document: MailDocument) -> dict[str, str]:
+    """Return where the bytes of a body are, and what they are said to be."""
+    charset = clean(body.charset, 256)
+    return {f"{name}_stored_at": document.keep(body.content), f"{name}_charset": charset}
+
+
+def _make_room(document: MailDocument, contents: Contents) -> None:
     """Move the largest of what may be long to the bucket until Firestore takes the rest."""
     fields = document.fields
+    headers = Text(json.dumps(fields.get("headers")).encode())
+    long = {"text": contents.text, "html": contents.html, "headers": headers}
     sizes = {name: _size(value) for name, value in fields.items()}
-    for name in sorted(sizes.keys() & {"html", "text", "headers"}, key=lambda n: -sizes[n]):
-        if sum(sizes.values()) <= _LARGEST_DOCUMENT:
+    for name in sorted(sizes.keys() & long, key=lambda name: -sizes[name]):
+        body = long[name]
+        if body is None or sum(sizes.values()) <= _LARGEST_DOCUMENT:
             return
-        value = fields.pop(name)
-        text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
-        fields.setdefault(f"{name}_stored_at", document.keep(text.encode()))
+        del fields[name]
+        fields.update(_stored(name, body, document))
         sizes[name] = _SHORT_BYTES
 
 

@@ -18,7 +18,8 @@ _NAME_BYTES = 256
 _ID_BYTES = 998  # a line (RFC 5322, 2.1.1)
 _MOST_ADDRESSES = 200
 _MOST_IDS = 100
-_MOST_HEADER = 64 * 1024  # of one that is taken apart
+_MOST_VALUE = 64 * 1024  # of a field that is taken apart
+MOST_HEADER = 1024 * 1024  # mail servers take a tenth of that
 _WORD = r"=\?[^?\s]+\?[bq]\?[^?]*\?="
 _WORDS = re.compile(rf"{_WORD}(?:\s*{_WORD})*", re.I)
 
@@ -31,7 +32,7 @@ class Headers:
 
     def values(self, name: str) -> list[str]:
         """Return the value of every field of that *name*, as it came."""
-        return [value[:_MOST_HEADER] for key, value in self.items if key.lower() == name]
+        return [value[:_MOST_VALUE] for key, value in self.items if key.lower() == name]
 
     def first(self, name: str) -> str:
         """Return the first value of *name*, empty for none."""
@@ -40,11 +41,13 @@ class Headers:
 
 def parse_headers(block: bytes) -> Headers:
     """Return the fields of a header *block*; what follows a broken line has an empty name."""
-    message = BytesHeaderParser(policy=email.policy.compat32).parsebytes(block)
+    head, tail = block[:MOST_HEADER], block[MOST_HEADER:]
+    message = BytesHeaderParser(policy=email.policy.compat32).parsebytes(head)
     items = [(name, as_text(value)) for name, value in message.raw_items()]
     del message["Content-Transfer-Encoding"]  # that of the mail, not of this block
-    rest = message.get_payload(decode=True)
-    return Headers([*items, ("", decode(rest))] if isinstance(rest, bytes) and rest else items)
+    broken = message.get_payload(decode=True)
+    rest = (broken if isinstance(broken, bytes) else b"") + tail
+    return Headers([*items, ("", decode(rest))] if rest else items)
 
 
 def as_text(value: str) -> str:

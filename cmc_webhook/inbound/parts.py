@@ -25,6 +25,8 @@ from cmc_webhook.inbound.errors import UnreadableMail
 
 # More are an attack; a mail of so many attachments could not be stored in time either.
 MOST_PARTS = 200
+# What is parsed as JSON at once: brackets take thirty times their size in memory.
+_LARGEST_JSON = 8 * 1024 * 1024
 _PIECE = 64 * 1024
 _FIRST_LINE = re.compile(rb"\s*--([^\r\n]{1,200}?)[ \t]*\r?\n")
 
@@ -58,6 +60,8 @@ class Post:
 
     def json(self, name: str) -> Any:
         """Return a field that holds JSON, None if it does not."""
+        if len(self.fields.get(name, b"")) > _LARGEST_JSON:
+            return None
         try:
             return json.loads(self.text(name))
         except (ValueError, RecursionError):
@@ -78,6 +82,8 @@ def read_post(body: bytes) -> Post:
     """Return the parts of *body*, or raise UnreadableMail if it is cut, or none of the formats."""
     if first := _FIRST_LINE.match(body):
         return Post(_read_multipart(body, first[1]))
+    if len(body) > _LARGEST_JSON:
+        raise UnreadableMail("too_long")
     fields = [
         Part(name, _as_bytes(values[0])) for name, values in read_fields(body).items() if values
     ]

@@ -38,6 +38,17 @@ UNREADABLE = {
     "CMC's headers without value": (cmc_json(headers=[{"name": "a"}]), "unreadable_headers"),
     "an envelope that is no JSON": (sendgrid(envelope="{"), "unreadable_envelope"),
     "an envelope without recipients": (sendgrid(envelope="{}"), "unreadable_envelope"),
+    "JSON longer than is parsed": (cmc_json(text="x" * 9_000_000), "too_long"),
+    "a raw mail of line ends": (sendgrid(headers=..., email="\n" * 1_100_000), "too_many_lines"),
+    "a raw mail nested too deep": (
+        sendgrid(
+            headers=...,
+            email="".join(
+                f"Content-Type: multipart/mixed; boundary={i}\n\n--{i}\n" for i in range(2000)
+            ),
+        ),
+        "unreadable_mime",
+    ),
     "a thousand parts in a raw mail": (
         sendgrid(
             headers=...,
@@ -111,7 +122,7 @@ def test_an_attachment_is_never_served_as_what_it_says_it_is(inbound, bucket):
 
 
 @pytest.mark.parametrize("name", ["text", "html"])
-@pytest.mark.parametrize("size", [100_000, 330_000, 400_000])
+@pytest.mark.parametrize("size", [100_000, 330_000, 400_000, 2_000_000])
 def test_a_long_body_is_whole_in_the_document_or_in_the_bucket(inbound, mails, objects, name, size):
     text = "語" * size
     answer = inbound.post("/", data=sendgrid(**{"text": "short", name: text}))
@@ -121,6 +132,25 @@ def test_a_long_body_is_whole_in_the_document_or_in_the_bucket(inbound, mails, o
     assert (name in document) == (size < 333_000)
     kept = document[name].encode() if name in document else objects()[document[f"{name}_stored_at"]]
     assert kept == text.encode()
+
+
+def test_a_long_body_is_kept_in_its_own_charset(inbound, mails, objects):
+    body = ("語" * 400_000).encode("cp932")
+    inbound.post("/", data=sendgrid(text=body, charsets={"text": "shift_jis"}))
+
+    [document] = mails()
+    assert document["text_charset"] == "shift_jis"
+    assert objects()[document["text_stored_at"]] == body
+
+
+def test_a_header_longer_than_any_server_takes_is_kept(inbound, mails, objects):
+    headers = HEADERS + "".join(f"X-{i}: y\n" for i in range(150_000))
+    inbound.post("/", data=sendgrid(headers=headers))
+
+    [document] = mails()
+    fields = json.loads(objects()[document["headers_stored_at"]])
+    assert fields[-1]["value"].endswith("X-149999: y\n")
+    assert document["message_id"] == "<mail@example.org>"
 
 
 def test_headers_recipients_and_attachments_at_their_longest_fit(inbound, mails, objects):
