@@ -15,6 +15,7 @@ REDACTED = b"[redacted]"
 # Possessive, so that a long value takes no memory for ways back into it.
 _JSON_KEY = re.compile(rb'("api_key"\s*:\s*)(?:"(?:[^"\\]|\\.)*+"?|[^\s",\]}]+)', re.DOTALL)
 _FORM_KEY = re.compile(rb"((?:^(?:\xef\xbb\xbf)?\s*|&)api_key=)[^&]*")
+_PART_KEY = re.compile(rb'(name="?api_key"?(?:\r?\n[^\r\n]+)*+\r?\n\r?\n)[^\r\n]*')
 
 
 class Credentials:
@@ -28,7 +29,8 @@ class Credentials:
     def __init__(self, settings: Settings) -> None:
         self._api_keys = _numbered("CMC_API_KEYS", settings.api_keys)
         self._basic = _numbered("CMC_BASIC_CREDENTIALS", settings.basic_credentials)
-        self._required = bool(self._api_keys or self._basic)
+        self._mail = _numbered("CMC_MAIL_KEYS", settings.mail_keys)
+        self._required = bool(self._api_keys or self._basic or self._mail)
         self._traces = sorted(_traces(settings), key=len, reverse=True)
 
     @property
@@ -59,6 +61,10 @@ class Credentials:
                 return None
         return None
 
+    def accept_query(self, key: str, secret: str) -> str | None:
+        """Judge the ``MailKey`` and ``MailSecret`` of a query string, for who can set no header."""
+        return _find(f"{key}:{secret}".encode(errors="replace"), self._mail)
+
     def accept_body_keys(self, candidates: Iterable[str]) -> str | None:
         """Judge every ``api_key`` of a body; one that is accepted suffices."""
         found = [_find(key.encode(errors="replace"), self._api_keys) for key in candidates]
@@ -67,7 +73,8 @@ class Credentials:
     def redact(self, content: bytes) -> bytes:
         """Return *content* without any ``api_key``, accepted or not, and any configured secret."""
         content = _JSON_KEY.sub(rb'\1"' + REDACTED + b'"', content)
-        content = _FORM_KEY.sub(rb"\1" + REDACTED, content)
+        for key in (_FORM_KEY, _PART_KEY):
+            content = key.sub(rb"\1" + REDACTED, content)
         for trace in self._traces:
             content = content.replace(trace, REDACTED)
         return content
@@ -90,9 +97,10 @@ def _equal(one: bytes, other: bytes) -> bool:
 
 def _traces(settings: Settings) -> set[bytes]:
     """Return the ways in which a configured secret can stand in a body."""
-    passwords = [pair.partition(":")[2] for pair in settings.basic_credentials]
+    pairs = [*settings.basic_credentials, *settings.mail_keys]
+    passwords = [pair.partition(":")[2] for pair in pairs]
     traces = set()
-    for secret in filter(None, [*settings.api_keys, *settings.basic_credentials, *passwords]):
+    for secret in filter(None, [*settings.api_keys, *pairs, *passwords]):
         in_json = {json.dumps(secret, ensure_ascii=ascii)[1:-1] for ascii in (True, False)}
         in_json |= {text.replace("/", r"\/") for text in in_json}
         in_form = {quote(secret, safe=""), quote_plus(secret)}

@@ -42,6 +42,8 @@ def encode(value: Any, message: Any) -> None:
         message.boolean_value = value
     elif kind is int:
         message.integer_value = value
+    elif kind is float:
+        message.double_value = value
     elif kind is bytes:
         message.bytes_value = value
     elif kind is _Value:
@@ -65,6 +67,6 @@ def decode(message: Any) -> Any:
         return [decode(item) for item in message.array_value.values]
     if kind == "map_value":
         return decode_fields(message.map_value.fields)
-    if kind in ("string_value", "boolean_value", "integer_value", "bytes_value"):
+    if kind in ("string_value", "boolean_value", "integer_value", "double_value", "bytes_value"):
         return getattr(message, kind)
     return message

@@ -11,6 +11,9 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, ValidationError
 from cmc_webhook.errors import MalformedEnvelope
 from cmc_webhook.text import clean
 
+# The fields by which a received mail is known, as CMC and as SendGrid post it.
+CMC_MAIL = frozenset({"filter", "envelope-to"})
+SENDGRID_MAIL = frozenset({"envelope", "sender_ip"})
 # A body has four fields; many more are an attack on the parser.
 _MOST_FORM_FIELDS = 1_000
 # Python refuses to convert longer integers, which would sink the records beside it.
@@ -120,9 +123,9 @@ class Envelope(BaseModel):
 
 def read_envelope(fields: Mapping[str, list[Any]]) -> Envelope:
     """Return the envelope in *fields*, or raise MalformedEnvelope with a hint for an operator."""
-    if {"filter", "envelope-to"} <= fields.keys():
+    if fields.keys() >= CMC_MAIL or fields.keys() >= SENDGRID_MAIL:
         raise MalformedEnvelope(
-            "This is CMC's webhook for received mail (filter, envelope-to); this URL takes the"
+            "This is a received mail, which belongs to the function cmc_inbound; this URL takes the"
             " status of sent mail: enter it in CMC under Event, not under Inbound."
         )
     try:

@@ -26,7 +26,7 @@ class NotAuthenticated(WebhookError):
 
 
 class MalformedEnvelope(WebhookError):
-    """The body is complete and holds no event of CMC."""
+    """The body is complete and is nothing that this function is for."""
 
 
 class StoreUnavailable(WebhookError):
@@ -34,4 +34,8 @@ class StoreUnavailable(WebhookError):
 
 
 class StoreMisconfigured(StoreUnavailable):
-    """Firestore refuses this deployment, not this record; the text says what to grant or create."""
+    """Google refuses this deployment, not this record; the text says what to grant or create."""
+
+
+class DocumentRefused(StoreUnavailable):
+    """Firestore takes a document for invalid; to repeat it would not help."""

@@ -2,7 +2,6 @@
 
 from collections import Counter
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
@@ -12,41 +11,20 @@ from cmc_webhook.errors import MalformedEnvelope, StoreUnavailable
 from cmc_webhook.events import RawRecord, StatusEvent, UnreadableRecord, read_events
 from cmc_webhook.logs import log
 from cmc_webhook.quarantine import quarantined_body, quarantined_record
+from cmc_webhook.receipt import Receipt
 from cmc_webhook.rpc import Budget
-from cmc_webhook.settings import Settings
+from cmc_webhook.settings import StatusSettings
 from cmc_webhook.status import document_id
 from cmc_webhook.store import Saved, StatusStore
 from cmc_webhook.unstored import unstored_body, unstored_envelopes
 
 
-@dataclass(frozen=True, slots=True)
-class Receipt:
-    """
-    What became of the records of a post: how many, and of those in quarantine why.
-
-    *lag_s* is the time from the newest event to its arrival, in seconds; None for no event.
-    """
-
-    stored: int
-    unchanged: int
-    lag_s: float | None
-    quarantined: Counter[str] = field(default_factory=Counter)
-
-    def counts(self) -> dict[str, int]:
-        """Return the numbers of the answer, the first of which is the sum of the others."""
-        quarantined = self.quarantined.total()
-        return {
-            "received": self.stored + self.unchanged + quarantined,
-            "stored": self.stored,
-            "unchanged": self.unchanged,
-            "quarantined": quarantined,
-        }
-
-
 class Intake:
     """Keeps posts in *store*. Thread-safe."""
 
-    def __init__(self, settings: Settings, credentials: Credentials, store: StatusStore) -> None:
+    def __init__(
+        self, settings: StatusSettings, credentials: Credentials, store: StatusStore
+    ) -> None:
         self._settings = settings
         self._credentials = credentials
         self._store = store

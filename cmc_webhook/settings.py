@@ -5,7 +5,7 @@ import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import TypeVar
+from typing import Any, TypeVar
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 T = TypeVar("T")
@@ -17,16 +17,30 @@ class SettingsError(Exception):
 
 @dataclass(frozen=True, kw_only=True)
 class Settings:
-    """The README's table says what each means."""
+    """What both functions read. The README's table says what each setting means."""
 
     api_keys: tuple[str, ...]
     basic_credentials: tuple[str, ...]
+    mail_keys: tuple[str, ...] = ()
     allow_unauthenticated: bool
-    time_zone: ZoneInfo
     collection: str
     database: str
     retention: timedelta | None
     log_unstored: bool
+
+
+@dataclass(frozen=True, kw_only=True)
+class StatusSettings(Settings):
+    """What the status function reads."""
+
+    time_zone: ZoneInfo
+
+
+@dataclass(frozen=True, kw_only=True)
+class InboundSettings(Settings):
+    """What the function for received mail reads."""
+
+    attachment_bucket: str
 
 
 # Every variable that is read, and what an empty one means.
@@ -39,31 +53,59 @@ DEFAULTS = {
     "CMC_DATABASE": "(default)",
     "CMC_RETENTION_DAYS": "",
     "CMC_LOG_UNSTORED": "false",
+    "CMC_INBOUND_COLLECTION": "inbound_mails",
+    "CMC_ATTACHMENT_BUCKET": "",
+    "CMC_MAIL_KEYS": "",
 }
 
 
-def from_env(environ: Mapping[str, str]) -> Settings:
-    """Return the settings in *environ*, or raise SettingsError."""
-
-    def read(read_value: Callable[[str, str], T], variable: str) -> T:
-        return read_value(variable, environ.get(variable, "").strip() or DEFAULTS[variable])
-
-    settings = Settings(
-        api_keys=read(_lines, "CMC_API_KEYS"),
-        basic_credentials=read(_basic_credentials, "CMC_BASIC_CREDENTIALS"),
-        allow_unauthenticated=read(_boolean, "CMC_ALLOW_UNAUTHENTICATED"),
-        time_zone=read(_time_zone, "CMC_TIME_ZONE"),
-        collection=read(_collection, "CMC_COLLECTION"),
-        database=read(_database, "CMC_DATABASE"),
-        retention=read(_days, "CMC_RETENTION_DAYS"),
-        log_unstored=read(_boolean, "CMC_LOG_UNSTORED"),
+def from_env(environ: Mapping[str, str]) -> StatusSettings:
+    """Return the settings of the status function in *environ*, or raise SettingsError."""
+    settings = StatusSettings(
+        **_shared(environ),
+        collection=_read(environ, _collection, "CMC_COLLECTION"),
+        time_zone=_read(environ, _time_zone, "CMC_TIME_ZONE"),
     )
-    if not (settings.api_keys or settings.basic_credentials or settings.allow_unauthenticated):
-        raise SettingsError(
-            "CMC_API_KEYS and CMC_BASIC_CREDENTIALS are both empty: set one of them to what"
-            " is entered in CMC, or CMC_ALLOW_UNAUTHENTICATED=true to accept posts from anybody."
-        )
+    _require_credentials(settings, "CMC_API_KEYS and CMC_BASIC_CREDENTIALS are both empty")
     return settings
+
+
+def inbound_from_env(environ: Mapping[str, str]) -> InboundSettings:
+    """Return the settings for received mail in *environ*, or raise SettingsError."""
+    settings = InboundSettings(
+        **_shared(environ),
+        mail_keys=_read(environ, _mail_keys, "CMC_MAIL_KEYS"),
+        collection=_read(environ, _collection, "CMC_INBOUND_COLLECTION"),
+        attachment_bucket=_read(environ, _bucket, "CMC_ATTACHMENT_BUCKET"),
+    )
+    _require_credentials(
+        settings, "CMC_API_KEYS, CMC_BASIC_CREDENTIALS and CMC_MAIL_KEYS are all empty"
+    )
+    return settings
+
+
+def _shared(environ: Mapping[str, str]) -> dict[str, Any]:
+    return {
+        "api_keys": _read(environ, _lines, "CMC_API_KEYS"),
+        "basic_credentials": _read(environ, _basic_credentials, "CMC_BASIC_CREDENTIALS"),
+        "allow_unauthenticated": _read(environ, _boolean, "CMC_ALLOW_UNAUTHENTICATED"),
+        "database": _read(environ, _database, "CMC_DATABASE"),
+        "retention": _read(environ, _days, "CMC_RETENTION_DAYS"),
+        "log_unstored": _read(environ, _boolean, "CMC_LOG_UNSTORED"),
+    }
+
+
+def _read(environ: Mapping[str, str], read_value: Callable[[str, str], T], variable: str) -> T:
+    return read_value(variable, environ.get(variable, "").strip() or DEFAULTS[variable])
+
+
+def _require_credentials(settings: Settings, missing: str) -> None:
+    secrets = settings.api_keys or settings.basic_credentials or settings.mail_keys
+    if not (secrets or settings.allow_unauthenticated):
+        raise SettingsError(
+            f"{missing}: set one of them to what is entered in CMC, or"
+            " CMC_ALLOW_UNAUTHENTICATED=true to accept posts from anybody."
+        )
 
 
 def unknown_variables(environ: Mapping[str, str]) -> list[str]:
@@ -86,10 +128,18 @@ def _lines(variable: str, value: str) -> tuple[str, ...]:
 
 
 def _basic_credentials(variable: str, value: str) -> tuple[str, ...]:
+    return _pairs(variable, value, "user:password")
+
+
+def _mail_keys(variable: str, value: str) -> tuple[str, ...]:
+    return _pairs(variable, value, "key:secret")
+
+
+def _pairs(variable: str, value: str, form: str) -> tuple[str, ...]:
     lines = _lines(variable, value)
     for position, line in enumerate(lines, 1):
         if ":" not in line or line == ":":
-            raise SettingsError(f"{variable}: entry {position} is not of the form user:password.")
+            raise SettingsError(f"{variable}: entry {position} is not of the form {form}.")
     return lines
 
 
@@ -119,6 +169,13 @@ def _database(variable: str, value: str) -> str:
     # https://cloud.google.com/firestore/docs/manage-databases#database_id
     if value != "(default)" and not re.fullmatch("[a-z][a-z0-9-]{2,61}[a-z0-9]", value):
         raise SettingsError(f"{variable}={value!r} is no id of a Firestore database.")
+    return value
+
+
+def _bucket(variable: str, value: str) -> str:
+    # https://cloud.google.com/storage/docs/buckets#naming
+    if not re.fullmatch("[a-z0-9][a-z0-9._-]{1,220}[a-z0-9]", value):
+        raise SettingsError(f"{variable}={value!r} is no name of a Cloud Storage bucket.")
     return value
 
 

@@ -1,7 +1,5 @@
 """The status document, and the rule which of two facts wins. Pure."""
 
-import hashlib
-import re
 from collections.abc import Iterable, Mapping
 from datetime import datetime
 from typing import Any, Required
@@ -10,7 +8,7 @@ from pydantic import ConfigDict, TypeAdapter, ValidationError
 from typing_extensions import TypedDict
 
 from cmc_webhook.events import BOUNCES, FORWARD_ERROR, UNKNOWN_BOUNCE, Status, StatusEvent
-from cmc_webhook.text import digest
+from cmc_webhook.text import mail_id
 
 SCHEMA_VERSION = 1
 # How many of the latest events a document keeps, besides those that decide a field.
@@ -94,7 +92,6 @@ StatusDocument = TypedDict(
     total=False,
 )
 FIELDS = tuple(StatusDocument.__annotations__)
-_UNREADABLE = re.compile(r"[^A-Za-z0-9@._=-]")
 _HELD = TypeAdapter(StatusDocument)
 
 
@@ -102,17 +99,12 @@ def document_id(server_composition: str, message_id: str, to: str) -> str:
     """
     Return the id of the document of one mail and recipient.
 
-    It is four hex digits that spread the load, ``-``, the readable message id,
-    ``.`` and sixteen hex digits of the digest (cmc_webhook.text.digest) of the
-    three, *to* in ASCII lower case as the field is:
+    It is cmc_webhook.text.mail_id of the three, *to* in ASCII lower case as the field is:
 
     >>> document_id("pro", "<031a32d4-06cd@example.com>", "user@example.jp")
     'cd75-031a32d4-06cd@example.com.a58fc8629cffa2fd'
     """
-    # CMC's own ids are version 1 UUIDs: those of one moment begin alike, and would heat one range.
-    spread = hashlib.sha256(message_id.encode()).hexdigest()[:4]
-    readable = _UNREADABLE.sub("_", message_id.removeprefix("<").removesuffix(">"))
-    return f"{spread}-{readable[:200]}.{digest(server_composition, message_id, to)[:16]}"
+    return mail_id(message_id, server_composition, message_id, to)
 
 
 def fold(held: Mapping[str, Any], events: Iterable[StatusEvent]) -> dict[str, Any]:

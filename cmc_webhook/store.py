@@ -5,8 +5,6 @@ A post needs every document right, not all of them at once. So no transaction: w
 back under the condition that nobody has written since, and only the losers are read again.
 """
 
-import itertools
-import random
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -17,34 +15,19 @@ from google.api_core.exceptions import GoogleAPICallError
 from grpc import StatusCode
 
 from cmc_webhook import status
-from cmc_webhook.errors import StoreMisconfigured, StoreUnavailable
+from cmc_webhook.errors import StoreUnavailable
 from cmc_webhook.events import StatusEvent
 from cmc_webhook.guess import Guesses
 from cmc_webhook.quarantine import QuarantineEntry
-from cmc_webhook.rpc import Budget, Database, Held, Written
-from cmc_webhook.writes import MOST_WRITES, Write, requests
+from cmc_webhook.rpc import Budget, Database, Held
+from cmc_webhook.writer import TRANSIENT, Writer, attempts
+from cmc_webhook.writes import MOST_WRITES, Write
 
-_TRANSIENT = {
-    StatusCode.UNAVAILABLE,
-    StatusCode.ABORTED,
-    StatusCode.DEADLINE_EXCEEDED,
-    StatusCode.INTERNAL,
-    StatusCode.RESOURCE_EXHAUSTED,
-    StatusCode.UNKNOWN,
-    StatusCode.CANCELLED,
-}
 # A write that lost: the document is not as it was read, or nobody knows.
-_READ_AGAIN = _TRANSIENT | {
+_READ_AGAIN = TRANSIENT | {
     StatusCode.NOT_FOUND,
     StatusCode.ALREADY_EXISTS,
     StatusCode.FAILED_PRECONDITION,
-}
-# A call that Firestore refuses because of the deployment, and what to do.
-_DEPLOYMENT = {
-    StatusCode.PERMISSION_DENIED: "grant the function's service account roles/datastore.user",
-    StatusCode.UNAUTHENTICATED: "give the function a service account that exists",
-    StatusCode.NOT_FOUND: "create the database, or name an existing one in CMC_DATABASE",
-    StatusCode.FAILED_PRECONDITION: "the database must be in Native mode: name one in CMC_DATABASE",
 }
 
 
@@ -94,8 +77,8 @@ class StatusStore:
         guesses: Guesses | None = None,
     ) -> None:
         self._database = database
+        self._writer = Writer(database, retention)
         self._collection = collection
-        self._retention = retention
         self._guesses = guesses
 
     def save(
@@ -113,7 +96,7 @@ class StatusStore:
         """
         post = _Post(documents, received_at, budget, saved)
         pending = list(documents)
-        for attempt in _attempts(budget):
+        for attempt in attempts(budget):
             for ids in _groups(pending):
                 changes = self._guessed(ids, post) if attempt == 0 else {}
                 unknown = [i for i in ids if i not in changes and i not in post.saved]
@@ -129,21 +112,8 @@ class StatusStore:
     ) -> None:
         """Keep *entries*, each once however often it is kept, or raise StoreUnavailable."""
         collection = f"{self._collection}_quarantine"
-        pending = {}
-        for entry in entries:
-            name = self._database.document(collection, entry.id)
-            fields = {**entry.fields, "received_at": received_at, **self._expiry(received_at)}
-            pending[entry.id] = Write(name, fields, update_time=None)
-        for _ in _attempts(budget):
-            for entry_id, written in self._write(pending, budget).items():
-                if written.code in (StatusCode.OK, StatusCode.ALREADY_EXISTS):
-                    del pending[entry_id]
-                elif written.code not in _TRANSIENT:
-                    code = written.code.name
-                    raise StoreUnavailable(f"Firestore refused a quarantine entry: {code}.")
-            if not pending:
-                return
-        raise StoreUnavailable(f"{len(pending)} records not quarantined in time")
+        documents = {entry.id: entry.fields for entry in entries}
+        self._writer.create(collection, documents, received_at, budget)
 
     def _guessed(self, ids: Iterable[str], post: _Post) -> dict[str, _Change]:
         """Return the changes to documents that are believed to be known."""
@@ -182,7 +152,7 @@ class StatusStore:
         """Write *changes* and note in *post* those that are done with."""
         asked_at = time.monotonic()
         writes = {document_id: change.write for document_id, change in changes.items()}
-        for document_id, written in self._write(writes, post.budget).items():
+        for document_id, written in self._writer.write(writes, post.budget).items():
             if written.code is StatusCode.OK:
                 post.saved.stored.add(document_id)
                 held = Held(changes[document_id].fields, written.update_time)
@@ -208,7 +178,7 @@ class StatusStore:
         try:
             held = self._database.read(names, status.FIELDS, budget)
         except GoogleAPICallError as error:
-            self._raise_unless_transient(error)
+            self._writer.raise_unless_transient(error)
             return {}
         return {names[name]: document for name, document in held.items()}
 
@@ -217,7 +187,7 @@ class StatusStore:
         name = self._database.document(self._collection, document_id)
         before = held.fields if held else {}
         folded = status.fold(before, post.documents[document_id])
-        about = {"last_received_at": post.received_at, **self._expiry(post.received_at)}
+        about = {"last_received_at": post.received_at, **self._writer.expiry(post.received_at)}
         if held is None:
             first = {"first_received_at": post.received_at}
             return _Change(Write(name, {**folded, **first, **about}, update_time=None), folded)
@@ -225,51 +195,6 @@ class StatusStore:
         if not changes:
             return None
         return _Change(Write(name, {**changes, **about}, held.update_time), folded)
-
-    def _expiry(self, received_at: datetime) -> dict[str, datetime]:
-        return {"expires_at": received_at + self._retention} if self._retention else {}
-
-    def _write(self, writes: Mapping[str, Write], budget: Budget) -> dict[str, Written]:
-        """Return what became of each write."""
-        outcomes: dict[str, Written] = {}
-        waiting = [writes]
-        while waiting:
-            for ids, request in requests(self._database.name, waiting.pop()):
-                try:
-                    results = self._database.write(request, budget)
-                except GoogleAPICallError as error:
-                    if error.grpc_status_code is not StatusCode.INVALID_ARGUMENT:
-                        self._raise_unless_transient(error)
-                    elif len(ids) > 1:
-                        # Nothing of the call was applied: find the write that it refuses.
-                        middle = len(ids) // 2
-                        halves = ids[:middle], ids[middle:]
-                        waiting += [{i: writes[i] for i in half} for half in halves]
-                        continue
-                    results = [Written(error.grpc_status_code)] * len(ids)
-                outcomes.update(zip(ids, results, strict=True))
-        return outcomes
-
-    def _raise_unless_transient(self, error: GoogleAPICallError) -> None:
-        code = error.grpc_status_code
-        if code and code in _DEPLOYMENT:
-            place = f"project {self._database.project}, database {self._database.database}"
-            raise StoreMisconfigured(
-                f"Firestore answered {code.name} for {place}: {_DEPLOYMENT[code]}."
-            ) from error
-        if code not in _TRANSIENT:
-            name = code.name if code else type(error).__name__
-            raise StoreUnavailable(f"Firestore answered {name}.") from error
-
-
-def _attempts(budget: Budget) -> Iterator[int]:
-    """Count until *budget* is spent, pausing at random between, so that rivals come apart."""
-    for attempt in itertools.count():
-        yield attempt
-        pause = random.uniform(0, min(0.02 * 2 ** min(attempt, 5), 0.5))
-        if budget.left() <= pause:
-            return
-        time.sleep(pause)
 
 
 def _groups(ids: Sequence[str]) -> Iterator[Sequence[str]]:

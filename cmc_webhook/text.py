@@ -3,6 +3,7 @@
 import hashlib
 import re
 
+_UNREADABLE = re.compile(r"[^A-Za-z0-9@._=-]")
 _NUL_OR_SURROGATE = re.compile("[\x00\ud800-\udfff]")
 
 
@@ -31,3 +32,16 @@ def digest(*parts: str | bytes) -> str:
         encoded = part.encode() if isinstance(part, str) else part
         sha256.update(b"%d:%b" % (len(encoded), encoded))
     return sha256.hexdigest()
+
+
+def mail_id(message_id: str, *parts: str | bytes) -> str:
+    """
+    Return the id of a document about the mail *message_id*, unique by *parts*.
+
+    It is four hex digits that spread the load, ``-``, the readable message id,
+    ``.`` and sixteen hex digits of the digest of the parts.
+    """
+    # CMC's own ids are version 1 UUIDs: those of one moment begin alike, and would heat one range.
+    spread = hashlib.sha256(message_id.encode()).hexdigest()[:4]
+    readable = _UNREADABLE.sub("_", message_id.removeprefix("<").removesuffix(">"))
+    return f"{spread}-{readable[:200]}.{digest(*parts)[:16]}"

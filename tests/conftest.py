@@ -1,5 +1,6 @@
 """Fixtures: the real client on a real Firestore, the function under functions-framework."""
 
+import functools
 import os
 import uuid
 from collections.abc import Callable, Iterator
@@ -89,19 +90,26 @@ def quarantine(documents: Callable[..., Any]) -> Callable[[], list[dict[str, Any
 
 
 @pytest.fixture
-def make_function(
+def make_app(
     client: firestore.Client, monkeypatch: pytest.MonkeyPatch
 ) -> Callable[..., FlaskClient]:
     """Start main.py as functions-framework does, on the test's own project."""
 
-    def make(**environ: str) -> FlaskClient:
+    def make(target: str, **environ: str) -> FlaskClient:
         for name in [name for name in os.environ if name.startswith("CMC_")]:
             monkeypatch.delenv(name)
+        monkeypatch.delenv("FUNCTION_TARGET", raising=False)  # the framework sets it for good
         for name, value in {"GOOGLE_CLOUD_PROJECT": client.project, **environ}.items():
             monkeypatch.setenv(name, value)
-        return functions_framework.create_app("cmc_webhook", str(MAIN)).test_client()
+        return functions_framework.create_app(target, str(MAIN)).test_client()
 
     return make
+
+
+@pytest.fixture
+def make_function(make_app: Callable[..., FlaskClient]) -> Callable[..., FlaskClient]:
+    """Start the status function."""
+    return functools.partial(make_app, "cmc_webhook")
 
 
 @pytest.fixture
@@ -128,12 +136,12 @@ def serve(
     """Start the function in a process of its own, under gunicorn, as often as wanted."""
     servers: list[FunctionServer] = []
 
-    def start_function(**environ: str) -> FunctionServer:
+    def start_function(target: str = "cmc_webhook", **environ: str) -> FunctionServer:
         named = {
             "FIRESTORE_EMULATOR_HOST": firestore_address,
             "GOOGLE_CLOUD_PROJECT": client.project,
         }
-        servers.append(FunctionServer(named | environ))
+        servers.append(FunctionServer(target, named | environ))
         return servers[-1]
 
     yield start_function

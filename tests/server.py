@@ -13,14 +13,17 @@ from tests.processes import Program, free_port
 class FunctionServer(Program):
     """The function on a free port; *environ* is all that it sees of CMC_."""
 
-    def __init__(self, environ: dict[str, str]) -> None:
+    def __init__(self, target: str, environ: dict[str, str]) -> None:
         self.port = free_port()
-        arguments = ["--target", "cmc_webhook", "--host", "127.0.0.1", "--port", str(self.port)]
+        arguments = ["--target", target, "--host", "127.0.0.1", "--port", str(self.port)]
         super().__init__("functions_framework", *arguments, **environ)
         self.wait_for(self.port)
 
     def post(
-        self, body: bytes, content_type: str = "application/json", headers: Any = ()
+        self,
+        body: bytes,
+        content_type: str = "application/json",
+        headers: Any = (),
     ) -> tuple[int, Any, dict[str, str]]:
         """Return status, the JSON of the answer and its headers."""
         connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=60)

@@ -6,6 +6,7 @@ import sys
 from pathlib import Path
 
 import pathspec
+import pytest
 
 ROOT = Path(__file__).parents[1]
 PACKAGE = ROOT / "cmc_webhook"
@@ -17,8 +18,10 @@ IMPORTS = {
     "logs": set(),
     "settings": set(),
     "codec": set(),
+    "receipt": set(),
     "body": {"errors"},
     "auth": {"settings"},
+    "endpoint": {"auth", "errors", "logs"},
     "envelope": {"errors", "text"},
     "events": {"envelope", "errors", "text"},
     "status": {"events", "text"},
@@ -26,14 +29,47 @@ IMPORTS = {
     "unstored": {"auth", "envelope", "events"},
     "rpc": {"codec", "settings"},
     "writes": {"codec"},
+    "writer": {"errors", "rpc", "writes"},
     "guess": {"events", "rpc"},
-    "store": {"errors", "events", "guess", "quarantine", "rpc", "status", "writes"},
+    "store": {"errors", "events", "guess", "quarantine", "rpc", "status", "writer", "writes"},
     "intake": {
-        *("auth", "envelope", "errors", "events", "logs", "quarantine", "rpc", "settings"),
-        *("status", "store", "unstored"),
+        *("auth", "envelope", "errors", "events", "logs", "quarantine", "receipt", "rpc"),
+        *("settings", "status", "store", "unstored"),
     },
-    "handler": {"auth", "body", "envelope", "errors", "intake", "logs", "rpc", "settings", "store"},
-    "main": {"guess", "handler", "logs", "rpc", "settings", "store"},
+    "handler": {
+        *("auth", "body", "endpoint", "envelope", "errors", "intake", "logs", "rpc", "settings"),
+        "store",
+    },
+    # Received mail. What stands above knows nothing of it.
+    "inbound.errors": set(),
+    "inbound.charsets": set(),
+    "inbound.headers": {"inbound.charsets", "text"},
+    "inbound.parts": {"envelope", "inbound.charsets", "inbound.errors"},
+    "inbound.mail": {"inbound.headers"},
+    "inbound.mime": {"inbound.errors", "inbound.headers", "inbound.mail", "inbound.parts"},
+    "inbound.cmc": {"inbound.errors", "inbound.headers", "inbound.mail", "inbound.parts"},
+    "inbound.sendgrid": {
+        *("inbound.errors", "inbound.headers", "inbound.mail", "inbound.mime", "inbound.parts"),
+    },
+    "inbound.providers": {
+        *("envelope", "errors", "inbound.cmc", "inbound.errors", "inbound.mail", "inbound.parts"),
+        "inbound.sendgrid",
+    },
+    "inbound.document": {"inbound.charsets", "inbound.headers", "inbound.mail", "text"},
+    "inbound.bucket": {"errors", "rpc", "settings"},
+    "inbound.intake": {
+        *("auth", "errors", "inbound.bucket", "inbound.document", "inbound.errors"),
+        *("inbound.parts", "inbound.providers", "logs", "receipt", "rpc", "settings"),
+        *("unstored", "writer"),
+    },
+    "inbound.handler": {
+        *("auth", "body", "endpoint", "errors", "inbound.bucket", "inbound.errors"),
+        *("inbound.intake", "inbound.parts", "rpc", "settings", "writer"),
+    },
+    "main": {
+        *("guess", "handler", "inbound.bucket", "inbound.handler", "logs", "rpc", "settings"),
+        *("store", "writer"),
+    },
 }
 # Each folder of tools, and the other folders that it may import.
 TOOLS = {
@@ -53,6 +89,9 @@ PURE = {
     "quarantine",
     "unstored",
     "codec",
+    "receipt",
+    *(f"inbound.{name}" for name in ("errors", "charsets", "headers", "parts", "mail", "mime")),
+    *(f"inbound.{name}" for name in ("cmc", "sendgrid", "providers", "document")),
 }
 IO_MODULES = {"os", "sys", "socket", "time", "threading", "random", "subprocess", "flask", "grpc"}
 
@@ -69,17 +108,20 @@ def imported(path):
 
 def own(names):
     """Return the modules of ours in *names*, `cmc_webhook` itself left out."""
-    parts = [name.split(".") for name in names if name.startswith("cmc_webhook.")]
-    return {part[1] for part in parts} - {"__version__"}
+    parts = [name.split(".")[1:] for name in names if name.startswith("cmc_webhook.")]
+    modules = {".".join(part[: 2 if part[0] == "inbound" else 1]) for part in parts}
+    return modules - {"__version__"}
 
 
 def production():
-    files = set(PACKAGE.glob("*.py")) - {PACKAGE / "__main__.py"}
-    return {path.stem: path for path in [*files, ROOT / "main.py"]}
+    files = [path for path in PACKAGE.glob("*.py") if path.stem != "__main__"]
+    inbound = {f"inbound.{path.stem}": path for path in (PACKAGE / "inbound").glob("*.py")}
+    status = {path.stem: path for path in [*files, ROOT / "main.py"]}
+    return {name: path for name, path in (status | inbound).items() if path.stem != "__init__"}
 
 
 def test_the_imports_are_those_of_the_table():
-    found = {name: own(imported(path)) for name, path in production().items() if name != "__init__"}
+    found = {name: own(imported(path)) for name, path in production().items()}
 
     assert found == IMPORTS
     for place, name in enumerate(IMPORTS):  # one direction: down the table's order
@@ -107,15 +149,31 @@ def test_pure_modules_import_no_io():
         assert not roots & IO_MODULES, name
 
 
-def test_the_function_loads_nothing_of_its_tools():
+FOREIGN = [*(f"cmc_webhook.{tool}" for tool in TOOLS), "sqlite3", "tests", "gcp_storage_emulator"]
+
+
+@pytest.mark.parametrize(
+    ("target", "foreign"),
+    [
+        ("cmc_webhook", [*FOREIGN, "cmc_webhook.inbound", "google.cloud.storage"]),
+        ("cmc_inbound", [*FOREIGN, "cmc_webhook.store", "cmc_webhook.handler"]),
+    ],
+)
+def test_a_function_loads_nothing_of_the_other_nor_of_the_tools(target, foreign):
     script = (
-        "import os, sys, main; print([m for m in sys.modules"
-        f" if m.startswith({('sqlite3', 'tests', *(f'cmc_webhook.{t}' for t in TOOLS))})])"
+        "import sys, functions_framework; functions_framework.create_app(sys.argv[1], 'main.py');"
+        " print([m for m in sys.modules if m.startswith(tuple(sys.argv[2:]))])"
     )
-    environ = {"FIRESTORE_EMULATOR_HOST": "127.0.0.1:1", "CMC_ALLOW_UNAUTHENTICATED": "true"}
+    environ = {
+        "FIRESTORE_EMULATOR_HOST": "127.0.0.1:1",
+        "STORAGE_EMULATOR_HOST": "http://127.0.0.1:1",
+        "CMC_ALLOW_UNAUTHENTICATED": "true",
+        "CMC_ATTACHMENT_BUCKET": "bucket",
+    }
     done = subprocess.run(
-        [sys.executable, "-c", script], cwd=ROOT, env=environ, capture_output=True, text=True
-    )
+        [sys.executable, "-c", script, target, *foreign],
+        cwd=ROOT, env=environ, capture_output=True, text=True,
+    )  # fmt: skip
 
     assert done.stdout == "[]\n", done.stderr
 
@@ -126,14 +184,16 @@ def test_only_the_function_is_uploaded():
     planted = [
         *("cmc_webhook/key.json", "cmc_webhook/new/module.py", "cmc_webhook/__pycache__/a.pyc"),
         *("key.json", ".env", "tests/test_new.py", "other/main.py", "cmc_webhook/__main__.py"),
+        *("cmc_webhook/inbound/mail.eml", "cmc_webhook/inbound/new/module.py"),
     ]
     ignored = pathspec.GitIgnoreSpec.from_lines((ROOT / ".gcloudignore").read_text().splitlines())
     files = {*listed.stdout.split(), *planted}
 
     uploaded = {name for name in files if not ignored.match_file(name)}
 
-    modules = {f"cmc_webhook/{name}.py" for name in IMPORTS if name != "main"}
-    assert uploaded - {"cmc_webhook/__init__.py"} == {"main.py", "requirements.txt", *modules}
+    modules = {f"cmc_webhook/{name.replace('.', '/')}.py" for name in IMPORTS if name != "main"}
+    packages = {"cmc_webhook/__init__.py", "cmc_webhook/inbound/__init__.py"}
+    assert uploaded - packages == {"main.py", "requirements.txt", *modules}
 
 
 def test_secrets_are_compared_in_one_place():

@@ -15,6 +15,7 @@ VALUES = [
     0,
     -5,
     2**62,
+    1.5,
     True,
     False,
     b"\xff\x00",
@@ -37,7 +38,7 @@ def test_a_value_is_encoded_as_the_client_library_does(value):
     assert codec.decode(ours) == value
 
 
-@pytest.mark.parametrize("value", [None, 1.5, GeoPoint(1, 2)], ids=repr)
+@pytest.mark.parametrize("value", [None, GeoPoint(1, 2)], ids=repr)
 def test_what_only_others_write_survives(value):
     theirs = types.Value.pb(encode_value({"kept": [value]}))
     ours = types.Value.pb()()

@@ -1,13 +1,15 @@
 """The devserver as a newcomer meets it: start, post, look, stop."""
 
+import http.client
 import os
 import signal
 import socket
 from pathlib import Path
 
 import pytest
-from google.cloud import firestore
+from google.cloud import firestore, storage
 
+from tests.inbound.mails import cmc_multipart, file
 from tests.processes import Program, free_port, listens, until
 from tests.records import as_json, make_post, make_record
 from tests.server import FunctionServer
@@ -21,8 +23,14 @@ class Devserver(Program):
     post = FunctionServer.post
 
     def __init__(self, *options, **environ):
-        self.port, self.firestore_port = free_port(), free_port()
-        ports = ["--port", str(self.port), "--firestore-port", str(self.firestore_port)]
+        names = ("port", "inbound_port", "firestore_port", "storage_port")
+        self.ports = {name: free_port() for name in names}
+        self.port, self.inbound_port, self.firestore_port, _ = self.ports.values()
+        ports = [
+            word
+            for name, port in self.ports.items()
+            for word in ("--" + name.replace("_", "-"), str(port))
+        ]
         super().__init__("cmc_webhook.devserver", *ports, *options, **environ)
 
     def wait(self):
@@ -44,9 +52,9 @@ def start(tmp_path):
         server.stop()
 
 
-def read(server, monkeypatch, project="demo-cmc-webhook"):
+def read(server, monkeypatch, project="demo-cmc-webhook", collection="mail_statuses"):
     monkeypatch.setenv("FIRESTORE_EMULATOR_HOST", f"127.0.0.1:{server.firestore_port}")
-    documents = firestore.Client(project=project).collection("mail_statuses").stream()
+    documents = firestore.Client(project=project).collection(collection).stream()
     return [document.to_dict() for document in documents]
 
 
@@ -62,6 +70,43 @@ def test_what_is_posted_is_there_after_a_restart(start, monkeypatch):
     second = start()
     assert [d["status"] for d in read(second, monkeypatch)] == ["queued"]
     assert second.send(signal.SIGTERM) == 0
+
+
+def post_mail(server):
+    connection = http.client.HTTPConnection("127.0.0.1", server.inbound_port, timeout=60)
+    connection.request("POST", "/", cmc_multipart(file(1, b"content", "a.txt")))
+    status = connection.getresponse().status
+    connection.close()
+    return status
+
+
+def test_a_received_mail_and_its_attachment_are_there_after_a_restart(start, monkeypatch):
+    first = start()
+    assert post_mail(first) == 200
+    assert first.send(signal.SIGINT) == 0
+    assert not any(map(listens, first.ports.values()))
+
+    second = start()
+    [mail] = read(second, monkeypatch, collection="inbound_mails")
+    _, _, bucket, name = mail["attachments"][0]["stored_at"].split("/", 3)
+    port = second.ports["storage_port"]
+    monkeypatch.setenv("STORAGE_EMULATOR_HOST", f"http://127.0.0.1:{port}")
+    client = storage.Client(project="demo-cmc-webhook")
+    assert client.bucket(bucket).blob(name).download_as_bytes() == b"content"
+    client.close()
+
+
+def test_without_the_emulator_of_storage_it_says_so_and_serves_statuses(start, tmp_path):
+    (tmp_path / "sitecustomize.py").write_text(
+        "import sys; sys.modules['gcp_storage_emulator'] = None\n"
+        "import importlib.util as u; find = u.find_spec\n"
+        "u.find_spec = lambda name, *a: None if 'storage_emulator' in name else find(name, *a)\n"
+    )
+    server = start(PYTHONPATH=str(tmp_path))
+
+    assert server.output().count("No received mail") == 1
+    assert server.post(*POST)[0] == 200
+    assert not listens(server.inbound_port)
 
 
 def test_it_says_what_it_started_and_how_to_try_it(start, monkeypatch):
@@ -98,7 +143,9 @@ def test_options_of_functions_framework_in_the_environment_are_not_its(start):
     assert start(**environ).post(*POST)[0] == 200
 
 
-@pytest.mark.parametrize("option", ["--port", "--firestore-port"])
+@pytest.mark.parametrize(
+    "option", ["--port", "--inbound-port", "--firestore-port", "--storage-port"]
+)
 def test_a_used_port_is_one_sentence(start, option):
     with socket.create_server(("127.0.0.1", 0)) as other:
         port = other.getsockname()[1]
@@ -135,7 +182,7 @@ def test_a_function_that_dies_ends_the_firestore_too(start):
 def test_only_loopback_listens(start):
     server = start()
     tables = Path("/proc/net/tcp").read_text() + Path("/proc/net/tcp6").read_text()
-    ports = {f"{port:04X}" for port in (server.port, server.firestore_port)}
+    ports = {f"{port:04X}" for port in server.ports.values()}
     rows = [line.split() for line in tables.splitlines()]
     listening = [row[1].split(":") for row in rows if len(row) > 3 and row[3] == "0A"]
 
@@ -161,6 +208,7 @@ def test_help_names_every_option(start):
     helper = Program("cmc_webhook.devserver", "--help")
     helper.process.wait(30)
 
-    for option in ("--port", "--firestore-port", "--data", "--only-firestore"):
+    options = ("--port", "--inbound-port", "--firestore-port", "--storage-port", "--data")
+    for option in (*options, "--only-firestore"):
         assert option in helper.output()
     helper.stop()

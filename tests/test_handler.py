@@ -6,10 +6,10 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from cmc_webhook.auth import Credentials
+from cmc_webhook.endpoint import STATUS_CODES
 from cmc_webhook.envelope import Envelope
 from cmc_webhook.errors import MalformedEnvelope, WebhookError
 from cmc_webhook.events import RawRecord
-from cmc_webhook.handler import STATUS_CODES
 from cmc_webhook.logs import Throttle
 from cmc_webhook.quarantine import LARGEST_CONTENT, quarantined_record
 from cmc_webhook.settings import from_env

@@ -9,7 +9,7 @@ from google.cloud import firestore
 from google.cloud.firestore_v1.base_query import FieldFilter
 
 from cmc_webhook.devserver.firestore import start
-from cmc_webhook.handler import STATUS_CODES
+from cmc_webhook.endpoint import STATUS_CODES
 from cmc_webhook.reading.statuses import INDEXED
 from cmc_webhook.settings import DEFAULTS
 from cmc_webhook.status import document_id

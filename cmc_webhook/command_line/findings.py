@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, NamedTuple
 
 from cmc_webhook.reading.queries import Document
-from cmc_webhook.settings import Settings, unknown_variables
+from cmc_webhook.settings import StatusSettings, unknown_variables
 
 _UUID_EPOCH = datetime(1582, 10, 15, tzinfo=UTC)
 # Zones differ by quarters of an hour, clocks that somebody looks after by less.
@@ -37,7 +37,7 @@ class Evidence:
     """What there is to judge: *latest* are the mails written last, the latest first."""
 
     environ: Mapping[str, str]
-    settings: Settings
+    settings: StatusSettings
     real: bool
     now: datetime
     latest: Sequence[Document]
@@ -157,7 +157,7 @@ _LOOKS: tuple[Callable[[Evidence], Iterator[Finding]], ...] = (
 )
 
 
-def _secrets(settings: Settings) -> list[tuple[str, str]]:
+def _secrets(settings: StatusSettings) -> list[tuple[str, str]]:
     passwords = [pair.partition(":")[2] for pair in settings.basic_credentials]
     return [
         *(("CMC_API_KEYS", key) for key in settings.api_keys),

@@ -12,7 +12,7 @@ import click
 from google.auth.exceptions import DefaultCredentialsError
 from google.cloud import firestore
 
-from cmc_webhook.settings import Settings, SettingsError, from_env
+from cmc_webhook.settings import SettingsError, StatusSettings, from_env
 
 _LOCAL = "127.0.0.1:8081"
 _LOCAL_PROJECT = "demo-cmc-webhook"
@@ -66,7 +66,7 @@ def place_options(command: Callable[..., Any]) -> Callable[..., Any]:
     return with_place
 
 
-def settings_here(database: str = "") -> Settings:
+def settings_here(database: str = "") -> StatusSettings:
     """
     Return the settings of this environment, with another *database* if one is named.
 

@@ -1,13 +1,16 @@
-"""`python -m cmc_webhook.devserver`: a local Firestore and the function, until Ctrl-C."""
+"""`python -m cmc_webhook.devserver`: a local Firestore and the functions, until Ctrl-C."""
 
 import logging
 import os
 import signal
 import threading
+from collections.abc import Mapping, Sequence
+from contextlib import ExitStack
 from pathlib import Path
 
 import click
 
+from cmc_webhook.devserver import bucket
 from cmc_webhook.devserver.errors import StartError
 from cmc_webhook.devserver.firestore import FirestoreServer, start
 from cmc_webhook.devserver.function import (
@@ -23,24 +26,27 @@ _PORT = click.IntRange(1, 65535)
 
 
 @click.command(context_settings={"help_option_names": ["-h", "--help"], "show_default": True})
-@click.option("--port", type=_PORT, default=8080, help="Port of the function.")
+@click.option("--port", type=_PORT, default=8080, help="Port of the status function.")
+@click.option("--inbound-port", type=_PORT, default=8083, help="Port for received mail.")
 @click.option(
     "--firestore-port",
     type=click.IntRange(0, 65535),
     default=8081,
     help="Port of the Firestore, 0 for any.",
 )
+@click.option("--storage-port", type=_PORT, default=8084, help="Port of the bucket.")
 @click.option("--data", default=DATA, help="File that keeps the documents, or :memory:.")
-@click.option("--only-firestore", is_flag=True, help="Start the Firestore without the function.")
-def main(port: int, firestore_port: int, data: str, only_firestore: bool) -> None:
+@click.option("--only-firestore", is_flag=True, help="Start the Firestore without the functions.")
+def main(only_firestore: bool, firestore_port: int, data: str, **ports: int) -> None:
     """
-    Run the function on a local Firestore, both on 127.0.0.1 only.
+    Run the functions on a local Firestore and a local bucket, all on 127.0.0.1 only.
 
-    The settings of the function are taken from the environment, as in
-    production. With no credential set it accepts posts from anybody on this
+    The settings of the functions are taken from the environment, as in
+    production. With no credential set they accept posts from anybody on this
     machine.
     """
     logging.basicConfig(format="Firestore: %(message)s", level=logging.INFO)
+    logging.getLogger("gcp_storage_emulator").setLevel(logging.CRITICAL)
     stopping = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, lambda *_: stopping.set())
@@ -53,25 +59,38 @@ def main(port: int, firestore_port: int, data: str, only_firestore: bool) -> Non
             if only_firestore:
                 stopping.wait()
             else:
-                _run_function(port, firestore, stopping)
+                folder = None if data == ":memory:" else Path(data).parent
+                _run_functions(ports, folder, firestore.address, stopping)
         finally:
             firestore.stop()
     except StartError as error:
         raise click.ClickException(str(error)) from error
 
 
-def _run_function(port: int, firestore: FirestoreServer, stopping: threading.Event) -> None:
+def _run_functions(
+    ports: Mapping[str, int], folder: Path | None, firestore: str, stopping: threading.Event
+) -> None:
     project = os.environ.get("GOOGLE_CLOUD_PROJECT") or PROJECT
-    environ = function_environ(os.environ, firestore_address=firestore.address, project=project)
-    function = FunctionProcess(port, environ)
-    try:
-        function.wait_until_serving()
-        _say_function(function.port, project)
+    environ = function_environ(os.environ, firestore_address=firestore, project=project)
+    with ExitStack() as stack:
+        status = FunctionProcess("cmc_webhook", ports["port"], environ, option="--port")
+        functions = [status]
+        stack.callback(status.stop)
+        if bucket.is_installed():
+            named = stack.enter_context(bucket.running(ports["storage_port"], folder))
+            port = ports["inbound_port"]
+            inbound = FunctionProcess(
+                "cmc_inbound", port, {**environ, **named}, option="--inbound-port"
+            )
+            stack.callback(inbound.stop)
+            functions.append(inbound)
+        for function in functions:
+            function.wait_until_serving()
+        _say_functions([function.port for function in functions], project)
         while not stopping.wait(0.2):
-            if function.ended():
-                raise StartError(function.farewell())
-    finally:
-        function.stop()
+            for function in functions:
+                if function.ended():
+                    raise StartError(function.farewell())
 
 
 def _say_firestore(firestore: FirestoreServer, data: str) -> None:
@@ -79,15 +98,20 @@ def _say_firestore(firestore: FirestoreServer, data: str) -> None:
     click.echo(f"  export FIRESTORE_EMULATOR_HOST={firestore.address}")
 
 
-def _say_function(port: int, project: str) -> None:
+def _say_functions(ports: Sequence[int], project: str) -> None:
     click.echo(f"  export GOOGLE_CLOUD_PROJECT={project}")
-    key = ""
-    if asks_credentials(os.environ):
-        key = ' -H "Authorization: Bearer YOUR_KEY"'
-        click.echo(f"Function on http://{HOST}:{port}, with the credentials of the environment.")
-    else:
-        click.echo(f"Function on http://{HOST}:{port}, open to every program on this machine.")
-    click.echo(f"Try it:\n  curl{key} http://{HOST}:{port} --data-urlencode '{_SAMPLE}'")
+    asked = asks_credentials(os.environ)
+    whose = (
+        "with the credentials of the environment"
+        if asked
+        else "open to every program on this machine"
+    )
+    key = ' -H "Authorization: Bearer YOUR_KEY"' if asked else ""
+    for port, what in zip(ports, ("The status function", "Received mail"), strict=False):
+        click.echo(f"{what} on http://{HOST}:{port}, {whose}.")
+    if len(ports) == 1:
+        click.echo(bucket.MISSING)
+    click.echo(f"Try it:\n  curl{key} http://{HOST}:{ports[0]} --data-urlencode '{_SAMPLE}'")
     click.echo("Stop with Ctrl-C.")
 
 

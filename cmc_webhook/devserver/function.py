@@ -13,7 +13,7 @@ from cmc_webhook.devserver.errors import StartError
 
 HOST = "127.0.0.1"
 _SOURCE = Path(__file__).parents[2] / "main.py"
-_CREDENTIALS = ("CMC_API_KEYS", "CMC_BASIC_CREDENTIALS")
+_CREDENTIALS = ("CMC_API_KEYS", "CMC_BASIC_CREDENTIALS", "CMC_MAIL_KEYS")
 _GRACE_S = 5.0
 
 
@@ -50,10 +50,10 @@ class FunctionProcess:
     a session of its own, so that Ctrl-C reaches it through us, in order.
     """
 
-    def __init__(self, port: int, environ: Mapping[str, str]) -> None:
-        _refuse_used_port(port)
+    def __init__(self, target: str, port: int, environ: Mapping[str, str], *, option: str) -> None:
+        refuse_used_port(port, option)
         self.port = port
-        command = [sys.executable, "-m", "functions_framework", "--target", "cmc_webhook"]
+        command = [sys.executable, "-m", "functions_framework", "--target", target]
         self._process = subprocess.Popen(
             [*command, "--source", _SOURCE, "--host", HOST, "--port", str(port)],
             cwd=_SOURCE.parent,
@@ -93,7 +93,8 @@ class FunctionProcess:
                 continue
 
 
-def _refuse_used_port(port: int) -> None:
+def refuse_used_port(port: int, option: str) -> None:
+    """Raise StartError if *port*, which is set by *option*, is taken."""
     with socket.socket() as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
@@ -101,5 +102,5 @@ def _refuse_used_port(port: int) -> None:
         except OSError as error:
             raise StartError(
                 f"Port {port} is in use: stop the program that uses it, or choose another with"
-                " --port."
+                f" {option}."
             ) from error

@@ -1,0 +1,1 @@
+"""The second function: received mail, stored as one Firestore document per mail."""

@@ -1,0 +1,137 @@
+"""A post to its fields and files, as bytes: multipart, JSON and form alike. Pure."""
+
+import json
+import re
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from itertools import chain
+from typing import Any
+
+from werkzeug.datastructures import Headers
+from werkzeug.exceptions import RequestEntityTooLarge
+from werkzeug.sansio.multipart import (
+    Data,
+    Epilogue,
+    Event,
+    Field,
+    File,
+    MultipartDecoder,
+    NeedData,
+)
+
+from cmc_webhook.envelope import read_fields
+from cmc_webhook.inbound.charsets import decode
+from cmc_webhook.inbound.errors import UnreadableMail
+
+# More are an attack; a mail of so many attachments could not be stored in time either.
+MOST_PARTS = 200
+# What is parsed as JSON at once: brackets take thirty times their size in memory.
+_LARGEST_JSON = 8 * 1024 * 1024
+_PIECE = 64 * 1024
+_FIRST_LINE = re.compile(rb"\s*--([^\r\n]{1,200}?)[ \t]*\r?\n")
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """A field, or a file, which has a *file_name*, empty if need be; other bytes untouched."""
+
+    name: str
+    content: bytes
+    file_name: str | None = None
+    content_type: str = ""
+
+
+class Post:
+    """The parts of a post; the names of fields in lower case, as senders differ in them."""
+
+    def __init__(self, parts: Iterable[Part]) -> None:
+        self.files: list[Part] = []
+        self.fields: dict[str, bytes] = {}
+        for part in parts:
+            name = part.name.lower()
+            if part.file_name is not None or re.fullmatch("attachment[0-9]+", name):
+                self.files.append(part)
+            else:
+                self.fields.setdefault(name, part.content)
+
+    def text(self, name: str) -> str:
+        """Return a field as text, empty for none."""
+        return decode(self.fields.get(name, b"")).strip()
+
+    def json(self, name: str) -> Any:
+        """Return a field that holds JSON, None if it does not."""
+        if len(self.fields.get(name, b"")) > _LARGEST_JSON:
+            return None
+        try:
+            return json.loads(self.text(name))
+        except (ValueError, RecursionError):
+            return None
+
+    def mapping(self, name: str) -> dict[str, Any]:
+        """Return a field that holds a JSON object, an empty one if it does not."""
+        value = self.json(name)
+        return value if isinstance(value, dict) else {}
+
+
+def is_multipart(body: bytes) -> bool:
+    """Whether *body* begins as multipart does: its content decides, not its header."""
+    return _FIRST_LINE.match(body) is not None
+
+
+def read_post(body: bytes) -> Post:
+    """Return the parts of *body*, or raise UnreadableMail if it is cut, or none of the formats."""
+    if first := _FIRST_LINE.match(body):
+        return Post(_read_multipart(body, first[1]))
+    if len(body) > _LARGEST_JSON:
+        raise UnreadableMail("too_long")
+    fields = [
+        Part(name, _as_bytes(values[0])) for name, values in read_fields(body).items() if values
+    ]
+    if not fields:
+        raise UnreadableMail("unreadable_body")
+    return Post(fields)
+
+
+def _as_bytes(value: Any) -> bytes:
+    text = value if isinstance(value, str) else json.dumps(value)
+    return text.encode(errors="replace")
+
+
+def _read_multipart(body: bytes, boundary: bytes) -> Iterator[Part]:
+    head: Field | File | None = None
+    pieces: list[bytes] = []
+    for event in _events(body, boundary):
+        if isinstance(event, Field | File):
+            head, pieces = event, []
+        elif isinstance(event, Data) and head:
+            pieces.append(event.data)
+            if not event.more_data:
+                yield Part(
+                    head.name or "",
+                    b"".join(pieces),
+                    head.filename if isinstance(head, File) else None,
+                    head.headers.get("Content-Type", ""),
+                )
+
+
+def _events(body: bytes, boundary: bytes) -> Iterator[Event]:
+    decoder = _Decoder(boundary, max_parts=MOST_PARTS)
+    pieces = (body[start : start + _PIECE] for start in range(0, len(body), _PIECE))
+    try:
+        for piece in chain(pieces, (None,)):
+            decoder.receive_data(piece)
+            while not isinstance(event := decoder.next_event(), NeedData):
+                if isinstance(event, Epilogue):
+                    return
+                yield event
+    except RequestEntityTooLarge as error:
+        raise UnreadableMail("too_many_parts") from error
+    except ValueError as error:
+        raise UnreadableMail("unreadable_multipart") from error
+
+
+class _Decoder(MultipartDecoder):
+    """Reads file names in any charset, where Werkzeug's own raises unless they are UTF-8."""
+
+    def _parse_headers(self, data: bytes | bytearray) -> Headers:
+        return super()._parse_headers(decode(bytes(data)).encode())

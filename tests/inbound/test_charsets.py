@@ -1,0 +1,129 @@
+"""Charsets as Japanese mail uses them: the standards, Microsoft's variants, and lies."""
+
+import base64
+
+import pytest
+
+from cmc_webhook.inbound.charsets import decode, read
+from tests.inbound.mails import HEADERS, cmc_multipart, file, sendgrid
+
+JIS_MS = b"\x1b$B-!\x1b(B \x1b$B|b\x1b(B \x1b(I123\x1b(B"  # ① 髙 ｱｲｳ, as Outlook writes them
+EUC_MS = b"\xad\xa1 \xfc\xe2 \x8e\xb1"  # ① 髙 ｱ
+
+READ = {
+    "ISO-2022-JP": ("本文".encode("iso2022_jp"), "iso-2022-jp", "本文"),
+    "Microsoft's ISO-2022-JP": (JIS_MS, "ISO-2022-JP", "① 髙 ｱｲｳ"),
+    "under its own name": (JIS_MS, "CP50221", "① 髙 ｱｲｳ"),
+    "Shift_JIS": ("表示".encode("shift_jis"), "Shift_JIS", "表示"),
+    "Microsoft's Shift_JIS": ("①髙～".encode("cp932"), "shift_jis", "①髙～"),
+    "windows-31j": ("①髙".encode("cp932"), "Windows-31J", "①髙"),
+    "EUC-JP": ("本文".encode("euc_jp"), "euc-jp", "本文"),
+    "Microsoft's EUC-JP": (EUC_MS, "EUC-JP", "① 髙 ｱ"),
+    "says ASCII, is UTF-8": ("本文".encode(), "us-ascii", "本文"),
+    "says ISO-2022-JP, is UTF-8": ("本文".encode(), "iso-2022-jp", "本文"),
+    "says UTF-8, is Shift_JIS": ("これは本文です".encode("cp932"), "utf-8", "これは本文です"),
+    "says UTF-8, is EUC-JP": ("これは本文です".encode("euc_jp"), "utf-8", "これは本文です"),
+    "unknown": ("本文".encode(), "x-nonsense", "本文"),
+    "no charset of text": ("本文".encode(), "zip", "本文"),
+    "a codec that takes quadratic time": (b"a" * 2_000_000 + b"-b", "punycode", None),
+    "no name at all": ("本文".encode(), "", "本文"),
+    "a NUL in its name": ("本文".encode(), "utf-8\0", "本文"),
+}
+
+
+@pytest.mark.parametrize("case", READ)
+def test_text_is_read(case):
+    content, charset, expected = READ[case]
+
+    assert read(content, charset) == (expected or content.decode())
+
+
+@pytest.mark.parametrize(
+    "content",
+    [b"\x80\xff\xfe", b"\x1b$B\x21\x1b(B\xff", b"\x1b$(D0!\x1b(B\x1b$B-!\xff", b"\xa1\xff"],
+)
+def test_what_no_charset_fits_is_replaced_and_known_to_be(content):
+    assert read(content, "iso-2022-jp") is None
+    assert "\N{REPLACEMENT CHARACTER}" in decode(content, "iso-2022-jp")
+
+
+@pytest.mark.parametrize("case", ["ISO-2022-JP", "Microsoft's ISO-2022-JP", "Shift_JIS", "EUC-JP"])
+def test_a_body_is_in_the_charset_that_sendgrid_names(inbound, mails, case):
+    content, charset, expected = READ[case]
+    inbound.post("/", data=sendgrid(text=content, charsets={"text": charset}))
+
+    assert mails()[0]["text"] == expected
+    assert "text_stored_at" not in mails()[0]
+
+
+def test_the_bytes_of_a_text_that_no_charset_fits_are_kept(inbound, mails, objects):
+    inbound.post("/", data=sendgrid(text=b"a\x80\xff\xfe", charsets={"text": "iso-2022-jp"}))
+
+    [document] = mails()
+    assert document["text"].startswith("a\N{REPLACEMENT CHARACTER}")
+    assert objects()[document["text_stored_at"]] == b"a\x80\xff\xfe"
+
+
+@pytest.mark.parametrize("charsets", ["no json", "[]", '{"text": 5}', '{"text": null}', ...])
+def test_charsets_that_cannot_be_read_are_none(inbound, mails, charsets):
+    inbound.post("/", data=sendgrid(charsets=charsets))
+
+    assert mails()[0]["text"] == "本文"
+
+
+def encoded(content, charset):
+    return f"=?{charset}?B?{base64.b64encode(content).decode()}?="
+
+
+@pytest.mark.parametrize(
+    ("subject", "expected"),
+    [
+        (encoded(JIS_MS, "ISO-2022-JP"), "① 髙 ｱｲｳ"),
+        (encoded("①".encode("cp932"), "Shift_JIS"), "①"),
+        (encoded("本".encode(), "UTF-8") + "\n " + encoded("文".encode(), "utf-8*ja"), "本文"),
+        ("Re: " + encoded("本".encode()[:2], "utf-8") + " " + encoded("本".encode()[2:], "utf-8"),
+         "Re: 本"),
+        ("=?utf-8?Q?a_b=3D?= c", "a b= c"),
+        ("=?utf-8?B?broken", "=?utf-8?B?broken"),
+        (r"C:\users =?utf-8?B?5pys?=", r"C:\users 本"),
+        ("raw 本文", "raw 本文"),
+        ("", None),
+    ],
+)  # fmt: skip
+def test_a_subject_is_decoded(inbound, mails, subject, expected):
+    headers = HEADERS.replace("=?UTF-8?B?44OG44K544OI?=", subject)
+    inbound.post("/", data=sendgrid(headers=headers, subject=...))
+
+    assert mails()[0].get("subject") == expected
+
+
+@pytest.mark.parametrize("charset", ["cp932", "euc_jp", "utf-8"])
+def test_a_header_in_raw_bytes_is_read_and_so_are_those_beside_it(inbound, mails, charset):
+    headers = HEADERS.encode().replace(b"=?UTF-8?B?44OG44K544OI?=", "会議資料".encode(charset))
+    inbound.post("/", data=sendgrid(headers=headers))
+
+    assert mails()[0]["subject"] == "会議資料"
+    assert mails()[0]["from"]["name"] == "山田"
+
+
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [
+        ("報告.pdf", "報告.pdf"),
+        ("表示.pdf".encode("cp932"), "表示.pdf"),  # its first character ends in a backslash
+        ("報告.pdf".encode("euc_jp"), "報告.pdf"),
+        (encoded(JIS_MS, "iso-2022-jp"), "① 髙 ｱｲｳ"),
+        ("../../etc/passwd", "passwd"),
+        (encoded(rb"..\..\boot.ini", "utf-8"), "boot.ini"),
+        ("..", None),
+        ("", None),
+        (encoded(b"a\r\nX-Evil: 1\0.txt", "utf-8"), "a X-Evil: 1 .txt"),
+        ("x" * 300, "x" * 256),
+    ],
+)
+def test_a_file_name_is_decoded_and_holds_no_path(inbound, mails, objects, name, expected):
+    inbound.post("/", data=cmc_multipart(file(1, b"content", name)))
+
+    [attachment] = mails()[0]["attachments"]
+    assert attachment.get("file_name") == expected
+    assert objects()[attachment["stored_at"]] == b"content"

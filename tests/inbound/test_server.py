@@ -1,0 +1,110 @@
+"""The function for received mail under gunicorn: large mails, cut bodies, memory."""
+
+import random
+
+import pytest
+
+from tests.inbound.mails import cmc_multipart, file, sendgrid
+from tests.processes import until
+
+MIB = 1024 * 1024
+
+
+@pytest.fixture
+def serve_inbound(serve, bucket):
+    def start(**environ):
+        return serve("cmc_inbound", CMC_ATTACHMENT_BUCKET=bucket.name, **environ)
+
+    return start
+
+
+@pytest.fixture
+def server(serve_inbound):
+    return serve_inbound(CMC_ALLOW_UNAUTHENTICATED="true")
+
+
+def test_a_mail_of_30_mb_with_ten_attachments_is_kept_byte_for_byte(server, mails, objects):
+    rng = random.Random(6)
+    contents = [rng.randbytes(3_000_000 + i) for i in range(10)]
+    # A delimiter's beginning, and line ends where one would begin.
+    contents[0] = b"\r\n--xYzZ" + contents[0] + b"\r\n--\r\n"
+    contents[1] = contents[1][:-2] + b"\r\n"
+    body = cmc_multipart(*(file(i, c, f"{i}.bin") for i, c in enumerate(contents, 1)))
+    server.post(sendgrid())
+    before = server.peak_memory()
+
+    assert server.post(body, "multipart/form-data; boundary=xYzZY")[1]["stored"] == 1
+
+    [document] = [mail for mail in mails() if "attachments" in mail]
+    kept = objects()
+    assert [a["file_name"] for a in document["attachments"]] == [f"{i}.bin" for i in range(1, 11)]
+    assert [kept[a["stored_at"]] for a in document["attachments"]] == contents
+    assert server.peak_memory() - before < 120 * MIB
+
+
+def test_one_attachment_as_large_as_the_platform_lets_through(server, mails, objects):
+    content = random.Random(7).randbytes(31 * MIB)
+
+    assert server.post(cmc_multipart(file(1, content, "a")))[1]["stored"] == 1
+    assert list(objects().values()) == [content]
+
+
+def test_a_mail_with_its_key_in_the_body_may_be_as_large(serve_inbound, mails):
+    server = serve_inbound(CMC_API_KEYS="key")
+    content = bytes(20 * MIB)
+
+    assert server.post(cmc_multipart(file(1, content, "a"), api_key="key"))[1]["stored"] == 1
+    assert server.post(cmc_multipart(file(1, content, "a"), api_key="x"))[0] == 401
+
+
+def test_brackets_of_an_unknown_sender_are_401_in_little_memory(serve_inbound, unreadable):
+    server = serve_inbound(CMC_API_KEYS="key")
+    server.post(b"{}")
+    before = server.peak_memory()
+
+    assert server.post(b'{"a":' + b"[]," * (10 * MIB))[0] == 401
+    assert server.peak_memory() - before < 80 * MIB
+    assert unreadable() == []
+
+
+def test_a_body_over_the_limit_is_413_and_kept_nowhere(server, mails, unreadable):
+    assert server.post(b"x" * (32 * MIB + 1))[0] == 413
+    assert (mails(), unreadable()) == ([], [])
+
+
+def test_a_text_part_over_half_a_megabyte_is_no_413(server, mails):
+    assert server.post(sendgrid(html="語" * 200_000))[1]["stored"] == 1
+    assert mails()[0]["html"] == "語" * 200_000
+
+
+@pytest.mark.parametrize("cut", [1, 100, 1000])
+def test_a_body_cut_on_its_way_is_400_and_kept_nowhere(server, mails, unreadable, objects, cut):
+    body = sendgrid(file(1, b"content", "a"))
+    head = f"POST / HTTP/1.1\r\nHost: localhost\r\nContent-Length: {len(body)}\r\n\r\n"
+
+    assert b" 400 " in server.send_and_hang_up(head.encode() + body[:-cut])
+    assert (mails(), unreadable(), objects()) == ([], [], {})
+
+
+@pytest.mark.parametrize(
+    ("environ", "named"),
+    [
+        ({"CMC_API_KEYS": "k", "CMC_ATTACHMENT_BUCKET": ""}, "CMC_ATTACHMENT_BUCKET"),
+        ({"CMC_MAIL_KEYS": "k"}, "CMC_MAIL_KEYS"),
+        ({}, "CMC_API_KEYS"),
+        ({"CMC_API_KEYS": "k", "STORAGE_EMULATOR_HOST": "", "GOOGLE_APPLICATION_CREDENTIALS": "",
+          "NO_GCE_CHECK": "true", "HOME": "/nonexistent"}, "There are no Google credentials"),
+    ],
+)  # fmt: skip
+def test_a_bad_setting_stops_the_start_with_one_sentence(serve, bucket, environ, named):
+    server = serve("cmc_inbound", **{"CMC_ATTACHMENT_BUCKET": bucket.name, **environ})
+
+    assert until(lambda: server.process.poll()) == 1
+    assert server.output().startswith(named)
+    assert server.output().count("\n") == 1
+
+
+def test_the_bucket_is_no_setting_of_the_status_function(serve):
+    server = serve(CMC_API_KEYS="key", CMC_ATTACHMENT_BUCKET="")
+
+    assert server.post(b"{}", headers={"Authorization": "Bearer key"})[0] == 400
