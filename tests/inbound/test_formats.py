@@ -194,6 +194,8 @@ def test_sendgrid_in_raw_mode(inbound, mails, objects):
 
     [document] = mails()
     assert objects()[document.pop("raw_stored_at")] == RAW.encode()
+    inside = objects()[document["attachments"][2]["stored_at"]]
+    assert inside.replace(b"\r\n", b"\n") == b"Message-ID: <inside@example.org>\n\nforwarded"
     kept = attachments(document, objects)
     assert kept[:2] == [
         stored(PNG, file_name="写真.png", content_type="image/png", content_id="ii_1"),
