@@ -141,7 +141,7 @@ def serve(
             "FIRESTORE_EMULATOR_HOST": firestore_address,
             "GOOGLE_CLOUD_PROJECT": client.project,
         }
-        servers.append(FunctionServer(target, named | environ))
+        servers.append(FunctionServer(named | environ, target))
         return servers[-1]
 
     yield start_function

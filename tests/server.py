@@ -13,7 +13,7 @@ from tests.processes import Program, free_port
 class FunctionServer(Program):
     """The function on a free port; *environ* is all that it sees of CMC_."""
 
-    def __init__(self, target: str, environ: dict[str, str]) -> None:
+    def __init__(self, environ: dict[str, str], target: str = "cmc_webhook") -> None:
         self.port = free_port()
         arguments = ["--target", target, "--host", "127.0.0.1", "--port", str(self.port)]
         super().__init__("functions_framework", *arguments, **environ)
