@@ -7,16 +7,19 @@ from typing import Any
 import grpc
 
 from cmc_webhook.devserver import messages
+from cmc_webhook.devserver.commits import Commits
 from cmc_webhook.devserver.errors import Refusal, StartError
 from cmc_webhook.devserver.messages import Message
+from cmc_webhook.devserver.reads import Reads
 from cmc_webhook.devserver.requests import parse_request
-from cmc_webhook.devserver.service import FirestoreService
 from cmc_webhook.devserver.status import code_of
 from cmc_webhook.devserver.storage import Storage
+from cmc_webhook.devserver.transactions import Transactions
 
 _HOST = "127.0.0.1"
 _SERVICE = "google.firestore.v1.Firestore"
-_THREADS = 32
+# One for each call under way, also for those that wait for a transaction, and each listener.
+_THREADS = 256
 _GRACE_S = 1.0
 _OPTIONS = [
     # Two servers would share a port and each get some of the calls.
@@ -34,7 +37,9 @@ class FirestoreServer:
         self._storage = storage
         self._threads = ThreadPoolExecutor(_THREADS, thread_name_prefix="firestore")
         self._server = grpc.server(self._threads, options=_OPTIONS)
-        self._server.add_generic_rpc_handlers((_handlers(FirestoreService(storage)), _NotServed()))
+        transactions = Transactions(storage)
+        handlers = _handlers(Reads(storage, transactions), Commits(transactions))
+        self._server.add_generic_rpc_handlers((handlers, _NotServed()))
         try:
             self.port: int = self._server.add_insecure_port(f"{_HOST}:{port}")
         except RuntimeError as error:
@@ -79,23 +84,28 @@ class _NotServed(grpc.GenericRpcHandler):  # type: ignore[misc]  # grpc has no t
         return grpc.stream_stream_rpc_method_handler(refuse)
 
 
-def _handlers(service: FirestoreService) -> Any:
+def _handlers(reads: Reads, commits: Commits) -> Any:
     return grpc.method_handlers_generic_handler(
         _SERVICE,
         {
             "BatchGetDocuments": _many(
-                messages.BatchGetDocumentsRequest, service.batch_get_documents
+                messages.BatchGetDocumentsRequest, reads.batch_get_documents
             ),
-            "BatchWrite": _one(messages.BatchWriteRequest, service.batch_write),
-            "Commit": _one(messages.CommitRequest, service.commit),
-            "ListCollectionIds": _one(
-                messages.ListCollectionIdsRequest, service.list_collection_ids
-            ),
-            "ListDocuments": _one(messages.ListDocumentsRequest, service.list_documents),
+            "BatchWrite": _one(messages.BatchWriteRequest, commits.batch_write),
+            "BeginTransaction": _one(messages.BeginTransactionRequest, commits.begin_transaction),
+            "Commit": _one(messages.CommitRequest, commits.commit),
+            "CreateDocument": _one(messages.CreateDocumentRequest, commits.create_document),
+            "DeleteDocument": _one(messages.DeleteDocumentRequest, commits.delete_document),
+            "GetDocument": _one(messages.GetDocumentRequest, reads.get_document),
+            "ListCollectionIds": _one(messages.ListCollectionIdsRequest, reads.list_collection_ids),
+            "ListDocuments": _one(messages.ListDocumentsRequest, reads.list_documents),
+            "PartitionQuery": _one(messages.PartitionQueryRequest, reads.partition_query),
+            "Rollback": _one(messages.RollbackRequest, commits.rollback),
             "RunAggregationQuery": _many(
-                messages.RunAggregationQueryRequest, service.run_aggregation_query
+                messages.RunAggregationQueryRequest, reads.run_aggregation_query
             ),
-            "RunQuery": _many(messages.RunQueryRequest, service.run_query),
+            "RunQuery": _many(messages.RunQueryRequest, reads.run_query),
+            "UpdateDocument": _one(messages.UpdateDocumentRequest, commits.update_document),
         },
     )
 
