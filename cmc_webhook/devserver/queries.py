@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import NamedTuple, TypeAlias
 
 from cmc_webhook.devserver import field_paths
 from cmc_webhook.devserver.errors import InvalidArgument
@@ -11,6 +11,9 @@ from cmc_webhook.devserver.filters import Predicate, inequality_paths, parse_fil
 from cmc_webhook.devserver.messages import Document, Message, StructuredQuery
 from cmc_webhook.devserver.names import Scope, check_id, check_parent
 from cmc_webhook.devserver.values import SortKey, admit, sort_key
+
+# The fields to return, None for all.
+Projection: TypeAlias = Sequence[FieldPath] | None
 
 
 class Order(NamedTuple):
@@ -38,7 +41,7 @@ class Query:
     end: Cursor | None
     offset: int
     limit: int | None
-    projection: Sequence[FieldPath] | None
+    projection: Projection
 
 
 def parse_query(parent: str, structured: Message, aggregated: Iterable[FieldPath] = ()) -> Query:
@@ -130,7 +133,7 @@ def _matches_all(document: Message) -> bool:
     return True
 
 
-def _parse_projection(structured: Message) -> list[FieldPath] | None:
+def _parse_projection(structured: Message) -> Projection:
     if not structured.HasField("select"):
         return None
     return [field_paths.parse(field.field_path) for field in structured.select.fields]

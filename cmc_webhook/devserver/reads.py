@@ -1,7 +1,7 @@
 """What each call that reads answers. No gRPC in it."""
 
 import logging
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator
 
 from cmc_webhook.devserver import field_paths, queries
 from cmc_webhook.devserver.aggregations import aggregate, aggregated_paths, check_aggregations
@@ -27,8 +27,9 @@ from cmc_webhook.devserver.names import (
     parse_document,
     parse_document_of,
 )
+from cmc_webhook.devserver.questions import get_all, masked, select
 from cmc_webhook.devserver.storage import Reader, Storage
-from cmc_webhook.devserver.transactions import Answer, Question, Transactions
+from cmc_webhook.devserver.transactions import Transactions
 
 _log = logging.getLogger(__name__)
 
@@ -167,27 +168,6 @@ class Reads:
             _log.info("the real Firestore needs an index for this query: %s", index.command())
 
 
-def get_all(names: Iterable[DocumentName]) -> Question:
-    """Ask for those of *names* that exist."""
-    kept = list(names)
-
-    def question(reader: Reader) -> Answer:
-        found = (reader.get(name) for name in kept)
-        return Answer([document for document in found if document is not None])
-
-    return question
-
-
-def select(query: queries.Query) -> Question:
-    """Ask for the result of *query*."""
-    return lambda reader: Answer(*queries.run(query, reader.scan(query.scope)))
-
-
-def masked(document: Message, mask: Sequence[field_paths.FieldPath] | None) -> Message:
-    """Return *document* with the fields of *mask*, all of them if that is None."""
-    return document if mask is None else queries.project(document, mask)
-
-
 def _ids(latest: Reader, request: Message) -> set[str]:
     """Return the ids of a collection, with those that only have documents below them if asked."""
     ids = latest.document_ids(request.parent, request.collection_id)
@@ -202,7 +182,7 @@ def _after(ids: set[str], token: str) -> list[str]:
     return [each for each in sorted(ids, key=id_key) if not token or id_key(each) > id_key(token)]
 
 
-def _parse_mask(request: Message) -> list[field_paths.FieldPath] | None:
+def _parse_mask(request: Message) -> queries.Projection:
     if not request.HasField("mask"):
         return None
     return [field_paths.parse(text) for text in request.mask.field_paths]

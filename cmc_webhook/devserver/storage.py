@@ -90,10 +90,15 @@ class Storage:
                 for follower in self._followers:
                     follower(Commit(self._last_us, writer.changed))
 
-    def unfollow(self, follower: Follower) -> None:
-        """Tell *follower* of no more commits, if it was told of any."""
+    def follow(self, follower: Follower) -> None:
+        """Tell *follower* of every commit from now on, in order, in the threads of the writers."""
         with self._lock:
-            self._followers = [each for each in self._followers if each != follower]
+            self._followers.append(follower)
+
+    def unfollow(self, follower: Follower) -> None:
+        """Tell *follower* of no more commits."""
+        with self._lock:
+            self._followers.remove(follower)
 
     def _now(self) -> int:
         self._last_us = max(self._clock() // 1000, self._last_us)
@@ -122,10 +127,6 @@ class Reader:
     def at(self, snapshot: Snapshot) -> "Reader":
         """Return a reader of *snapshot*."""
         return Reader(self._storage, snapshot.time_us, snapshot.overwritten)
-
-    def follow(self, follower: Follower) -> None:
-        """Tell *follower* of every commit after this state, in order, from the writers' threads."""
-        self._storage._followers.append(follower)
 
     def get(self, name: DocumentName) -> Message | None:
         """Return the document, None if there is none."""

@@ -15,11 +15,12 @@ import threading
 import time
 import uuid
 from collections import deque
-from collections.abc import Callable, Sequence
-from typing import NamedTuple, TypeAlias, TypeVar
+from collections.abc import Callable
+from typing import TypeVar
 
 from cmc_webhook.devserver.errors import Aborted, InvalidArgument
 from cmc_webhook.devserver.messages import Message
+from cmc_webhook.devserver.questions import Answer, Question
 from cmc_webhook.devserver.storage import Reader, Snapshot, Storage, Writer
 
 T = TypeVar("T")
@@ -31,17 +32,6 @@ _LIFE_US = 270_000_000
 _TURN_US = 5_000_000
 _PATIENCE_S = 15.0
 _POLL_S = 0.1
-
-
-class Answer(NamedTuple):
-    """The documents that a question found, and how many more an offset skipped."""
-
-    documents: Sequence[Message]
-    skipped: int = 0
-
-
-# Something that a client reads; asked again, it tells whether that is still so.
-Question: TypeAlias = Callable[[Reader], Answer]
 
 
 class _NotYet(Exception):

@@ -64,9 +64,9 @@ def test_a_method_that_is_not_served_is_named(firestore_address):
     assert raised.value.code() is grpc.StatusCode.UNIMPLEMENTED
 
 
-def test_a_listener_is_told(api, database):
-    requests = iter([types.ListenRequest(database=database)])
-    with pytest.raises(MethodNotImplemented, match="Listen"):
+def test_a_field_of_a_listener_that_is_not_read_ends_its_stream(api, database):
+    requests = iter([types.ListenRequest(database=database, labels={"a": "b"})])
+    with pytest.raises(MethodNotImplemented, match="labels"):
         list(api.listen(requests))
 
 
