@@ -1,5 +1,6 @@
 """Listeners: all that is there, then every change, in order and once."""
 
+import contextlib
 import queue
 import subprocess
 import sys
@@ -40,6 +41,21 @@ def listen():
 
 
 @pytest.fixture
+def restarting(tmp_path, monkeypatch):
+    """A client of a server of its own, and what stops that and starts it again."""
+    data = str(tmp_path / "firestore.sqlite3")
+    servers = [start(data, 0)]
+
+    def restart():
+        servers[0].stop()
+        servers[0] = start(data, servers[0].port)
+
+    monkeypatch.setenv("FIRESTORE_EMULATOR_HOST", servers[0].address)
+    yield firestore.Client(project="reconnect"), restart
+    servers[0].stop()
+
+
+@pytest.fixture
 def stream(api, database):
     """Send requests on one stream of the API; the result is an iterator over its answers."""
     requests = queue.Queue()
@@ -55,6 +71,17 @@ def stream(api, database):
     requests.put(None)
     for call in calls:
         call.cancel()
+
+
+def write_numbers(mail, gate):
+    """Write 0 to 199, however often a write fails; wait for *gate* in the middle."""
+    for n in range(200):
+        if n == 100:
+            gate.wait()
+        while True:
+            with contextlib.suppress(GoogleAPICallError):
+                mail.set({"n": n}, timeout=5)
+                break
 
 
 def told(changes):
@@ -173,40 +200,23 @@ def test_every_change_comes_in_order_and_once_while_processes_write(listen, clie
 
 
 @pytest.mark.builtin
-def test_over_a_reconnect_nothing_comes_twice_or_is_lost(listen, tmp_path, monkeypatch):
-    data = str(tmp_path / "firestore.sqlite3")
-    server = start(data, 0)
-    monkeypatch.setenv("FIRESTORE_EMULATOR_HOST", server.address)
-    client = firestore.Client(project="reconnect")
+def test_over_a_reconnect_nothing_comes_twice_or_is_lost(restarting, listen):
+    client, restart = restarting
     mails = client.collection("mails")
     mails.document("leaves").set({"n": -1})
     calls = listen(mails)
     following(calls)
     gate = threading.Event()
-
-    def write():
-        for n in range(200):
-            if n == 100:
-                gate.wait()
-            while True:
-                try:
-                    mails.document("a").set({"n": n}, timeout=5)
-                except GoogleAPICallError:
-                    continue
-                break
-
-    writer = threading.Thread(target=write)
+    writer = threading.Thread(target=write_numbers, args=(mails.document("a"), gate))
     writer.start()
     until(lambda: calls.qsize() > 20)
-    server.stop()
-    server = start(data, server.port)
+    restart()
     mails.document("leaves").delete()
     gate.set()
     writer.join()
     seen = []
     while ("MODIFIED", "a", {"n": 199}) not in seen:
         seen += following(calls)
-    server.stop()
 
     numbers = [fields["n"] for kind, document_id, fields in seen if document_id == "a"]
     assert numbers == sorted(set(numbers))
