@@ -16,11 +16,13 @@ _INTEGERS = range(-(2**63), 2**63)
 
 def check_aggregations(aggregations: Sequence[Message]) -> None:
     """Raise InvalidArgument unless Firestore would compute *aggregations*."""
-    if not 1 <= len(aggregations) <= _MOST_AGGREGATIONS:
-        raise InvalidArgument(f"A query has 1 to {_MOST_AGGREGATIONS} aggregations.")
+    if not aggregations:
+        raise InvalidArgument("Aggregations can not be empty.")
+    if len(aggregations) > _MOST_AGGREGATIONS:
+        raise InvalidArgument(f"A query has at most {_MOST_AGGREGATIONS} aggregations.")
     aliases = [aggregation.alias for aggregation in aggregations if aggregation.alias]
     if len(set(aliases)) < len(aliases):
-        raise InvalidArgument("Two aggregations have the same alias.")
+        raise InvalidArgument("Aggregation aliases contain duplicate alias.")
     for alias in aliases:
         field_paths.check_field_name(alias)
     for aggregation in aggregations:

@@ -25,5 +25,13 @@ class FailedPrecondition(Refusal):
     """The document is not in the version that the write needs."""
 
 
+class Aborted(Refusal):
+    """What the transaction has read is no longer so; it may be tried again."""
+
+
+class Unavailable(Refusal):
+    """The server stops."""
+
+
 class Unimplemented(Refusal):
     """Firestore may do this; this server does not."""

@@ -1,5 +1,7 @@
 """The local Firestore on its port; the only module that knows gRPC."""
 
+import contextlib
+import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
@@ -7,16 +9,20 @@ from typing import Any
 import grpc
 
 from cmc_webhook.devserver import messages
+from cmc_webhook.devserver.commits import Commits
 from cmc_webhook.devserver.errors import Refusal, StartError
+from cmc_webhook.devserver.listening import Listener, Listeners
 from cmc_webhook.devserver.messages import Message
+from cmc_webhook.devserver.reads import Reads
 from cmc_webhook.devserver.requests import parse_request
-from cmc_webhook.devserver.service import FirestoreService
 from cmc_webhook.devserver.status import code_of
 from cmc_webhook.devserver.storage import Storage
+from cmc_webhook.devserver.transactions import Transactions
 
 _HOST = "127.0.0.1"
 _SERVICE = "google.firestore.v1.Firestore"
-_THREADS = 32
+# One for each call under way, also for those that wait for a transaction, and each listener.
+_THREADS = 256
 _GRACE_S = 1.0
 _OPTIONS = [
     # Two servers would share a port and each get some of the calls.
@@ -34,7 +40,16 @@ class FirestoreServer:
         self._storage = storage
         self._threads = ThreadPoolExecutor(_THREADS, thread_name_prefix="firestore")
         self._server = grpc.server(self._threads, options=_OPTIONS)
-        self._server.add_generic_rpc_handlers((_handlers(FirestoreService(storage)), _NotServed()))
+        transactions = Transactions(storage)
+        self._listeners = Listeners(storage)
+        handlers = {
+            **_reading(Reads(storage, transactions)),
+            **_writing(Commits(transactions)),
+            "Listen": _listening(self._listeners),
+        }
+        self._server.add_generic_rpc_handlers(
+            (grpc.method_handlers_generic_handler(_SERVICE, handlers), _NotServed())
+        )
         try:
             self.port: int = self._server.add_insecure_port(f"{_HOST}:{port}")
         except RuntimeError as error:
@@ -47,7 +62,9 @@ class FirestoreServer:
 
     def stop(self) -> None:
         """Let calls end, for a second at most, then give port and file free."""
-        self._server.stop(_GRACE_S).wait()
+        stopped = self._server.stop(_GRACE_S)
+        self._listeners.stop()
+        stopped.wait()
         self._threads.shutdown()
         self._storage.close()
 
@@ -79,25 +96,30 @@ class _NotServed(grpc.GenericRpcHandler):  # type: ignore[misc]  # grpc has no t
         return grpc.stream_stream_rpc_method_handler(refuse)
 
 
-def _handlers(service: FirestoreService) -> Any:
-    return grpc.method_handlers_generic_handler(
-        _SERVICE,
-        {
-            "BatchGetDocuments": _many(
-                messages.BatchGetDocumentsRequest, service.batch_get_documents
-            ),
-            "BatchWrite": _one(messages.BatchWriteRequest, service.batch_write),
-            "Commit": _one(messages.CommitRequest, service.commit),
-            "ListCollectionIds": _one(
-                messages.ListCollectionIdsRequest, service.list_collection_ids
-            ),
-            "ListDocuments": _one(messages.ListDocumentsRequest, service.list_documents),
-            "RunAggregationQuery": _many(
-                messages.RunAggregationQueryRequest, service.run_aggregation_query
-            ),
-            "RunQuery": _many(messages.RunQueryRequest, service.run_query),
-        },
-    )
+def _reading(reads: Reads) -> dict[str, Any]:
+    return {
+        "BatchGetDocuments": _many(messages.BatchGetDocumentsRequest, reads.batch_get_documents),
+        "GetDocument": _one(messages.GetDocumentRequest, reads.get_document),
+        "ListCollectionIds": _one(messages.ListCollectionIdsRequest, reads.list_collection_ids),
+        "ListDocuments": _one(messages.ListDocumentsRequest, reads.list_documents),
+        "PartitionQuery": _one(messages.PartitionQueryRequest, reads.partition_query),
+        "RunAggregationQuery": _many(
+            messages.RunAggregationQueryRequest, reads.run_aggregation_query
+        ),
+        "RunQuery": _many(messages.RunQueryRequest, reads.run_query),
+    }
+
+
+def _writing(commits: Commits) -> dict[str, Any]:
+    return {
+        "BatchWrite": _one(messages.BatchWriteRequest, commits.batch_write),
+        "BeginTransaction": _one(messages.BeginTransactionRequest, commits.begin_transaction),
+        "Commit": _one(messages.CommitRequest, commits.commit),
+        "CreateDocument": _one(messages.CreateDocumentRequest, commits.create_document),
+        "DeleteDocument": _one(messages.DeleteDocumentRequest, commits.delete_document),
+        "Rollback": _one(messages.RollbackRequest, commits.rollback),
+        "UpdateDocument": _one(messages.UpdateDocumentRequest, commits.update_document),
+    }
 
 
 def _one(request_class: Message, answer: Callable[[Message], Message]) -> Any:
@@ -122,6 +144,31 @@ def _many(request_class: Message, answers: Callable[[Message], Iterator[Message]
             context.abort(code_of(refusal), str(refusal))
 
     return grpc.unary_stream_rpc_method_handler(handle, response_serializer=_serialize)
+
+
+def _listening(listeners: Listeners) -> Any:
+    """Return the handler of a call with a stream of requests, each with answers at any time."""
+
+    def handle(requests: Iterator[bytes], context: Any) -> Iterator[Message]:
+        listener = listeners.open()
+        threading.Thread(target=_hear_all, args=(requests, listener), daemon=True).start()
+        try:
+            yield from listener.answers()
+        except Refusal as refusal:
+            context.abort(code_of(refusal), str(refusal))
+
+    return grpc.stream_stream_rpc_method_handler(handle, response_serializer=_serialize)
+
+
+def _hear_all(requests: Iterator[bytes], listener: Listener) -> None:
+    # The error is the end of the call.
+    with contextlib.suppress(grpc.RpcError):
+        try:
+            for data in requests:
+                listener.hear(parse_request(messages.ListenRequest, data))
+        except Refusal as refusal:
+            listener.hear(refusal)
+    listener.hear(None)
 
 
 def _serialize(message: Message) -> bytes:

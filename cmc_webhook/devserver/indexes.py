@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from cmc_webhook.devserver.field_paths import NAME, FieldPath
 from cmc_webhook.devserver.filters import Leaf, disjuncts
 from cmc_webhook.devserver.messages import Message
-from cmc_webhook.devserver.queries import Order, parse_collection, parse_orders
+from cmc_webhook.devserver.queries import Order, parse_orders, parse_selector
 
 _CONTAINS = {"ARRAY_CONTAINS", "ARRAY_CONTAINS_ANY"}
 
@@ -19,21 +19,23 @@ _CONTAINS = {"ARRAY_CONTAINS", "ARRAY_CONTAINS_ANY"}
 @dataclass(frozen=True, slots=True)
 class Index:
     """
-    A composite index on a collection.
+    A composite index on a collection, or on all collections of that id if *group*.
 
     *fields*: path as gcloud takes it, and `order=ascending`, `order=descending` or
     `array-config=contains`.
     """
 
     collection: str
+    group: bool
     fields: tuple[tuple[str, str], ...]
 
     def command(self) -> str:
         """Return what creates the index on the real Firestore."""
         configs = " ".join(f"--field-config=field-path={path},{mode}" for path, mode in self.fields)
+        scope = " --query-scope=collection-group" if self.group else ""
         return (
             "gcloud firestore indexes composite create"
-            f" --collection-group={self.collection} {configs}"
+            f" --collection-group={self.collection}{scope} {configs}"
         )
 
 
@@ -44,11 +46,13 @@ def needed_indexes(structured: Message, aggregated: Sequence[FieldPath] = ()) ->
     *aggregated* are fields that are summed or averaged. Firestore may also accept several
     smaller indexes in place of one.
     """
-    collection = parse_collection(structured)
+    selector = parse_selector(structured)
     orders = parse_orders(structured)
     alternatives = disjuncts(structured.where) if structured.HasField("where") else [[]]
     fields = (_fields(leaves, orders, aggregated) for leaves in alternatives)
-    return {Index(collection, each) for each in fields if each}
+    return {
+        Index(selector.collection_id, selector.all_descendants, each) for each in fields if each
+    }
 
 
 def _fields(

@@ -15,6 +15,8 @@ _MOST_COLLECTIONS = 100
 
 _DATABASE = re.compile(r"projects/[^/]+/databases/[^/]+")
 _RESERVED = re.compile(r"__.*__", re.DOTALL)
+# Ids that are numbers, as Datastore has them.
+_NUMBER = re.compile(r"__id(-?[0-9]{1,19})__")
 
 
 class DocumentName(NamedTuple):
@@ -26,6 +28,26 @@ class DocumentName(NamedTuple):
 
     def __str__(self) -> str:
         return "/".join(self)
+
+
+class Scope(NamedTuple):
+    """
+    Where a query looks: the collections right under *parent*, or under its *descendants* as well.
+
+    An empty *collection* stands for every collection.
+    """
+
+    parent: str
+    collection: str
+    descendants: bool
+
+    def holds(self, name: DocumentName) -> bool:
+        """Whether the document of that name is among those meant."""
+        if self.collection not in ("", name.collection):
+            return False
+        if self.descendants and name.parent.startswith(f"{self.parent}/"):
+            return True
+        return name.parent == self.parent
 
 
 def check_database(database: str) -> None:
@@ -62,10 +84,26 @@ def check_id(resource_id: str) -> None:
         raise InvalidArgument(f'Resource id "{resource_id}" is empty or has a slash.')
     if resource_id in (".", ".."):
         raise InvalidArgument(f'Resource id "{resource_id}" is invalid.')
-    if is_reserved(resource_id):
+    if is_reserved(resource_id) and not _NUMBER.fullmatch(resource_id):
         raise InvalidArgument(f'Resource id "{resource_id}" is invalid because it is reserved.')
     if len(resource_id.encode()) > _MOST_ID_BYTES:
         raise InvalidArgument(f'Resource id "{resource_id}" is over {_MOST_ID_BYTES} bytes.')
+
+
+def database_of(name: str) -> str:
+    """Return the database of a document, or of the root of its documents."""
+    return name.partition("/documents")[0]
+
+
+def id_key(resource_id: str) -> tuple[int, int | str]:
+    """Return what orders as Firestore orders ids: those that are numbers come first."""
+    found = _NUMBER.fullmatch(resource_id)
+    return (0, int(found[1])) if found else (1, resource_id)
+
+
+def name_key(name: str) -> list[tuple[int, int | str]]:
+    """Return what orders as Firestore orders names: id by id."""
+    return [id_key(resource_id) for resource_id in name.split("/")]
 
 
 def is_reserved(text: str) -> bool:

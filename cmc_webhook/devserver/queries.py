@@ -1,16 +1,19 @@
-"""A query over one collection: filter, order, cursors, offset, limit, projection. Pure."""
+"""A query over collections: filter, order, cursors, offset, limit, projection. Pure."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import NamedTuple, TypeAlias
 
 from cmc_webhook.devserver import field_paths
-from cmc_webhook.devserver.errors import InvalidArgument, Unimplemented
+from cmc_webhook.devserver.errors import InvalidArgument
 from cmc_webhook.devserver.field_paths import NAME, FieldPath
 from cmc_webhook.devserver.filters import Predicate, inequality_paths, parse_filter, value_at
 from cmc_webhook.devserver.messages import Document, Message, StructuredQuery
-from cmc_webhook.devserver.names import check_id
+from cmc_webhook.devserver.names import Scope, check_id, check_parent
 from cmc_webhook.devserver.values import SortKey, admit, sort_key
+
+# The fields to return, None for all.
+Projection: TypeAlias = Sequence[FieldPath] | None
 
 
 class Order(NamedTuple):
@@ -31,25 +34,30 @@ class Cursor(NamedTuple):
 class Query:
     """What a StructuredQuery asks for; *orders* is complete, down to the name."""
 
-    collection: str
+    scope: Scope
     matches: Predicate
     orders: Sequence[Order]
     start: Cursor | None
     end: Cursor | None
     offset: int
     limit: int | None
-    projection: Sequence[FieldPath] | None
+    projection: Projection
 
 
-def parse_query(structured: Message) -> Query:
-    """Read *structured*, or raise a Refusal."""
+def parse_query(parent: str, structured: Message, aggregated: Iterable[FieldPath] = ()) -> Query:
+    """
+    Read *structured* as asked of *parent*, or raise a Refusal.
+
+    *aggregated* are the fields that are summed or averaged.
+    """
     if structured.offset < 0 or structured.limit.value < 0:
         raise InvalidArgument("Neither offset nor limit can be negative.")
-    collection = parse_collection(structured)
+    check_parent(parent)
+    selector = parse_selector(structured)
     matches = parse_filter(structured.where) if structured.HasField("where") else _matches_all
-    orders = parse_orders(structured)
+    orders = parse_orders(structured, aggregated)
     return Query(
-        collection=collection,
+        scope=Scope(parent, selector.collection_id, selector.all_descendants),
         matches=matches,
         orders=orders,
         start=_parse_cursor(structured, "start_at", orders),
@@ -85,20 +93,19 @@ def project(document: Message, paths: Iterable[FieldPath]) -> Message:
     return projected
 
 
-def parse_collection(structured: Message) -> str:
-    """Return the id of the collection that is queried, or raise a Refusal."""
+def parse_selector(structured: Message) -> Message:
+    """Return which collections are queried, or raise a Refusal."""
     selectors = structured.from_
-    if len(selectors) > 1:
-        raise InvalidArgument("A query is from one collection.")
-    if not selectors or not selectors[0].collection_id:
-        raise Unimplemented("This server does not query all collections of a parent at once.")
-    check_id(selectors[0].collection_id)
-    return str(selectors[0].collection_id)
+    if len(selectors) != 1:
+        raise InvalidArgument("A query is from one collection, or from all of them.")
+    if selectors[0].collection_id:
+        check_id(selectors[0].collection_id)
+    return selectors[0]
 
 
-def parse_orders(structured: Message) -> list[Order]:
+def parse_orders(structured: Message, aggregated: Iterable[FieldPath] = ()) -> list[Order]:
     """
-    Return the orders, with those that Firestore adds.
+    Return the orders, with those that Firestore adds, such as by what is aggregated.
 
     The rule stands at StructuredQuery.order_by in
     https://github.com/googleapis/googleapis/blob/master/google/firestore/v1/query.proto
@@ -115,14 +122,18 @@ def parse_orders(structured: Message) -> list[Order]:
     if NAME in paths and orders[-1].path != NAME:
         last = ".".join(orders[-1].path)
         raise InvalidArgument(f"Order by clause cannot contain more fields after the key {last}")
-    return orders if NAME in paths else [*orders, Order(NAME, descending)]
+    if NAME in paths:
+        return orders
+    known = {order.path for order in orders}
+    orders += [Order(path, descending=False) for path in aggregated if path not in known]
+    return [*orders, Order(NAME, descending)]
 
 
 def _matches_all(document: Message) -> bool:
     return True
 
 
-def _parse_projection(structured: Message) -> list[FieldPath] | None:
+def _parse_projection(structured: Message) -> Projection:
     if not structured.HasField("select"):
         return None
     return [field_paths.parse(field.field_path) for field in structured.select.fields]

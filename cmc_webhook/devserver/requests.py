@@ -8,13 +8,18 @@ from cmc_webhook.devserver.messages import Message
 _MOST_BYTES = 10 * 1024 * 1024
 _PACKAGE = "google.firestore.v1."
 
+_CONSISTENCY = {"transaction", "new_transaction"}
+
 # What this server reads. Messages that are not listed, such as Value, are read whole.
-_READ = {
-    "BatchGetDocumentsRequest": {"database", "documents", "mask"},
+_READ: dict[str, set[str]] = {
+    "BatchGetDocumentsRequest": {"database", "documents", "mask", *_CONSISTENCY},
     "BatchWriteRequest": {"database", "writes"},
-    "CommitRequest": {"database", "writes"},
+    "BeginTransactionRequest": {"database", "options"},
+    "CommitRequest": {"database", "writes", "transaction"},
+    "CreateDocumentRequest": {"parent", "collection_id", "document_id", "document", "mask"},
+    "DeleteDocumentRequest": {"name", "current_document"},
+    "GetDocumentRequest": {"name", "mask", "transaction"},
     "ListCollectionIdsRequest": {"parent", "page_size", "page_token"},
-    # Documents that are missing but have collections are not shown, whatever show_missing says.
     "ListDocumentsRequest": {
         "parent",
         "collection_id",
@@ -23,8 +28,19 @@ _READ = {
         "mask",
         "show_missing",
     },
-    "RunAggregationQueryRequest": {"parent", "structured_aggregation_query"},
-    "RunQueryRequest": {"parent", "structured_query"},
+    "ListenRequest": {"database", "add_target", "remove_target"},
+    "PartitionQueryRequest": {"parent", "structured_query", "partition_count"},
+    "RollbackRequest": {"database", "transaction"},
+    "RunAggregationQueryRequest": {"parent", "structured_aggregation_query", *_CONSISTENCY},
+    "RunQueryRequest": {"parent", "structured_query", *_CONSISTENCY},
+    "UpdateDocumentRequest": {"document", "update_mask", "mask", "current_document"},
+    # Of these, how to resume and what to expect say nothing to a server that sends all again.
+    "Target": {"query", "documents", "target_id", "resume_token", "read_time", "expected_count"},
+    "Target.DocumentsTarget": {"documents"},
+    "Target.QueryTarget": {"parent", "structured_query"},
+    "TransactionOptions": {"read_only", "read_write"},
+    "TransactionOptions.ReadOnly": set(),
+    "TransactionOptions.ReadWrite": {"retry_transaction"},
     "Write": {"update", "delete", "update_mask", "update_transforms", "current_document"},
     "Document": {"name", "fields"},
     "StructuredQuery": {
@@ -37,7 +53,7 @@ _READ = {
         "offset",
         "limit",
     },
-    "StructuredQuery.CollectionSelector": {"collection_id"},
+    "StructuredQuery.CollectionSelector": {"collection_id", "all_descendants"},
     "StructuredAggregationQuery": {"structured_query", "aggregations"},
 }
 

@@ -1,38 +1,42 @@
 """
-The documents in one SQLite file; the only module that talks to SQLite.
+The documents in SQLite; the only module that reads and writes them there.
 
-Whatever a transaction has written is on disk when it ends, or not at all.
+Whatever a writer has put is on disk when it ends, or not at all.
 """
 
-import sqlite3
 import threading
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from pathlib import Path
+from typing import NamedTuple, TypeAlias
+from weakref import WeakSet
 
-from cmc_webhook.devserver.errors import StartError
+from cmc_webhook.devserver.data_file import open_file
 from cmc_webhook.devserver.messages import Document, Message
-from cmc_webhook.devserver.names import DocumentName
+from cmc_webhook.devserver.names import DocumentName, Scope
 
-# "CMCf" in ASCII, and the version of the tables below.
-_APPLICATION_ID = 0x434D4366
-_VERSION = 1
-_SCHEMA = f"""
-    BEGIN;
-    CREATE TABLE documents (
-        parent TEXT NOT NULL,
-        collection TEXT NOT NULL,
-        id TEXT NOT NULL,
-        document BLOB NOT NULL,
-        PRIMARY KEY (parent, collection, id)
-    );
-    CREATE TABLE clock (last_us INTEGER NOT NULL);
-    INSERT INTO clock VALUES (0);
-    PRAGMA application_id = {_APPLICATION_ID};
-    PRAGMA user_version = {_VERSION};
-    COMMIT;
-"""
+# Documents by name, None for those that are not there.
+Documents: TypeAlias = dict[DocumentName, Message | None]
+
+_NOTHING: Documents = {}
+
+
+class Commit(NamedTuple):
+    """What one writer has changed, for those who follow the storage."""
+
+    time_us: int
+    documents: Documents
+
+
+Follower: TypeAlias = Callable[[Commit], None]
+
+
+class Snapshot:
+    """A state of the documents, held by what has been overwritten since. Storage fills it."""
+
+    def __init__(self, time_us: int) -> None:
+        self.time_us = time_us
+        self.overwritten: Documents = {}
 
 
 class Storage:
@@ -46,62 +50,55 @@ class Storage:
     def __init__(self, path: str, clock: Callable[[], int] = time.time_ns) -> None:
         self._clock = clock
         self._lock = threading.Lock()
-        self._connection = _open(path)
+        self._connection = open_file(path)
         row = self._connection.execute("SELECT last_us FROM clock").fetchone()
         self._last_us: int = row[0]
+        # A snapshot is kept up as long as somebody holds it.
+        self._snapshots: WeakSet[Snapshot] = WeakSet()
+        self._followers: list[Follower] = []
 
     def close(self) -> None:
         """Give the file free; what comes later fails."""
         with self._lock:
             self._connection.close()
 
-    def read(self, names: Iterable[DocumentName]) -> tuple[dict[DocumentName, Message], int]:
-        """Return those documents that exist, and the time in microseconds of which this is true."""
+    def now_us(self) -> int:
+        """Return the time in microseconds, never earlier than one that was told before."""
         with self._lock:
-            found = {name: self._get(name) for name in names}
-            return {name: held for name, held in found.items() if held is not None}, self._now()
-
-    def scan(
-        self, parent: str, collection: str, *, after: str = "", limit: int = -1
-    ) -> tuple[list[Message], int]:
-        """Return documents of one collection by id, and the time of which this is true."""
-        with self._lock:
-            rows = self._connection.execute(
-                "SELECT document FROM documents WHERE parent = ? AND collection = ? AND id > ?"
-                " ORDER BY id LIMIT ?",
-                (parent, collection, after, limit),
-            ).fetchall()
-            read_us = self._now()
-        return [Document.FromString(data) for (data,) in rows], read_us
-
-    def collection_ids(self, parent: str, *, after: str, limit: int) -> list[str]:
-        """Return the ids of collections with documents right under *parent*."""
-        with self._lock:
-            rows = self._connection.execute(
-                "SELECT DISTINCT collection FROM documents WHERE parent = ? AND collection > ?"
-                " ORDER BY collection LIMIT ?",
-                (parent, after, limit),
-            ).fetchall()
-        return [collection for (collection,) in rows]
+            return self._now()
 
     @contextmanager
-    def transaction(self) -> Iterator["Transaction"]:
+    def reading(self) -> Iterator["Reader"]:
+        """Read the latest state; nobody writes meanwhile."""
+        with self._lock:
+            yield Reader(self, self._now())
+
+    @contextmanager
+    def writing(self) -> Iterator["Writer"]:
         """Write everything or, if the block raises, nothing; nobody reads or writes meanwhile."""
         with self._lock:
             self._connection.execute("BEGIN IMMEDIATE")
             try:
-                yield Transaction(self)
+                writer = Writer(self)
+                yield writer
                 self._connection.execute("UPDATE clock SET last_us = ?", (self._last_us,))
                 self._connection.execute("COMMIT")
             except BaseException:
                 self._connection.rollback()
                 raise
+            if writer.changed:
+                for follower in self._followers:
+                    follower(Commit(self._last_us, writer.changed))
 
-    def _get(self, name: DocumentName) -> Message | None:
-        row = self._connection.execute(
-            "SELECT document FROM documents WHERE parent = ? AND collection = ? AND id = ?", name
-        ).fetchone()
-        return Document.FromString(row[0]) if row else None
+    def follow(self, follower: Follower) -> None:
+        """Tell *follower* of every commit from now on, in order, in the threads of the writers."""
+        with self._lock:
+            self._followers.append(follower)
+
+    def unfollow(self, follower: Follower) -> None:
+        """Tell *follower* of no more commits."""
+        with self._lock:
+            self._followers.remove(follower)
 
     def _now(self) -> int:
         self._last_us = max(self._clock() // 1000, self._last_us)
@@ -112,75 +109,108 @@ class Storage:
         return self._last_us
 
 
-class Transaction:
-    """What can be done between begin and commit."""
+class Reader:
+    """One state of the documents, true at *time_us*; usable in the block that it is made for."""
+
+    def __init__(self, storage: Storage, time_us: int, overwritten: Documents = _NOTHING) -> None:
+        self._storage = storage
+        self._execute = storage._connection.execute
+        self._overwritten = overwritten
+        self.time_us = time_us
+
+    def snapshot(self) -> Snapshot:
+        """Return what brings the latest state back later."""
+        snapshot = Snapshot(self.time_us)
+        self._storage._snapshots.add(snapshot)
+        return snapshot
+
+    def at(self, snapshot: Snapshot) -> "Reader":
+        """Return a reader of *snapshot*."""
+        return Reader(self._storage, snapshot.time_us, snapshot.overwritten)
+
+    def get(self, name: DocumentName) -> Message | None:
+        """Return the document, None if there is none."""
+        if name in self._overwritten:
+            return self._overwritten[name]
+        row = self._execute(
+            "SELECT document FROM documents WHERE parent = ? AND collection = ? AND id = ?", name
+        ).fetchone()
+        return Document.FromString(row[0]) if row else None
+
+    def scan(self, scope: Scope) -> list[Message]:
+        """Return the documents of *scope*, in no order."""
+        condition, values = _condition(scope)
+        rows = self._execute(f"SELECT document FROM documents WHERE {condition}", values)
+        documents = [Document.FromString(data) for (data,) in rows]
+        past = {name: held for name, held in self._overwritten.items() if scope.holds(name)}
+        if not past:
+            return documents
+        names = {str(name) for name in past}
+        kept = [document for document in documents if document.name not in names]
+        return kept + [held for held in past.values() if held is not None]
+
+    def document_ids(self, parent: str, collection: str) -> set[str]:
+        """Return the ids of the documents of a collection that are there."""
+        rows = self._execute(
+            "SELECT id FROM documents WHERE parent = ? AND collection = ?", (parent, collection)
+        )
+        return {document_id for (document_id,) in rows}
+
+    def parents_under(self, prefix: str) -> list[str]:
+        """Return what stands in the names of documents after `prefix/`, down to their parent."""
+        rows = self._execute(
+            "SELECT DISTINCT parent FROM documents WHERE parent > ? AND parent < ?",
+            _range_under(prefix),
+        )
+        return [parent[len(prefix) + 1 :] for (parent,) in rows]
+
+    def collection_ids(self, parent: str) -> set[str]:
+        """Return the ids of collections right under *parent* that have a document at any depth."""
+        rows = self._execute("SELECT DISTINCT collection FROM documents WHERE parent = ?", [parent])
+        deeper = {path.partition("/")[0] for path in self.parents_under(parent)}
+        return {collection for (collection,) in rows} | deeper
+
+
+class Writer(Reader):
+    """What can be done between begin and commit; it reads its own writes."""
 
     def __init__(self, storage: Storage) -> None:
-        self._storage = storage
+        super().__init__(storage, storage._now())
+        self.changed: Documents = {}
 
     def tick(self) -> int:
         """Return a commit time in microseconds, later than any before, over restarts too."""
         return self._storage._tick()
 
-    def get(self, name: DocumentName) -> Message | None:
-        """Return the document with the writes of this transaction so far."""
-        return self._storage._get(name)
-
     def put(self, name: DocumentName, document: Message | None) -> None:
         """Store *document*; None deletes it."""
-        execute = self._storage._connection.execute
+        for snapshot in self._storage._snapshots:
+            if name not in snapshot.overwritten:
+                snapshot.overwritten[name] = self.get(name)
+        self.changed[name] = document
         if document is None:
-            execute("DELETE FROM documents WHERE parent = ? AND collection = ? AND id = ?", name)
+            self._execute(
+                "DELETE FROM documents WHERE parent = ? AND collection = ? AND id = ?", name
+            )
         else:
-            execute(
+            self._execute(
                 "INSERT INTO documents VALUES (?, ?, ?, ?) ON CONFLICT DO UPDATE"
                 " SET document = excluded.document",
                 (*name, document.SerializeToString()),
             )
 
 
-def _open(path: str) -> sqlite3.Connection:
-    """Open and lock the file, a new one if there is none, or raise StartError."""
-    if path != ":memory:" and not Path(path).parent.is_dir():
-        raise StartError(f"The directory of {path} does not exist: create it, or choose another.")
-    connection = None
-    try:
-        connection = sqlite3.connect(path, timeout=0, isolation_level=None, check_same_thread=False)
-        _claim(connection, path)
-    except (sqlite3.Error, StartError) as error:
-        if connection:
-            connection.close()
-        if isinstance(error, sqlite3.Error):
-            raise StartError(_explain(error, path)) from error
-        raise
-    return connection
+def _condition(scope: Scope) -> tuple[str, list[str]]:
+    condition, values = "parent = ?", [scope.parent]
+    if scope.descendants:
+        condition = "(parent = ? OR parent > ? AND parent < ?)"
+        values += _range_under(scope.parent)
+    if scope.collection:
+        condition += " AND collection = ?"
+        values.append(scope.collection)
+    return condition, values
 
 
-def _claim(connection: sqlite3.Connection, path: str) -> None:
-    # The lock of the first transaction stays until the connection is closed or the process dies.
-    connection.execute("PRAGMA locking_mode = EXCLUSIVE")
-    connection.execute("BEGIN EXCLUSIVE")
-    (application_id,) = connection.execute("PRAGMA application_id").fetchone()
-    (version,) = connection.execute("PRAGMA user_version").fetchone()
-    (tables,) = connection.execute("SELECT count(*) FROM sqlite_schema").fetchone()
-    connection.execute("COMMIT")
-    if tables and application_id != _APPLICATION_ID:
-        raise StartError(f"{path} is not a file of this server: choose another with --data.")
-    if version > _VERSION:
-        raise StartError(
-            f"{path} was written by a newer version of this server: use that one, or choose"
-            " another file with --data."
-        )
-    connection.execute("PRAGMA journal_mode = WAL")
-    connection.execute("PRAGMA synchronous = FULL")
-    if not tables:
-        connection.executescript(_SCHEMA)
-
-
-def _explain(error: sqlite3.Error, path: str) -> str:
-    code = error.sqlite_errorcode & 0xFF  # without what SQLite adds to say more
-    if code == sqlite3.SQLITE_BUSY:
-        return f"{path} is in use by another server: stop that one, or choose another file."
-    if code == sqlite3.SQLITE_NOTADB:
-        return f"{path} is not a file of this server: choose another with --data."
-    return f"{path} cannot be used: {error}."
+def _range_under(name: str) -> tuple[str, str]:
+    """Return the bounds of the names under *name*: "0" comes right after "/"."""
+    return f"{name}/", f"{name}0"

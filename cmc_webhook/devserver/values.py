@@ -11,7 +11,7 @@ from typing import Any, TypeAlias
 from cmc_webhook.devserver.errors import InvalidArgument, Unimplemented
 from cmc_webhook.devserver.field_paths import check_field_name
 from cmc_webhook.devserver.messages import Message
-from cmc_webhook.devserver.names import parse_document
+from cmc_webhook.devserver.names import name_key, parse_document
 
 SortKey: TypeAlias = tuple[int, Any]
 
@@ -101,7 +101,7 @@ def sort_key(value: Message) -> SortKey:
     if kind == "timestamp_value":
         return rank, (value.timestamp_value.seconds, value.timestamp_value.nanos)
     if kind == "reference_value":
-        return rank, value.reference_value.split("/")
+        return rank, name_key(value.reference_value)
     if kind == "geo_point_value":
         return rank, (value.geo_point_value.latitude, value.geo_point_value.longitude)
     if kind == "array_value":

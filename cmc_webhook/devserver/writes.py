@@ -56,7 +56,7 @@ def apply(change: Change, held: Message | None, time_us: int) -> tuple[Message |
     The same *held* comes back if nothing changed. Raise a Refusal if its precondition
     does not hold or the document grows too large.
     """
-    _check_precondition(change, held)
+    _check_precondition(change, held, time_us)
     result = WriteResult()
     if change.fields is None:
         return None, result
@@ -103,7 +103,7 @@ def _parse_transform(transform: Message) -> tuple[FieldPath, Message]:
     return path, transform
 
 
-def _check_precondition(change: Change, held: Message | None) -> None:
+def _check_precondition(change: Change, held: Message | None, time_us: int) -> None:
     condition = change.precondition.WhichOneof("condition_type")
     if condition is None:
         return
@@ -114,6 +114,8 @@ def _check_precondition(change: Change, held: Message | None) -> None:
             raise AlreadyExists(f"Document already exists: {change.name}")
         return
     required = _microseconds(change.precondition.update_time)
+    if required > time_us:
+        raise InvalidArgument(f"The required update time is in the future: {change.name}")
     stored = 0 if held is None else _microseconds(held.update_time)
     if required != stored:
         raise FailedPrecondition(

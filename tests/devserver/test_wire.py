@@ -16,21 +16,14 @@ def query(**parts):
 @pytest.mark.parametrize(
     ("call", "request_", "field"),
     [
-        ("commit", {"transaction": b"x"}, "transaction"),
         ("commit", {"writes": [{"transform": {"document": "d"}}]}, "transform"),
         ("commit", {"writes": [{"update": {"create_time": {"seconds": 1}}}]}, "create_time"),
         ("commit", {"request_options": {"request_tags": ["x"]}}, "request_options"),
         ("batch_write", {"labels": {"a": "b"}}, "labels"),
-        ("batch_get_documents", {"transaction": b"x"}, "transaction"),
-        ("batch_get_documents", {"new_transaction": {}}, "new_transaction"),
+        ("begin_transaction", {"options": {"read_only": {"read_time": {}}}}, "read_time"),
         ("batch_get_documents", {"read_time": {"seconds": 1}}, "read_time"),
         ("run_query", {"explain_options": {}}, "explain_options"),
         ("run_query", {"structured_query": query(find_nearest={})}, "find_nearest"),
-        (
-            "run_query",
-            {"structured_query": {"from_": [{"collection_id": "m", "all_descendants": True}]}},
-            "all_descendants",
-        ),
         (
             "run_aggregation_query",
             {"structured_aggregation_query": {"structured_query": query(find_nearest={})}},
@@ -41,7 +34,7 @@ def query(**parts):
     ],
 )
 def test_a_field_that_is_not_read_is_named(api, database, call, request_, field):
-    whose = "database" if call in ("commit", "batch_write", "batch_get_documents") else "parent"
+    whose = "parent" if call.startswith(("run", "list")) else "database"
     path = database if whose == "database" else f"{database}/documents"
     with pytest.raises(MethodNotImplemented, match=rf"\.{field}\b"):
         list(getattr(api, call)(request={whose: path, **request_}))
@@ -62,27 +55,18 @@ def test_a_value_of_another_service_is_not_stored(api, database, make_write):
         api.commit(database=database, writes=[make_write({"f": {"function_value": {"name": "x"}}})])
 
 
-@pytest.mark.parametrize(
-    "call",
-    [
-        lambda client: client.transaction()._begin(),
-        lambda client: list(client.collection_group("mails").get_partitions(2)),
-        lambda client: list(client.collection_group("mails").stream()),
-    ],
-)
-def test_what_is_not_served_is_unimplemented(client, call):
-    with pytest.raises(MethodNotImplemented):
-        call(client)
+def test_a_method_that_is_not_served_is_named(firestore_address):
+    with grpc.insecure_channel(firestore_address) as channel:
+        call = channel.unary_unary("/google.firestore.v1.Firestore/ExecutePipeline")
+        with pytest.raises(grpc.RpcError, match="ExecutePipeline") as raised:
+            call(b"")
+
+    assert raised.value.code() is grpc.StatusCode.UNIMPLEMENTED
 
 
-def test_a_method_that_is_not_served_is_named(api, database):
-    with pytest.raises(MethodNotImplemented, match="GetDocument"):
-        api.get_document(request={"name": f"{database}/documents/mails/a"})
-
-
-def test_a_listener_is_told(api, database):
-    requests = iter([types.ListenRequest(database=database)])
-    with pytest.raises(MethodNotImplemented, match="Listen"):
+def test_a_field_of_a_listener_that_is_not_read_ends_its_stream(api, database):
+    requests = iter([types.ListenRequest(database=database, labels={"a": "b"})])
+    with pytest.raises(MethodNotImplemented, match="labels"):
         list(api.listen(requests))
 
 

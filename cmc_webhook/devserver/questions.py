@@ -1,0 +1,41 @@
+"""What a client reads, in a form that can be asked again. Pure, but for the reader it is given."""
+
+from collections.abc import Callable, Iterable, Sequence
+from typing import NamedTuple, TypeAlias
+
+from cmc_webhook.devserver import queries
+from cmc_webhook.devserver.messages import Message
+from cmc_webhook.devserver.names import DocumentName
+from cmc_webhook.devserver.storage import Reader
+
+
+class Answer(NamedTuple):
+    """The documents that a question found, and how many more an offset skipped."""
+
+    documents: Sequence[Message]
+    skipped: int = 0
+
+
+# Something that a client reads; asked again, it tells whether that is still so.
+Question: TypeAlias = Callable[[Reader], Answer]
+
+
+def get_all(names: Iterable[DocumentName]) -> Question:
+    """Ask for those of *names* that exist."""
+    kept = list(names)
+
+    def question(reader: Reader) -> Answer:
+        found = (reader.get(name) for name in kept)
+        return Answer([document for document in found if document is not None])
+
+    return question
+
+
+def select(query: queries.Query) -> Question:
+    """Ask for the result of *query*."""
+    return lambda reader: Answer(*queries.run(query, reader.scan(query.scope)))
+
+
+def masked(document: Message, mask: queries.Projection) -> Message:
+    """Return *document* with the fields of *mask*, all of them if that is None."""
+    return document if mask is None else queries.project(document, mask)
