@@ -21,9 +21,15 @@ class Devserver(Program):
     post = FunctionServer.post
 
     def __init__(self, *options, **environ):
-        self.port, self.firestore_port = free_port(), free_port()
-        ports = ["--port", str(self.port), "--firestore-port", str(self.firestore_port)]
+        self.port, self.firestore_port, self.console_port = (free_port() for _ in range(3))
+        ports = [
+            *("--port", str(self.port), "--firestore-port", str(self.firestore_port)),
+            *("--console-port", str(self.console_port)),
+        ]
         super().__init__("cmc_webhook.devserver", *ports, *options, **environ)
+
+    def ports(self):
+        return self.port, self.firestore_port, self.console_port
 
     def wait(self):
         until(lambda: "Stop with Ctrl-C" in self.output() or self.process.poll() is not None)
@@ -56,8 +62,7 @@ def test_what_is_posted_is_there_after_a_restart(start, monkeypatch):
     assert [d["status"] for d in read(first, monkeypatch)] == ["queued"]
 
     assert first.send(signal.SIGINT) == 0
-    assert not listens(first.port)
-    assert not listens(first.firestore_port)
+    assert not any(map(listens, first.ports()))
 
     second = start()
     assert [d["status"] for d in read(second, monkeypatch)] == ["queued"]
@@ -98,7 +103,7 @@ def test_options_of_functions_framework_in_the_environment_are_not_its(start):
     assert start(**environ).post(*POST)[0] == 200
 
 
-@pytest.mark.parametrize("option", ["--port", "--firestore-port"])
+@pytest.mark.parametrize("option", ["--port", "--firestore-port", "--console-port"])
 def test_a_used_port_is_one_sentence(start, option):
     with socket.create_server(("127.0.0.1", 0)) as other:
         port = other.getsockname()[1]
@@ -135,7 +140,7 @@ def test_a_function_that_dies_ends_the_firestore_too(start):
 def test_only_loopback_listens(start):
     server = start()
     tables = Path("/proc/net/tcp").read_text() + Path("/proc/net/tcp6").read_text()
-    ports = {f"{port:04X}" for port in (server.port, server.firestore_port)}
+    ports = {f"{port:04X}" for port in server.ports()}
     rows = [line.split() for line in tables.splitlines()]
     listening = [row[1].split(":") for row in rows if len(row) > 3 and row[3] == "0A"]
 
@@ -161,6 +166,6 @@ def test_help_names_every_option(start):
     helper = Program("cmc_webhook.devserver", "--help")
     helper.process.wait(30)
 
-    for option in ("--port", "--firestore-port", "--data", "--only-firestore"):
+    for option in ("--port", "--firestore-port", "--console-port", "--data", "--only-firestore"):
         assert option in helper.output()
     helper.stop()

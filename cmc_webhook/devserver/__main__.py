@@ -4,16 +4,18 @@ import logging
 import os
 import signal
 import threading
+from contextlib import ExitStack
 from pathlib import Path
 
 import click
 
 from cmc_webhook.devserver.errors import StartError
 from cmc_webhook.devserver.firestore import FirestoreServer, start
-from cmc_webhook.devserver.function import (
+from cmc_webhook.devserver.programs import (
     HOST,
-    FunctionProcess,
     asks_credentials,
+    console,
+    function,
     function_environ,
 )
 
@@ -30,11 +32,16 @@ _PORT = click.IntRange(1, 65535)
     default=8081,
     help="Port of the Firestore, 0 for any.",
 )
+@click.option("--console-port", type=_PORT, default=8082, help="Port of the page.")
 @click.option("--data", default=DATA, help="File that keeps the documents, or :memory:.")
 @click.option("--only-firestore", is_flag=True, help="Start the Firestore without the function.")
-def main(port: int, firestore_port: int, data: str, only_firestore: bool) -> None:
+def main(
+    port: int, firestore_port: int, console_port: int, data: str, only_firestore: bool
+) -> None:
     """
-    Run the function on a local Firestore, both on 127.0.0.1 only.
+    Run the function and the page to read statuses in on a local Firestore.
+
+    All three are on 127.0.0.1 only.
 
     The settings of the function are taken from the environment, as in
     production. With no credential set it accepts posts from anybody on this
@@ -53,25 +60,30 @@ def main(port: int, firestore_port: int, data: str, only_firestore: bool) -> Non
             if only_firestore:
                 stopping.wait()
             else:
-                _run_function(port, firestore, stopping)
+                _run_programs(port, console_port, firestore, stopping)
         finally:
             firestore.stop()
     except StartError as error:
         raise click.ClickException(str(error)) from error
 
 
-def _run_function(port: int, firestore: FirestoreServer, stopping: threading.Event) -> None:
+def _run_programs(
+    port: int, console_port: int, firestore: FirestoreServer, stopping: threading.Event
+) -> None:
     project = os.environ.get("GOOGLE_CLOUD_PROJECT") or PROJECT
     environ = function_environ(os.environ, firestore_address=firestore.address, project=project)
-    function = FunctionProcess(port, environ)
-    try:
-        function.wait_until_serving()
-        _say_function(function.port, project)
+    with ExitStack() as running:
+        programs = [
+            running.enter_context(program)
+            for program in (function(port, environ), console(console_port, port, environ))
+        ]
+        for program in programs:
+            program.wait_until_serving()
+        _say_function(port, project, console_port)
         while not stopping.wait(0.2):
-            if function.ended():
-                raise StartError(function.farewell())
-    finally:
-        function.stop()
+            for program in programs:
+                if program.ended():
+                    raise StartError(program.farewell())
 
 
 def _say_firestore(firestore: FirestoreServer, data: str) -> None:
@@ -79,7 +91,7 @@ def _say_firestore(firestore: FirestoreServer, data: str) -> None:
     click.echo(f"  export FIRESTORE_EMULATOR_HOST={firestore.address}")
 
 
-def _say_function(port: int, project: str) -> None:
+def _say_function(port: int, project: str, console_port: int) -> None:
     click.echo(f"  export GOOGLE_CLOUD_PROJECT={project}")
     key = ""
     if asks_credentials(os.environ):
@@ -88,6 +100,7 @@ def _say_function(port: int, project: str) -> None:
     else:
         click.echo(f"Function on http://{HOST}:{port}, open to every program on this machine.")
     click.echo(f"Try it:\n  curl{key} http://{HOST}:{port} --data-urlencode '{_SAMPLE}'")
+    click.echo(f"See what became of it:\n  http://{HOST}:{console_port}")
     click.echo("Stop with Ctrl-C.")
 
 
