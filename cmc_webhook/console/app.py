@@ -52,6 +52,7 @@ def _add_texts(app: Flask, site: Site) -> None:
             "status_label": lambda status: t.of(meanings.label(status)),
             "cause_label": lambda cause: t.of(meanings.CAUSES.get(cause, (cause, cause))),
             "cause_advice": lambda cause: t.of(meanings.ADVICE[cause]),
+            "why_label": lambda why: t.of(meanings.QUARANTINED.get(why, (why, why))),
             "documents_read": g.get("documents_read", 0),
             "counts_asked": g.get("counts_asked", 0),
         }

@@ -110,6 +110,22 @@ ADVICE: Mapping[str, Texts] = {
         "未知のコードです。相手サーバーの応答を確認してください。これだけで送信を止めないでください。",
     ),
 }
+QUARANTINED: Mapping[str, Texts] = {
+    "missing_message_id": ("no usable message id", "Message-IDがない"),
+    "missing_recipient": ("no usable recipient", "宛先がない"),
+    "unreadable_created": ("no usable time in created", "createdの時刻が読めない"),
+    "unreadable_field": ("a list or object where a text should be", "文字列であるべき項目が不正"),
+    "not_an_object": ("the record is no JSON object", "レコードがJSONオブジェクトでない"),
+    "not_supported_yet": ("a record of blocks", "blocksのレコード(未対応)"),
+    "unknown_list": ("a list that is not known", "未知のリスト"),
+    "no_list": ("no list in the event", "リストがない"),
+    "no_envelope": ("no event of CMC in the body", "CMCのイベントではない"),
+    "refused_by_firestore": ("Firestore refused the document", "Firestoreが拒否した"),
+    "unreadable_document": (
+        "the held document was changed and cannot be read",
+        "既存のドキュメントが変更され読めない",
+    ),
+}
 _WAIT: Mapping[str, Texts] = {
     Status.QUEUED: (
         "Wait; if it stays, look into CMC's delivery log.",

@@ -57,9 +57,8 @@ class Site:
 def words() -> Words:
     """Return the texts in the language of this request."""
     chosen = request.cookies.get(LANGUAGE_COOKIE, "")
-    if chosen not in LANGUAGES:
-        chosen = request.accept_languages.best_match(LANGUAGES) or LANGUAGES[0]
-    return Words(chosen)
+    wanted = [chosen, *(name[:2] for name in request.accept_languages.values())]
+    return Words(next((name for name in wanted if name in LANGUAGES), LANGUAGES[0]))
 
 
 def page(template: str, *, documents_read: int, counts_asked: int = 0, **values: Any) -> str:

@@ -26,6 +26,7 @@ TEXTS: Mapping[str, tuple[str, str]] = {
     "own": ("From … to", "期間を指定"),
     "since": ("From", "開始"),
     "until": ("Before", "終了(これより前)"),
+    "more_choices": ("Own period, server composition", "期間・サーバー構成を指定"),
     "show": ("Show", "表示"),
     "reset": ("Clear", "クリア"),
     # Overview
@@ -73,8 +74,6 @@ TEXTS: Mapping[str, tuple[str, str]] = {
     # Detail
     "what_to_do": ("What to do", "対応"),
     "timeline": ("What happened", "経過"),
-    "reason": ("Reason given by the other server", "相手サーバーの応答"),
-    "no_reason": ("no reason given", "理由の記載なし"),
     "code": ("code {code}", "コード {code}"),
     "raw_status": ("CMC's word: {word}", "CMCの値: {word}"),
     "all_fields": ("All fields", "すべての項目"),
