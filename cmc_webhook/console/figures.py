@@ -1,8 +1,8 @@
 """
 The numbers of the overview.
 
-Up to MOST mails of a period are read and counted here. If there are more, Firestore counts, which
-reads no document, and what it cannot count is taken of the newest MOST.
+Fewer than MOST mails of a period are read and counted here. If there are more, Firestore counts,
+which reads no document, and what it cannot count is taken of the newest MOST.
 """
 
 from collections import Counter
@@ -54,9 +54,8 @@ class Figures:
 def figures(held: MailStatuses, filters: Filters, period: Period, zone: ZoneInfo) -> Figures:
     """Return the figures of the mails that *filters* choose; *period* is theirs."""
     counter = _Counter(held)
-    newest = held.newest(filters, MOST + 1, _FIELDS)
-    partial = len(newest) > MOST
-    mails = [mail.fields for mail in newest[:MOST]]
+    mails = [mail.fields for mail in held.newest(filters, MOST, _FIELDS)]
+    partial = len(mails) == MOST
     pieces = buckets(period, zone)
     open_filters = Filters(statuses=(Status.DEFERRED,), composition=filters.composition)
     [open_deferrals] = counter.counts([open_filters])
@@ -77,7 +76,7 @@ def figures(held: MailStatuses, filters: Filters, period: Period, zone: ZoneInfo
         open_deferrals=open_deferrals,
         median=_median(mails),
         partial=partial,
-        documents_read=len(newest),
+        documents_read=len(mails),
         counts_asked=counter.asked,
     )
 
