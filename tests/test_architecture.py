@@ -77,6 +77,7 @@ TOOLS = {
     "reading": set(),
     "simulator": set(),
     "command_line": {"reading", "simulator"},
+    "console": {"command_line", "reading", "simulator"},
 }
 PURE = {
     "errors",

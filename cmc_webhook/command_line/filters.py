@@ -26,6 +26,7 @@ _OPTIONS = (
     click.option("--message-id", default="", help="Only this message id."),
     click.option("--api-data", default="", help="Only this X-Api-Data."),
     click.option("--cause", default="", type=click.Choice(["", *CAUSES]), help="Only this cause."),
+    click.option("--composition", default="", help="Only this server composition."),
     click.option("--since", type=TimeType(), help="Only mails whose status is of then or later."),
     click.option("--until", type=TimeType(), help="Only mails whose status is from before then."),
 )

@@ -37,12 +37,20 @@ class Where:
     database: str
 
     def connect(self) -> Place:
-        """Open the place and say on stderr which it is."""
-        settings = settings_here(self.database)
-        real = bool(self.project)
-        emulator = os.environ.get(_EMULATOR) or ("" if real else _LOCAL)
-        if emulator:
+        """Open the place and say on stderr which it is; raise if a local one does not answer."""
+        if emulator := self.emulator():
             _refuse_silent(emulator)
+        return self.open()
+
+    def emulator(self) -> str:
+        """Return the address of the local Firestore, nothing for a real one."""
+        return os.environ.get(_EMULATOR) or ("" if self.project else _LOCAL)
+
+    def open(self) -> Place:
+        """Open the place, which may not answer yet, and say on stderr which it is."""
+        settings = settings_here(self.database)
+        emulator = self.emulator()
+        if emulator:
             os.environ[_EMULATOR] = emulator  # the only way to tell the client
         project = self.project or os.environ.get("GOOGLE_CLOUD_PROJECT") or _LOCAL_PROJECT
         click.echo(
@@ -51,7 +59,7 @@ class Where:
             err=True,
         )
         client = _client(project, settings.database)
-        return Place(client, settings.collection, settings.time_zone, real)
+        return Place(client, settings.collection, settings.time_zone, real=bool(self.project))
 
 
 def place_options(command: Callable[..., Any]) -> Callable[..., Any]:
@@ -88,12 +96,19 @@ def _client(project: str, database: str) -> firestore.Client:
         ) from error
 
 
-def _refuse_silent(address: str) -> None:
+def answers(address: str) -> bool:
+    """Whether something listens on *address*."""
     host, _, port = address.rpartition(":")
     try:
         socket.create_connection((host, int(port)), timeout=3).close()
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError):
+        return False
+    return True
+
+
+def _refuse_silent(address: str) -> None:
+    if not answers(address):
         raise click.ClickException(
             f"No Firestore answers on {address}: start it with 'python -m cmc_webhook.devserver',"
             " or name a real project with --project."
-        ) from error
+        )

@@ -1,6 +1,5 @@
 """`quarantine`: look at what could not be read, post it again, delete it."""
 
-import json
 import re
 from typing import Any
 
@@ -12,7 +11,7 @@ from cmc_webhook.command_line.place import Place, Where, place_options
 from cmc_webhook.command_line.rendering import as_json
 from cmc_webhook.command_line.replay import conclude, message, repost
 from cmc_webhook.command_line.times import shown
-from cmc_webhook.reading.quarantine import Quarantine
+from cmc_webhook.reading.quarantine import CutEntryError, Quarantine, body_of, text_of
 from cmc_webhook.reading.queries import Document
 from cmc_webhook.simulator.posting import is_loopback
 
@@ -75,7 +74,7 @@ def show(where: Where, name: str) -> None:
             told = shown(value, place.zone) if field.endswith("_at") else str(value)
             click.echo(f"{field:<20}{table.printable(told)}")
     click.echo()
-    click.echo("\n".join(map(table.printable, _text(entry).splitlines())))
+    click.echo("\n".join(map(table.printable, text_of(entry).splitlines())))
 
 
 @quarantine.command()
@@ -138,24 +137,12 @@ def _one(held: Quarantine, name: str) -> Document:
 
 
 def _body(entry: Document) -> Any:
-    """Return what is to be posted so that the function sees the same again."""
-    kept = entry.fields
-    if kept.get("truncated"):
-        raise click.ClickException(f"{entry.id[:_SHORT_ID]} was cut when it was kept: delete it.")
-    content = _text(entry)
-    if kept["kind"] == "body":
-        return content
-    event = json.loads(content)
-    if kept["kind"] == "record":
-        event = {kept["event_type"]: [event]}
-    composition = kept.get("server_composition", "")
-    event_type = kept.get("event_type", "")
-    return {"event_type": event_type, "server_composition": composition, "event": event}
-
-
-def _text(entry: Document) -> str:
-    content = entry.fields["content"]
-    return content.decode(errors="replace") if isinstance(content, bytes) else str(content)
+    try:
+        return body_of(entry)
+    except CutEntryError as error:
+        raise click.ClickException(
+            f"{entry.id[:_SHORT_ID]} was cut when it was kept: delete it."
+        ) from error
 
 
 def _ask(question: str, yes: bool) -> None:
@@ -171,4 +158,4 @@ def _entries(entries: list[Document], place: Place) -> str:
 def _row(entry: Document, place: Place) -> list[str]:
     fields = entry.fields
     received = shown(fields.get("received_at"), place.zone, "%m-%d %H:%M")
-    return [entry.id[:_SHORT_ID], received, fields.get("why", ""), _text(entry)]
+    return [entry.id[:_SHORT_ID], received, fields.get("why", ""), text_of(entry)]

@@ -4,7 +4,7 @@ import logging
 import os
 import signal
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from contextlib import ExitStack
 from pathlib import Path
 
@@ -13,11 +13,13 @@ import click
 from cmc_webhook.devserver import bucket
 from cmc_webhook.devserver.errors import StartError
 from cmc_webhook.devserver.firestore import FirestoreServer, start
-from cmc_webhook.devserver.function import (
+from cmc_webhook.devserver.programs import (
     HOST,
-    FunctionProcess,
     asks_credentials,
+    console,
     function_environ,
+    inbound_function,
+    status_function,
 )
 
 DATA = ".devserver/firestore.sqlite3"
@@ -35,11 +37,14 @@ _PORT = click.IntRange(1, 65535)
     help="Port of the Firestore, 0 for any.",
 )
 @click.option("--storage-port", type=_PORT, default=8084, help="Port of the bucket.")
+@click.option("--console-port", type=_PORT, default=8082, help="Port of the page.")
 @click.option("--data", default=DATA, help="File that keeps the documents, or :memory:.")
-@click.option("--only-firestore", is_flag=True, help="Start the Firestore without the functions.")
+@click.option("--only-firestore", is_flag=True, help="Start the Firestore and nothing else.")
 def main(only_firestore: bool, firestore_port: int, data: str, **ports: int) -> None:
     """
-    Run the functions on a local Firestore and a local bucket, all on 127.0.0.1 only.
+    Run the functions, and the page to read mails in, on a local Firestore and a local bucket.
+
+    All of them are on 127.0.0.1 only.
 
     The settings of the functions are taken from the environment, as in
     production. With no credential set they accept posts from anybody on this
@@ -60,37 +65,34 @@ def main(only_firestore: bool, firestore_port: int, data: str, **ports: int) -> 
                 stopping.wait()
             else:
                 folder = None if data == ":memory:" else Path(data).parent
-                _run_functions(ports, folder, firestore.address, stopping)
+                _run_programs(ports, folder, firestore.address, stopping)
         finally:
             firestore.stop()
     except StartError as error:
         raise click.ClickException(str(error)) from error
 
 
-def _run_functions(
+def _run_programs(
     ports: Mapping[str, int], folder: Path | None, firestore: str, stopping: threading.Event
 ) -> None:
     project = os.environ.get("GOOGLE_CLOUD_PROJECT") or PROJECT
     environ = function_environ(os.environ, firestore_address=firestore, project=project)
-    with ExitStack() as stack:
-        status = FunctionProcess("cmc_webhook", ports["port"], environ, option="--port")
-        functions = [status]
-        stack.callback(status.stop)
-        if bucket.is_installed():
-            named = stack.enter_context(bucket.running(ports["storage_port"], folder))
-            port = ports["inbound_port"]
-            inbound = FunctionProcess(
-                "cmc_inbound", port, {**environ, **named}, option="--inbound-port"
-            )
-            stack.callback(inbound.stop)
-            functions.append(inbound)
-        for function in functions:
-            function.wait_until_serving()
-        _say_functions([function.port for function in functions], project)
+    with ExitStack() as running:
+        programs = [running.enter_context(status_function(ports["port"], environ))]
+        page = console(ports["console_port"], ports["port"], environ)
+        programs.append(running.enter_context(page))
+        with_bucket = bucket.is_installed()
+        if with_bucket:
+            named = running.enter_context(bucket.running(ports["storage_port"], folder))
+            inbound = inbound_function(ports["inbound_port"], {**environ, **named})
+            programs.append(running.enter_context(inbound))
+        for program in programs:
+            program.wait_until_serving()
+        _say_programs(ports, project, with_bucket=with_bucket)
         while not stopping.wait(0.2):
-            for function in functions:
-                if function.ended():
-                    raise StartError(function.farewell())
+            for program in programs:
+                if program.ended():
+                    raise StartError(program.farewell())
 
 
 def _say_firestore(firestore: FirestoreServer, data: str) -> None:
@@ -98,7 +100,7 @@ def _say_firestore(firestore: FirestoreServer, data: str) -> None:
     click.echo(f"  export FIRESTORE_EMULATOR_HOST={firestore.address}")
 
 
-def _say_functions(ports: Sequence[int], project: str) -> None:
+def _say_programs(ports: Mapping[str, int], project: str, *, with_bucket: bool) -> None:
     click.echo(f"  export GOOGLE_CLOUD_PROJECT={project}")
     asked = asks_credentials(os.environ)
     whose = (
@@ -107,11 +109,14 @@ def _say_functions(ports: Sequence[int], project: str) -> None:
         else "open to every program on this machine"
     )
     key = ' -H "Authorization: Bearer YOUR_KEY"' if asked else ""
-    for port, what in zip(ports, ("The status function", "Received mail"), strict=False):
-        click.echo(f"{what} on http://{HOST}:{port}, {whose}.")
-    if len(ports) == 1:
+    address = f"http://{HOST}:{ports['port']}"
+    click.echo(f"The status function on {address}, {whose}.")
+    if with_bucket:
+        click.echo(f"Received mail on http://{HOST}:{ports['inbound_port']}, {whose}.")
+    else:
         click.echo(bucket.MISSING)
-    click.echo(f"Try it:\n  curl{key} http://{HOST}:{ports[0]} --data-urlencode '{_SAMPLE}'")
+    click.echo(f"Try it:\n  curl{key} {address} --data-urlencode '{_SAMPLE}'")
+    click.echo(f"See what became of it:\n  http://{HOST}:{ports['console_port']}")
     click.echo("Stop with Ctrl-C.")
 
 

@@ -5,7 +5,7 @@ from contextlib import contextmanager
 from importlib.util import find_spec
 from pathlib import Path
 
-from cmc_webhook.devserver.function import HOST, refuse_used_port
+from cmc_webhook.devserver.programs import HOST, refuse_used_port
 
 BUCKET = "local-attachments"
 MISSING = (

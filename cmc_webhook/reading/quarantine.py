@@ -1,12 +1,40 @@
 """The queries over the quarantine."""
 
+import json
 from collections.abc import Iterable
+from typing import Any
 
 from google.cloud.firestore import Client, Query
 from google.cloud.firestore_v1.base_query import FieldFilter
 
 from cmc_webhook.reading import queries
 from cmc_webhook.reading.queries import PATIENCE, Document, run
+
+
+class CutEntryError(Exception):
+    """The entry was cut when it was kept, so that its post cannot be made again."""
+
+
+def text_of(entry: Document) -> str:
+    """Return the content of *entry*; bytes that are no UTF-8 are replaced."""
+    content = entry.fields["content"]
+    return content.decode(errors="replace") if isinstance(content, bytes) else str(content)
+
+
+def body_of(entry: Document) -> Any:
+    """Return what to post so that the function sees the same again, or raise CutEntryError."""
+    kept = entry.fields
+    if kept.get("truncated"):
+        raise CutEntryError
+    content = text_of(entry)
+    if kept["kind"] == "body":
+        return content
+    event = json.loads(content)
+    if kept["kind"] == "record":
+        event = {kept["event_type"]: [event]}
+    composition = kept.get("server_composition", "")
+    event_type = kept.get("event_type", "")
+    return {"event_type": event_type, "server_composition": composition, "event": event}
 
 
 class Quarantine:
@@ -32,6 +60,10 @@ class Quarantine:
     def beginning(self, start: str) -> list[Document]:
         """Return the entries whose id begins with *start*, which holds no slash."""
         return queries.beginning(self._collection, start)
+
+    def get(self, entry_id: str) -> Document | None:
+        """Return the entry with this id, which holds no slash, if there is one."""
+        return queries.get(self._collection, entry_id)
 
     def count(self) -> int:
         """Return how many entries there are."""

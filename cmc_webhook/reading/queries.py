@@ -20,6 +20,12 @@ def run(query: Query) -> list[Document]:
     return [Document(found.id, found.to_dict() or {}) for found in query.stream(**PATIENCE)]
 
 
+def get(collection: CollectionReference, document_id: str) -> Document | None:
+    """Return the document with this id, which holds no slash, if there is one."""
+    found = collection.document(document_id).get(**PATIENCE)
+    return Document(found.id, found.to_dict() or {}) if found.exists else None
+
+
 def count(query: Query) -> int:
     """Return how many documents *query* finds; Firestore counts, nothing is read."""
     results: Any = query.count().get(**PATIENCE)  # typed as flat, in fact a list of lists

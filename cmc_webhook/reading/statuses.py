@@ -27,6 +27,7 @@ _EQUAL = {
     "message_id": "message_id",
     "api_data": "api_data",
     "cause": "bounce_cause",
+    "composition": "server_composition",
 }
 INDEXED = ("status", *_EQUAL.values())
 # The built-in Firestore reads its whole collection for each page, the real one charges nothing
@@ -69,6 +70,7 @@ class Filters:
     message_id: str = ""
     api_data: str = ""
     cause: str = ""
+    composition: str = ""
     since: datetime | None = None
     until: datetime | None = None
 
@@ -92,6 +94,14 @@ class MailStatuses:
             yield from mails
             after = cursor_behind(mails[-1])
 
+    def newest(self, filters: Filters, most: int, fields: Iterable[str]) -> list[Document]:
+        """Return at most *most* mails with only these fields; each costs a read like a whole."""
+        return run(self._newest(filters).limit(most).select(fields))
+
+    def get(self, document_id: str) -> Document | None:
+        """Return the document with this id, which holds no slash, if there is one."""
+        return queries.get(self._collection, document_id)
+
     def counts(self, each: Iterable[Filters]) -> list[int]:
         """Return how many mails there are for each filter; Firestore counts, nothing is read."""
         with ThreadPoolExecutor(_COUNTERS) as pool:
@@ -99,8 +109,8 @@ class MailStatuses:
 
     def domains(self, filters: Filters, newest: int) -> Counter[str]:
         """Count the recipients' domains of the *newest* mails; Firestore cannot group."""
-        query = self._newest(filters).limit(newest).select(["to_domain"])
-        return Counter(mail.fields.get("to_domain", "") for mail in run(query))
+        mails = self.newest(filters, newest, ["to_domain"])
+        return Counter(mail.fields.get("to_domain", "") for mail in mails)
 
     def of_message(self, message_id: str) -> list[Document]:
         """Return the mail's document for each recipient; the id with or without its brackets."""

@@ -193,6 +193,7 @@ def test_filters_together_need_no_more_indexes_than_each_by_itself(monkeypatch, 
     caplog.set_level("INFO")
     now = datetime.now(UTC)
     texts = {"to": "x", "domain": "x", "message_id": "x", "api_data": "x", "cause": "x"}
+    texts["composition"] = "x"
     every = Filters(statuses=("failed", "bounced"), since=now, until=now, **texts)
 
     statuses.page(every, 10)

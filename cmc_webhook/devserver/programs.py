@@ -1,4 +1,4 @@
-"""The function in a process of its own, under functions-framework and gunicorn as in production."""
+"""The function and the page, each in a process of its own; the function as in production."""
 
 import os
 import signal
@@ -6,8 +6,9 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Self
 
 from cmc_webhook.devserver.errors import StartError
 
@@ -42,30 +43,39 @@ def asks_credentials(environ: Mapping[str, str]) -> bool:
     return any(environ.get(name, "").strip() for name in _CREDENTIALS)
 
 
-class FunctionProcess:
+class Program:
     """
-    The running function. Its output goes where ours goes.
+    A running program that serves *port*. Its output goes where ours goes.
 
     A process is started anew, never forked: this one has gRPC's threads. It leads
-    a session of its own, so that Ctrl-C reaches it through us, in order.
+    a session of its own, so that Ctrl-C reaches it through us, in order. As a
+    context it ends with the context.
     """
 
-    def __init__(self, target: str, port: int, environ: Mapping[str, str], *, option: str) -> None:
+    def __init__(
+        self, name: str, command: Sequence[str], port: int, option: str, environ: Mapping[str, str]
+    ) -> None:
         refuse_used_port(port, option)
-        self.port = port
-        command = [sys.executable, "-m", "functions_framework", "--target", target]
+        self._name = name
+        self._port = port
         self._process = subprocess.Popen(
-            [*command, "--source", _SOURCE, "--host", HOST, "--port", str(port)],
+            [sys.executable, "-m", *command],
             cwd=_SOURCE.parent,
             env=dict(environ),
             start_new_session=True,
         )
 
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.stop()
+
     def wait_until_serving(self) -> None:
         """Return when the port answers; raise StartError if the process ends first."""
         while not self.ended():
             try:
-                socket.create_connection((HOST, self.port), timeout=1).close()
+                socket.create_connection((HOST, self._port), timeout=1).close()
             except OSError:
                 time.sleep(0.05)
             else:
@@ -79,7 +89,7 @@ class FunctionProcess:
     def farewell(self) -> str:
         """Return the sentence to say when the process ended by itself."""
         code = self._process.returncode
-        return f"The function ended by itself (exit status {code}); see its last words above."
+        return f"{self._name} ended by itself (exit status {code}); see its last words above."
 
     def stop(self) -> None:
         """End the process and its children: kindly, then after five seconds by force."""
@@ -91,6 +101,29 @@ class FunctionProcess:
                 return
             except subprocess.TimeoutExpired:
                 continue
+
+
+def status_function(port: int, environ: Mapping[str, str]) -> Program:
+    """Start the status function."""
+    return Program("The status function", _function("cmc_webhook", port), port, "--port", environ)
+
+
+def inbound_function(port: int, environ: Mapping[str, str]) -> Program:
+    """Start the function for received mail."""
+    command = _function("cmc_inbound", port)
+    return Program("The function for received mail", command, port, "--inbound-port", environ)
+
+
+def console(port: int, function_port: int, environ: Mapping[str, str]) -> Program:
+    """Start the page, which posts to the function what was in quarantine."""
+    options = ["--port", str(port), "--url", f"http://{HOST}:{function_port}"]
+    return Program("The page", ["cmc_webhook.console", *options], port, "--console-port", environ)
+
+
+def _function(target: str, port: int) -> list[str]:
+    # Under functions-framework and gunicorn, as in production.
+    options = ["--target", target, "--source", str(_SOURCE), "--host", HOST]
+    return ["functions_framework", *options, "--port", str(port)]
 
 
 def refuse_used_port(port: int, option: str) -> None:

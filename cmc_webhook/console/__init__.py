@@ -1,0 +1,1 @@
+"""A web page on this machine to read statuses in; never deployed."""

@@ -1,0 +1,79 @@
+"""`python -m cmc_webhook.console`: the page on this machine, until Ctrl-C."""
+
+import logging
+import signal
+import socket
+import sys
+from typing import Any
+
+import click
+from werkzeug.serving import make_server
+
+from cmc_webhook.command_line.credentials import target_options
+from cmc_webhook.command_line.place import Where, place_options, settings_here
+from cmc_webhook.console.app import create_app
+from cmc_webhook.console.site import Site
+from cmc_webhook.settings import Settings
+from cmc_webhook.simulator.posting import Credential, basic, bearer, is_loopback
+
+_HOST = "127.0.0.1"
+
+
+@click.command(context_settings={"help_option_names": ["-h", "--help"], "show_default": True})
+@click.option("--port", default=8082, type=click.IntRange(1, 65535), help="Port of the page.")
+@click.option("--allow-changes", is_flag=True, help="Replay and delete in a real project, too.")
+@target_options
+@place_options
+def main(where: Where, url: str, credential: Credential, port: int, allow_changes: bool) -> None:
+    """
+    Show what became of the mails, on 127.0.0.1 only.
+
+    It reads the local Firestore, or the project that --project names with your
+    own Google credentials. --url and the credential are those of the function,
+    to which quarantined data is posted again.
+    """
+    # One line for each request says nothing to the reader; faults are still shown.
+    logging.getLogger("werkzeug").setLevel(logging.WARNING)
+    emulator = where.emulator()
+    listener = _listen(port)
+    site = Site(
+        place=where.open(),
+        emulator=emulator,
+        url=url,
+        credential=_credential(credential, url, settings_here()),
+        may_change=allow_changes or not where.project,
+        port=port,
+    )
+    server = make_server(_HOST, port, create_app(site), threaded=True, fd=listener.fileno())
+    signal.signal(signal.SIGTERM, _leave)
+    click.echo(f"Page on http://{_HOST}:{port}")
+    try:
+        server.serve_forever()
+    except KeyboardInterrupt:
+        sys.exit(0)
+
+
+def _listen(port: int) -> socket.socket:
+    try:
+        return socket.create_server((_HOST, port))
+    except OSError as error:
+        raise click.ClickException(
+            f"Port {port} is in use: stop the program that uses it, or choose another with --port."
+        ) from error
+
+
+def _credential(given: Credential, url: str, settings: Settings) -> Credential:
+    """Return what is *given*, else what a function on this machine with our settings accepts."""
+    if given != Credential() or not is_loopback(url):
+        return given
+    if settings.api_keys:
+        return bearer(settings.api_keys[0])
+    return basic(settings.basic_credentials[0]) if settings.basic_credentials else given
+
+
+def _leave(*_: Any) -> None:
+    raise KeyboardInterrupt
+
+
+if __name__ == "__main__":
+    main(prog_name="python -m cmc_webhook.console")

@@ -1,0 +1,87 @@
+"""The page as a Flask application: its views, its texts, and its languages."""
+
+from typing import Any
+
+from flask import Flask, abort, g, jsonify, redirect, request
+from werkzeug.exceptions import ServiceUnavailable
+from werkzeug.wrappers import Response
+
+from cmc_webhook.command_line.place import answers
+from cmc_webhook.console import failures, guard, meanings
+from cmc_webhook.console.mail import mail
+from cmc_webhook.console.mails import mails
+from cmc_webhook.console.overview import overview
+from cmc_webhook.console.quarantine import quarantine
+from cmc_webhook.console.received import received
+from cmc_webhook.console.site import LANGUAGE_COOKIE, Site, shown, words
+from cmc_webhook.console.words import LANGUAGES
+
+# A real project is asked less often, because each question costs a read.
+_LOCAL_REFRESH_S, _REAL_REFRESH_S = 2, 15
+_LARGEST_FORM = 16_384
+
+
+def create_app(site: Site) -> Flask:
+    """Return the page for *site*."""
+    app = Flask(__name__)
+    app.config["MAX_CONTENT_LENGTH"] = _LARGEST_FORM
+    app.jinja_options = {"trim_blocks": True, "lstrip_blocks": True}
+    guard.protect(app, site.port)
+    failures.explain(app)
+    _add_texts(app, site)
+    _add_own_routes(app, site)
+    for views in (overview, mails, mail, quarantine, received):
+        app.register_blueprint(views(site))
+    return app
+
+
+def _add_texts(app: Flask, site: Site) -> None:
+    app.jinja_env.filters["at"] = lambda time: shown(time, site.zone)
+    app.jinja_env.filters["number"] = "{:,}".format
+    app.jinja_env.globals["site"] = site
+    app.jinja_env.globals["refresh_s"] = _LOCAL_REFRESH_S if site.emulator else _REAL_REFRESH_S
+
+    @app.context_processor
+    def texts() -> dict[str, Any]:
+        t = words()
+        here = request.full_path.removesuffix("?")
+        return {
+            "t": t,
+            "languages": LANGUAGES,
+            "here": here if request.method == "GET" else request.path,
+            "status_label": lambda status: t.of(meanings.label(status)),
+            "cause_label": lambda cause: t.of(meanings.CAUSES.get(cause, (cause, cause))),
+            "cause_advice": lambda cause: t.of(meanings.ADVICE[cause]),
+            "why_label": lambda why: t.of(meanings.QUARANTINED.get(why, (why, why))),
+            "documents_read": g.get("documents_read", 0),
+            "counts_asked": g.get("counts_asked", 0),
+        }
+
+
+def _add_own_routes(app: Flask, site: Site) -> None:
+    @app.before_request
+    def refuse_without_firestore() -> None:
+        # The client would keep the reader waiting until it gives up.
+        if site.emulator and request.endpoint != "static" and not answers(site.emulator):
+            raise ServiceUnavailable
+
+    @app.get("/live")
+    def live() -> Response:
+        """Answer what changes whenever a status document is written; it costs one read."""
+        latest = site.statuses.last_received(1)
+        return jsonify([[mail.id, mail.fields["last_received_at"].isoformat()] for mail in latest])
+
+    @app.get("/language/<language>")
+    def speak(language: str) -> Response:
+        """Remember the language and go back to where the reader was."""
+        back = request.args.get("to", "/")
+        if language not in LANGUAGES or not _is_own_path(back):
+            abort(400)
+        response = redirect(back)
+        response.set_cookie(LANGUAGE_COOKIE, language, httponly=True, samesite="Strict")
+        return response
+
+
+def _is_own_path(path: str) -> bool:
+    """Whether *path* leads nowhere but to this page; browsers read a backslash as a slash."""
+    return path.startswith("/") and not path.startswith(("//", "/\\")) and path.isprintable()

@@ -1,0 +1,25 @@
+"""The queries over received mail."""
+
+from google.cloud.firestore import Client, Query
+
+from cmc_webhook.reading import queries
+from cmc_webhook.reading.queries import Document, run
+
+_COLLECTION = "inbound_mails"
+_LISTED = ("received_at", "from", "to", "envelope_to", "subject", "attachments")
+
+
+class ReceivedMails:
+    """The mails that the other webhook has brought."""
+
+    def __init__(self, client: Client) -> None:
+        self._collection = client.collection(_COLLECTION)
+
+    def newest(self, most: int) -> list[Document]:
+        """Return what a list shows of the mails that arrived last, the latest first."""
+        query = self._collection.order_by("received_at", direction=Query.DESCENDING)
+        return run(query.limit(most).select(_LISTED))
+
+    def get(self, document_id: str) -> Document | None:
+        """Return the mail with this id, which holds no slash, if there is one."""
+        return queries.get(self._collection, document_id)

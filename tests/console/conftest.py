@@ -1,0 +1,128 @@
+"""The real page on the test's own project, over HTTP and in a real browser."""
+
+import re
+import shutil
+import threading
+from collections.abc import Callable, Iterator
+
+import pytest
+from flask.testing import FlaskClient
+from werkzeug.serving import make_server
+
+from cmc_webhook.command_line.place import Where
+from cmc_webhook.console.app import create_app
+from cmc_webhook.console.site import Site
+from cmc_webhook.simulator.posting import Credential
+from tests.processes import free_port
+
+CHROMIUM = shutil.which("chromium")
+_OPTIONS = [
+    *("--no-sandbox", "--disable-gpu", "--disable-background-networking"),
+    *("--disable-component-update", "--disable-sync", "--no-first-run"),
+]
+
+
+@pytest.fixture
+def serve_app() -> Iterator[Callable[..., str]]:
+    """Serve an application of this process on a port, and return its address."""
+    servers = []
+
+    def serve(app, port=0) -> str:
+        servers.append(make_server("127.0.0.1", port, app, threaded=True))
+        threading.Thread(target=servers[-1].serve_forever, daemon=True).start()
+        return f"http://127.0.0.1:{servers[-1].port}"
+
+    yield serve
+    for server in servers:
+        server.shutdown()
+        server.server_close()
+
+
+@pytest.fixture
+def function_url(function, serve_app) -> str:
+    """The address of the open function."""
+    return serve_app(function.application)
+
+
+@pytest.fixture
+def make_site(client, firestore_address, monkeypatch) -> Callable[..., Site]:
+    """What the page needs, on the test's own project."""
+    monkeypatch.setenv("FIRESTORE_EMULATOR_HOST", firestore_address)
+    monkeypatch.setenv("GOOGLE_CLOUD_PROJECT", client.project)
+
+    def make(**changes) -> Site:
+        settings = {
+            "place": Where("", "").open(),
+            "emulator": firestore_address,
+            "url": "http://127.0.0.1:1",
+            "credential": Credential(),
+            "may_change": True,
+            "port": free_port(),
+        }
+        return Site(**settings | changes)
+
+    return make
+
+
+@pytest.fixture
+def make_visit(make_site) -> Callable[..., FlaskClient]:
+    """A client that visits the page by its own address."""
+
+    def make(**changes) -> FlaskClient:
+        site = make_site(**changes)
+        app = create_app(site)
+
+        class Visitor(FlaskClient):
+            def open(self, *arguments, **options):
+                address = f"http://127.0.0.1:{site.port}"
+                return super().open(*arguments, **{"base_url": address} | options)
+
+        app.test_client_class = Visitor
+        return app.test_client()
+
+    return make
+
+
+@pytest.fixture
+def visit(make_visit) -> FlaskClient:
+    """A client of the page as the devserver starts it."""
+    return make_visit()
+
+
+@pytest.fixture
+def token(visit) -> Callable[[str], str]:
+    """Read the token of a form of the page."""
+    return lambda path: re.search('name="token" value="([^"]+)"', visit.get(path).text)[1]
+
+
+@pytest.fixture(scope="session")
+def browser():
+    """Debian's Chromium, without a window."""
+    if CHROMIUM is None:
+        pytest.skip("There is no Chromium here: apt-get install chromium.")
+    sync_api = pytest.importorskip("playwright.sync_api")
+    with sync_api.sync_playwright() as playwright:
+        started = playwright.chromium.launch(executable_path=CHROMIUM, args=_OPTIONS)
+        yield started
+        started.close()
+
+
+@pytest.fixture
+def page_url(make_site, function_url, serve_app) -> str:
+    """The address of the page, which posts to the function."""
+    site = make_site(url=function_url)
+    return serve_app(create_app(site), site.port)
+
+
+@pytest.fixture
+def reader(browser, page_url):
+    """A tab of an English reader, at the page's address; a fault in the page fails the test."""
+    context = browser.new_context(locale="en-US", base_url=page_url)
+    context.set_default_timeout(15_000)
+    tab = context.new_page()
+    faults: list[str] = []
+    tab.on("pageerror", lambda error: faults.append(str(error)))
+    tab.on("console", lambda said: faults.append(said.text) if said.type == "error" else None)
+    yield tab
+    context.close()
+    assert faults == []

@@ -1,0 +1,191 @@
+"""The page in a real browser, on the real function and Firestore."""
+
+import re
+from datetime import UTC, datetime
+
+import pytest
+
+from tests.records import make_record
+
+pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning")  # of Playwright's own loop
+
+HOSTILE = "<script>document.title='owned'</script><img src=x onerror=document.title='owned'>"
+
+
+def mail(number, **changes):
+    return make_record(
+        messageId=f"<{number}@example.com>",
+        subject=f"Mail {number}",
+        created=f"2025-01-25 14:{number // 60:02}:{number % 60:02}",
+        **changes,
+    )
+
+
+def subjects(reader):
+    return reader.locator("td.subject").all_text_contents()
+
+
+def test_a_new_event_appears_without_a_reload(reader, post):
+    post([mail(1)])
+    reader.goto("/mails")
+    assert subjects(reader) == ["Mail 1"]
+    reader.evaluate("window.same = true")
+    reader.wait_for_timeout(500)
+
+    post([mail(2)])
+
+    reader.get_by_text("Mail 2").wait_for()
+    assert subjects(reader) == ["Mail 2", "Mail 1"]
+    assert reader.locator("tr.new").count() == 1
+    assert reader.evaluate("window.same") is True
+
+
+def test_a_chart_that_is_being_read_stays(reader, post):
+    now = reader.evaluate(
+        "new Date(Date.now() + 9 * 36e5 - 6e4).toISOString().slice(0, 19).replace('T', ' ')"
+    )
+    post([mail(1) | {"created": now}])
+    reader.goto("/")
+    reader.locator(".chart rect").first.hover()
+    held = reader.locator("#chart").inner_html()
+
+    post([mail(2) | {"created": now}])
+
+    reader.locator("#figures strong", has_text=re.compile("^2$")).first.wait_for()
+    assert reader.locator("#chart").inner_html() == held
+    reader.mouse.move(0, 0)
+    reader.get_by_label(re.compile("Queued: 2")).wait_for()
+
+
+def test_a_list_is_filtered_and_the_address_says_so(reader, post):
+    post([mail(1), mail(2, status="failed", reason="550 no"), mail(3, status="deferred")])
+    reader.goto("/mails")
+    reader.get_by_label("Failed").check()
+    reader.get_by_label("Deferred").check()
+    reader.get_by_role("button", name="Show").click()
+
+    assert subjects(reader) == ["Mail 3", "Mail 2"]
+    assert "status=deferred&status=failed" in reader.url
+    reader.reload()
+    assert subjects(reader) == ["Mail 3", "Mail 2"]
+
+
+def test_pages_go_forth_and_back(reader, post):
+    post([mail(number) for number in range(60)])
+    post([mail(number) for number in range(60, 120)])
+    reader.goto("/mails?to=user@example.jp")
+    first = subjects(reader)
+
+    reader.get_by_text("Older →").click()
+    second = subjects(reader)
+    reader.get_by_text("Older →").click()
+    third = subjects(reader)
+    reader.get_by_text("← Newer").click()
+
+    assert first + second + third == [f"Mail {number}" for number in reversed(range(120))]
+    assert subjects(reader) == second
+    reader.get_by_text("← Newer").click()
+    assert subjects(reader) == first
+
+
+def test_a_mail_is_opened_and_tells_what_to_do(reader, post):
+    post([mail(1, status="failed", reason="550 5.1.1 unknown")])
+    post(bounces=[mail(1, status="2", reason="550 5.1.1 unknown") | {"to": "user@example.jp"}])
+    reader.goto("/mails")
+    reader.get_by_role("link", name="Mail 1").click()
+
+    assert reader.locator(".timeline .badge").all_text_contents() == ["Failed", "Bounced"]
+    assert "Stop sending to it at once" in reader.locator(".advice").inner_text()
+    assert reader.locator("#path").inner_text().startswith("mail_statuses/")
+
+
+def test_the_language_is_switched_and_remembered(reader, post):
+    post(bounces=[mail(1, status="2")])
+    reader.goto("/mails?status=bounced")
+    reader.get_by_role("link", name="日本語").click()
+
+    assert reader.locator("html").get_attribute("lang") == "ja"
+    assert "status=bounced" in reader.url
+    assert reader.locator("td .badge").inner_text() == "エラーメール"
+    reader.goto("/")
+    assert reader.locator("h1").inner_text() == "概要"
+
+
+def test_a_quarantined_record_is_posted_again_and_then_deleted(reader, post, documents, client):
+    post([mail(1) | {"messageId": ""}])
+    [entry] = client.collection("mail_statuses_quarantine").stream()
+    mended = entry.to_dict()["content"].replace('"messageId": ""', '"messageId": "<1@example.com>"')
+    entry.reference.update({"content": mended})
+    reader.goto("/quarantine")
+    reader.get_by_role("link", name="no usable message id").click()
+    reader.get_by_role("button", name="Post again").click()
+
+    assert "Posted again: 1, accepted: 1." in reader.get_by_role("status").inner_text()
+    assert [d["message_id"] for d in documents().values()] == ["<1@example.com>"]
+    reader.get_by_role("link", name="no usable message id").click()
+    reader.get_by_text("Delete …").click()
+    reader.get_by_role("button", name="Delete").click()  # refused by the browser: not ticked
+    reader.get_by_label("Delete this entry for good").check()
+    reader.get_by_role("button", name="Delete").click()
+    reader.get_by_text("Nothing is in quarantine.").wait_for()
+    assert documents("mail_statuses_quarantine") == {}
+
+
+def test_what_strangers_wrote_is_text(reader, post):
+    hostile = mail(1, status="failed", reason=HOSTILE) | {"subject": HOSTILE, "apiData": HOSTILE}
+    post([hostile])
+    post([hostile | {"messageId": ""}])
+    reader.goto("/mails")
+    assert subjects(reader) == [HOSTILE]
+    reader.locator("td.subject a").click()
+
+    assert reader.locator("h1").inner_text() == HOSTILE
+    assert reader.locator(".timeline .reason").inner_text() == HOSTILE
+    reader.goto("/quarantine")
+    reader.locator(".list a").click()
+    assert HOSTILE in reader.locator("pre").inner_text()
+    assert reader.title() != "owned"
+    assert reader.locator("main img, main script").count() == 0
+
+
+def test_the_html_of_a_received_mail_can_do_nothing(browser, page_url, client):
+    html = f"<h1>Hello</h1>{HOSTILE}<script>top.document.title='owned'</script>"
+    mail_fields = {"subject": "Question", "html": html, "received_at": datetime.now(UTC)}
+    client.document("inbound_mails/one").set(mail_fields)
+    context = browser.new_context(base_url=page_url, locale="en-US")
+    reader = context.new_page()
+    refused: list[str] = []
+    reader.on("console", lambda said: refused.append(said.text))
+    reader.goto("/received")
+    reader.get_by_role("link", name="Question").click()
+
+    assert reader.frame_locator("iframe").locator("h1").inner_text() == "Hello"
+    assert reader.title().startswith("Question")
+    assert any("script" in text for text in refused)
+    assert any("image" in text for text in refused)
+    context.close()
+
+
+def test_everything_but_live_works_without_javascript(browser, page_url, post):
+    post([mail(number) for number in range(60)])
+    context = browser.new_context(java_script_enabled=False, base_url=page_url, locale="ja-JP")
+    reader = context.new_page()
+    reader.goto("/mails")
+    reader.get_by_text("次へ →").click()
+    assert len(subjects(reader)) == 10
+    reader.get_by_role("link", name="Mail 0", exact=True).click()
+    assert reader.locator(".timeline li").count() == 1
+    context.close()
+
+
+@pytest.mark.parametrize("width", [360, 1200])
+@pytest.mark.parametrize("path", ["/", "/mails", "/quarantine", "/received"])
+def test_nothing_is_wider_than_the_screen(browser, page_url, post, width, path):
+    long = {"subject": "x" * 300, "to": "a" * 200 + "@example.jp"}
+    post([mail(1) | long, mail(2) | long | {"messageId": ""}])
+    context = browser.new_context(viewport={"width": width, "height": 700}, base_url=page_url)
+    reader = context.new_page()
+    reader.goto(path)
+
+    assert reader.evaluate("document.documentElement.scrollWidth") <= width
+    context.close()

@@ -1,0 +1,234 @@
+"""What the page answers, over HTTP: failures, languages, links."""
+
+import html
+import json
+import re
+
+import pytest
+
+from cmc_webhook.console.meanings import ADVICE, CAUSES
+from cmc_webhook.events import BOUNCES, UNKNOWN_BOUNCE
+from cmc_webhook.simulator.posting import bearer
+from tests.processes import free_port
+from tests.records import make_record
+
+HOSTILE = [
+    "/mails?status=nonsense",
+    "/mails?cause=nonsense",
+    "/mails?period=nonsense",
+    "/mails?since=nonsense",
+    "/mails?since=0001-01-01",
+    "/mails?until=9999-12-31T23:59",
+    "/mails?after=nonsense",
+    "/mails?after=0001-01-01T00:00:00%2B14:00/x",
+    "/mails?after=2025-01-25T00:00:00%2B00:00/..",
+    "/mails?after=2025-01-25T00:00:00%2B00:00/a/b",
+    f"/mails?to={'x' * 1501}",
+    "/?period=all",
+    "/?period=own",
+    "/?since=2025-01-26&until=2025-01-25",
+    "/language/fr?to=/",
+    "/language/ja?to=https://example.com/",
+    "/language/ja?to=//example.com/",
+    "/language/ja?to=/%5Cexample.com/",
+    "/language/ja?to=/%0d%0aSet-Cookie:x",
+]
+PATH_TRICKS = [
+    "/mails/..",
+    "/mails/%2e%2e",
+    "/mails/..%2f..%2fmain.py",
+    "/mails/__x__",
+    "/mails/a%2Fb",
+    "/mails/%00",
+    f"/mails/{'x' * 1501}",
+    "/static/../app.py",
+    "/static/..%2fapp.py",
+    "/static/%2e%2e/%2e%2e/settings.py",
+    "/quarantine/..",
+    "/received/../quarantine/x",
+    "/received/one/html",
+    "/received/one/html/..",
+]
+
+
+@pytest.mark.parametrize("address", HOSTILE)
+def test_a_parameter_that_cannot_be_used_is_refused(visit, address):
+    answer = visit.get(address)
+
+    assert answer.status_code == 400
+    assert "Traceback" not in answer.text
+    assert "Location" not in answer.headers
+
+
+@pytest.mark.parametrize("path", PATH_TRICKS)
+def test_a_trick_in_the_path_finds_nothing(visit, path):
+    answer = visit.get(path)
+
+    assert answer.status_code == 404
+    assert "Traceback" not in answer.text
+
+
+@pytest.mark.parametrize("path", ["/mails?to=%ff%fe", "/mails?to=%00", "/mails?x=y", "/mails?to="])
+def test_odd_bytes_find_nothing_and_harm_nothing(visit, path):
+    assert visit.get(path).status_code == 200
+
+
+@pytest.mark.parametrize("host", ["example.com", "127.0.0.1.example.com", "127.0.0.1:1", ""])
+@pytest.mark.parametrize("path", ["/", "/live", "/static/page.js"])
+def test_another_host_is_refused(visit, host, path):
+    answer = visit.get(path, headers={"Host": host})
+
+    assert answer.status_code == 421
+
+
+@pytest.mark.parametrize("path", ["/quarantine/replay", "/quarantine/x/replay", "/mails"])
+@pytest.mark.parametrize("given", [{}, {"token": ""}, {"token": "wrong"}, {"token": "語"}])
+def test_a_form_of_another_site_is_refused(visit, path, given):
+    answer = visit.post(path, data={"sure": "on", **given})
+
+    assert answer.status_code == 403
+    assert "reload" in answer.text
+
+
+def test_deleting_needs_the_tick(visit, post, token, documents):
+    post([make_record(messageId="")])
+    [entry_id] = documents("mail_statuses_quarantine")
+    path = f"/quarantine/{entry_id}"
+    form = {"token": token(path)}
+
+    assert visit.post(f"{path}/delete", data=form).status_code == 403
+    assert visit.post(f"{path}/delete", data={**form, "sure": "on"}).status_code == 200
+    assert documents("mail_statuses_quarantine") == {}
+
+
+def test_nothing_is_changed_unless_it_is_allowed(make_visit, post, documents):
+    post([make_record(messageId="")])
+    [entry_id] = documents("mail_statuses_quarantine")
+    visit = make_visit(may_change=False)
+    token = visit.application.jinja_env.globals["token"]
+
+    assert "<form" not in visit.get(f"/quarantine/{entry_id}").text
+    for path in ("replay", f"{entry_id}/replay", f"{entry_id}/delete"):
+        answer = visit.post(f"/quarantine/{path}", data={"token": token, "sure": "on"})
+        assert answer.status_code == 403
+    assert entry_id in documents("mail_statuses_quarantine")
+
+
+def test_all_that_is_in_quarantine_is_posted_with_the_credential(
+    make_function, make_visit, serve_app, documents
+):
+    function = make_function(CMC_API_KEYS="key")
+    headers = {"Authorization": "Bearer key"}
+    body = {"event": {"deliveries": [make_record(messageId=""), make_record(to="")]}}
+    function.post("/", json=body, headers=headers)
+    url = serve_app(function.application)
+    answers = []
+    for credential in (bearer("key"), bearer("wrong")):
+        visit = make_visit(url=url, credential=credential)
+        form = {"token": visit.application.jinja_env.globals["token"]}
+        answers.append(visit.post("/quarantine/replay", data=form).text)
+
+    assert "Posted again: 2, accepted: 2." in answers[0]
+    assert "Posted again: 2, accepted: 0." in answers[1]
+    assert "Not accepted: 401." in answers[1]
+    assert len(documents("mail_statuses_quarantine")) == 2
+
+
+def test_every_answer_forbids_what_is_not_of_this_page(visit):
+    for path in ("/", "/mails", "/nothing", "/live", "/static/page.js"):
+        with visit.get(path) as answer:
+            policy = answer.headers["Content-Security-Policy"]
+        assert policy.startswith("default-src 'none'; script-src 'self'")
+    text = visit.get("/").text
+    assert "<script>" not in text
+    assert " style=" not in text
+
+
+def test_without_an_answer_of_firestore_the_page_says_so_and_tries_again(make_visit):
+    visit = make_visit(emulator=f"127.0.0.1:{free_port()}")
+    answer = visit.get("/mails", headers={"Accept-Language": "ja"})
+
+    assert answer.status_code == 503
+    assert "Firestoreに接続できません" in answer.text
+    assert 'http-equiv="refresh"' in answer.text
+    with visit.get("/static/page.css") as style:
+        assert style.status_code == 200
+
+
+def test_a_fault_is_one_sentence_without_its_trace(visit, client):
+    client.document("mail_statuses/odd").set({"status": "queued", "events": 5})
+    visit.application.config["PROPAGATE_EXCEPTIONS"] = False
+    answer = visit.get("/mails/odd")
+
+    assert answer.status_code == 500
+    assert "the terminal that it was started in" in answer.text
+    assert "Traceback" not in answer.text
+
+
+def test_the_empty_page_says_how_to_send_a_first_event(visit):
+    for path in ("/", "/mails"):
+        assert "curl http" in visit.get(path).text
+
+
+@pytest.mark.parametrize(
+    ("languages", "expected"), [("ja,en", "ja"), ("en", "en"), ("fr", "en"), ("ja-JP", "ja")]
+)
+def test_the_language_is_the_browsers(visit, languages, expected):
+    text = visit.get("/", headers={"Accept-Language": languages}).text
+
+    assert f'<html lang="{expected}">' in text
+
+
+def test_every_code_has_its_words():
+    causes = {cause for cause, _ in (*BOUNCES.values(), UNKNOWN_BOUNCE)}
+
+    assert causes == CAUSES.keys() == ADVICE.keys()
+
+
+def test_times_are_in_the_zone(make_site, visit, post):
+    post([make_record(created="2025-01-25 14:03:06")])
+
+    assert "2025-01-25 14:03:06" in visit.get("/mails").text
+    listed = visit.get("/mails?since=2025-01-25T14:03:06&until=2025-01-25T14:03:07").text
+    assert "件名" in listed
+    assert "件名" not in visit.get("/mails?since=2025-01-25T14:03:07").text
+
+
+def test_the_page_says_what_it_read(visit, post):
+    post([make_record(messageId=f"<{number}@example.com>") for number in range(60)])
+
+    assert "Documents read: 51." in visit.get("/mails").text
+    assert "Counts by Firestore: 1." in visit.get("/").text
+
+
+def test_news_are_told_by_one_read(visit, post):
+    before = visit.get("/live").text
+    post([make_record()])
+    after = json.loads(visit.get("/live").text)
+
+    assert json.loads(before) == []
+    assert len(after) == 1
+
+
+def test_every_filter_finds_its_mail(visit, post):
+    post([make_record(messageId="<other@example.com>", to="other@example.net", subject="other")])
+    post(
+        bounces=[
+            make_record(status="2", apiData="order-1", to="A@example.jp", subject="wanted mail")
+        ]
+    )
+    for chosen in (
+        *("status=bounced", "to=a@EXAMPLE.jp", "domain=example.JP", "api_data=order-1"),
+        *("message_id=<mail@example.com>", "cause=unknown_user"),
+        "status=bounced&status=failed&to=a@example.jp&cause=unknown_user&composition=pro",
+    ):
+        text = visit.get(f"/mails?{chosen}").text
+        assert re.findall(r'document_id|href="/mails/[^"]+">([^<]+)', text) == ["wanted mail"]
+
+
+def test_a_mail_of_a_real_project_links_to_googles_console(make_visit, post, documents):
+    post([make_record()])
+    [document_id] = documents()
+    text = html.unescape(make_visit(emulator="").get(f"/mails/{document_id}").text)
+
+    assert "https://console.cloud.google.com/firestore/databases/-default-/data/panel/" in text
