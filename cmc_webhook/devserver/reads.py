@@ -89,8 +89,10 @@ class Reads:
             ids = _after(_ids(latest, request), request.page_token)
             for document_id in ids[:size]:
                 name = DocumentName(request.parent, request.collection_id, document_id)
-                document = latest.get(name) or Document(name=str(name))
-                response.documents.append(masked(document, mask))
+                document = latest.get(name)
+                response.documents.append(
+                    masked(document, mask) if document else Document(name=str(name))
+                )
         response.next_page_token = ids[size - 1] if len(ids) > size else ""
         return response
 

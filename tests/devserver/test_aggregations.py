@@ -6,6 +6,7 @@ import pytest
 from google.api_core.exceptions import InvalidArgument
 from google.cloud.firestore import FieldFilter
 from google.cloud.firestore_v1 import types
+from google.cloud.firestore_v1.aggregation import AggregationQuery
 from google.cloud.firestore_v1.base_aggregation import CountAggregation
 
 
@@ -97,6 +98,22 @@ def test_aggregations_together_count_only_documents_with_all_their_fields(mails)
         "b": 2,
         "n": 1,
     }
+
+
+def test_sum_and_average_with_a_limit_take_the_smallest_values(mails):
+    """Without another order, that of the field's index is the order of the result."""
+    numbers(mails, 9, 1, 5, 3)
+    mails.document("without").set({})
+
+    assert values(mails.limit(2).sum("n").avg("n")) == {"field_1": 4, "field_2": 2.0}
+    assert values(mails.order_by("__name__").limit(2).sum("n")) == {"field_1": 10}
+
+
+def test_no_aggregation_and_a_doubled_alias_are_refused_in_firestores_words(mails):
+    with pytest.raises(InvalidArgument, match="Aggregations can not be empty"):
+        AggregationQuery(mails.limit(1)).get()
+    with pytest.raises(InvalidArgument, match="Aggregation aliases contain duplicate alias"):
+        mails.count("n").count("n").get()
 
 
 @pytest.mark.parametrize("aliases", [("same", "same"), ("__reserved__",), tuple("abcdef")])

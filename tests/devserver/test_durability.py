@@ -21,6 +21,7 @@ pytestmark = pytest.mark.builtin
 ROUNDS = 20
 WRITERS = 3
 BATCH = 5
+TRANSACTED = "transacted"
 
 SERVER = """
 import sys
@@ -70,10 +71,30 @@ def write_until_it_dies(client, acknowledged):
             acknowledged.append(key)
 
 
+def transact_until_it_dies(client, acknowledged):
+    """As above, in transactions that also count their batches in one document."""
+    tally = client.document("tallies/all")
+    # The client's own transactions would try for a minute to reach the server that has died.
+    api, at_once = client._firestore_api, {"retry": None, "timeout": 5}
+    database = {"database": client._database_string}
+    with contextlib.suppress(GoogleAPICallError):
+        while True:
+            transaction, key = client.transaction(), TRANSACTED + uuid.uuid4().hex
+            transaction._id = api.begin_transaction(request=database, **at_once).transaction
+            count = tally.get(transaction=transaction, **at_once).to_dict() or {"n": 0}
+            transaction.set(tally, {"n": count["n"] + 1})
+            for n in range(BATCH):
+                transaction.create(client.document(f"mails/{key}-{n}"), {"n": n, "text": "x" * 500})
+            parts = {"transaction": transaction.id, "writes": transaction._write_pbs}
+            api.commit(request={**database, **parts}, **at_once)
+            acknowledged.append(key)
+
+
 def kill_under_load(process, client, acknowledged):
     enough = len(acknowledged) + 10
     arguments = (client, acknowledged)
-    writers = [threading.Thread(target=write_until_it_dies, args=arguments) for _ in range(WRITERS)]
+    actions = [write_until_it_dies] * WRITERS + [transact_until_it_dies]
+    writers = [threading.Thread(target=action, args=arguments) for action in actions]
     for writer in writers:
         writer.start()
     until(lambda: len(acknowledged) >= enough)
@@ -91,7 +112,9 @@ def test_killed_under_load_it_comes_back_with_every_acknowledged_write_and_no_ha
             kill_under_load(process, connect(address), acknowledged)
 
     server = start(data, 0)
-    names = [r.id for r in connect(server.address).collection("mails").list_documents()]
+    client = connect(server.address)
+    names = [r.id for r in client.collection("mails").list_documents()]
+    tally = client.document("tallies/all").get().get("n")
     server.stop()
     stored = {}
     for name in names:
@@ -100,6 +123,7 @@ def test_killed_under_load_it_comes_back_with_every_acknowledged_write_and_no_ha
     assert len(acknowledged) >= ROUNDS * 10
     assert set(acknowledged) <= set(stored)
     assert {len(batch) for batch in stored.values()} == {BATCH}
+    assert tally == len([key for key in stored if key.startswith(TRANSACTED)]) > ROUNDS
 
 
 def test_documents_and_their_times_survive_a_stop(data, connect):

@@ -91,3 +91,10 @@ def test_the_server_says_once_what_index_a_query_needs(mails, caplog):
 
     [message] = [record.message for record in caplog.records if "only_here" in record.message]
     assert "gcloud firestore indexes composite create --collection-group=mails" in message
+
+
+def test_a_collection_group_needs_an_index_of_its_own_scope(client):
+    group = client.collection_group("mails").where(filter=EQUAL).order_by("at")
+    [index] = needed_indexes(group._to_protobuf()._pb)
+
+    assert "--collection-group=mails --query-scope=collection-group " in index.command()

@@ -1,7 +1,9 @@
 """Writes, by the documents that are there afterwards."""
 
+from datetime import timedelta
+
 import pytest
-from google.api_core.exceptions import AlreadyExists, FailedPrecondition, NotFound
+from google.api_core.exceptions import AlreadyExists, FailedPrecondition, InvalidArgument, NotFound
 from google.cloud import firestore
 from google.cloud.firestore_v1.bulk_batch import BulkWriteBatch
 
@@ -217,3 +219,13 @@ def test_projects_and_databases_are_apart(client, mails):
     other = firestore.Client(project=client.project, database="other")
 
     assert not other.collection("mails").document("a").get().exists
+
+
+@pytest.mark.parametrize("document_id", ["there", "missing"])
+def test_an_update_time_of_the_future_is_invalid(client, mails, document_id):
+    written = mails.document("there").set({"n": 1}).update_time
+    option = client.write_option(last_update_time=written + timedelta(hours=1))
+    with pytest.raises(InvalidArgument):
+        mails.document(document_id).delete(option=option)
+
+    assert mails.document("there").get().exists
