@@ -5,12 +5,14 @@ from collections.abc import Iterator, Sequence
 
 from cmc_webhook.devserver import field_paths, queries, writes
 from cmc_webhook.devserver.aggregations import aggregate, aggregated_paths, check_aggregations
+from cmc_webhook.devserver.counts import Counts, Question, question
 from cmc_webhook.devserver.errors import InvalidArgument, Refusal
 from cmc_webhook.devserver.indexes import Index, needed_indexes
 from cmc_webhook.devserver.messages import (
     BatchGetDocumentsResponse,
     BatchWriteResponse,
     CommitResponse,
+    Document,
     ListCollectionIdsResponse,
     ListDocumentsResponse,
     Message,
@@ -31,6 +33,7 @@ class FirestoreService:
 
     def __init__(self, storage: Storage) -> None:
         self._storage = storage
+        self._counts = Counts()
         self._indexes_logged: set[Index] = set()
 
     def commit(self, request: Message) -> Message:
@@ -125,7 +128,11 @@ class FirestoreService:
         query = queries.parse_query(asked.structured_query)
         paths = aggregated_paths(asked.aggregations)
         self._log_indexes(needed_indexes(asked.structured_query, paths))
-        found, _, read_us = self._run(request.parent, query)
+        counted = None if paths else question(request.parent, asked.structured_query)
+        if counted:
+            found, read_us = self._count(request.parent, query, counted)
+        else:
+            found, _, read_us = self._run(request.parent, query)
         response = RunAggregationQueryResponse()
         response.read_time.FromMicroseconds(read_us)
         for alias, value in aggregate(asked.aggregations, found).items():
@@ -136,6 +143,18 @@ class FirestoreService:
         check_parent(parent)
         documents, read_us = self._storage.scan(parent, query.collection)
         return *queries.run(query, documents), read_us
+
+    def _count(
+        self, parent: str, query: queries.Query, counted: Question
+    ) -> tuple[list[Message], int]:
+        """Return as many documents, without fields, as there are, and the time of which it is."""
+        check_parent(parent)
+        _, read_us = self._storage.scan(parent, query.collection, limit=0)
+        version = self._storage.version
+        count = self._counts.count(
+            counted, version, lambda: self._storage.scan(parent, query.collection)[0]
+        )
+        return [Document()] * count, read_us
 
     def _log_indexes(self, needed: set[Index]) -> None:
         for index in needed - self._indexes_logged:

@@ -40,7 +40,8 @@ class Storage:
     All documents of all databases. Thread-safe.
 
     One connection behind one lock: readers wait for a writer's disk, which is a
-    millisecond, and every read sees one state. *clock* is in nanoseconds.
+    millisecond, and every read sees one state. *clock* is in nanoseconds. *version*
+    grows before a write can be seen.
     """
 
     def __init__(self, path: str, clock: Callable[[], int] = time.time_ns) -> None:
@@ -49,6 +50,7 @@ class Storage:
         self._connection = _open(path)
         row = self._connection.execute("SELECT last_us FROM clock").fetchone()
         self._last_us: int = row[0]
+        self.version = 0
 
     def close(self) -> None:
         """Give the file free; what comes later fails."""
@@ -128,6 +130,7 @@ class Transaction:
 
     def put(self, name: DocumentName, document: Message | None) -> None:
         """Store *document*; None deletes it."""
+        self._storage.version += 1
         execute = self._storage._connection.execute
         if document is None:
             execute("DELETE FROM documents WHERE parent = ? AND collection = ? AND id = ?", name)
