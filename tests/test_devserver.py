@@ -4,6 +4,7 @@ import http.client
 import os
 import signal
 import socket
+import urllib.request
 from pathlib import Path
 
 import pytest
@@ -131,6 +132,18 @@ def test_with_a_key_in_the_environment_it_asks_for_it(start):
     assert server.post(*POST, headers={"Authorization": "Bearer secret-key"})[0] == 200
 
 
+def test_the_page_shows_what_was_posted(start):
+    server = start(CMC_TIME_ZONE="UTC")
+    server.post(*POST)
+    address = f"http://127.0.0.1:{server.console_port}"
+
+    assert address in server.output()
+    with urllib.request.urlopen(f"{address}/mails") as answer:
+        page = answer.read().decode()
+    assert "user@example.jp" in page
+    assert "2025-01-25 14:03:06" in page
+
+
 def test_a_project_in_the_environment_is_used(start, monkeypatch):
     server = start(GOOGLE_CLOUD_PROJECT="demo-other")
     server.post(*POST)
@@ -171,14 +184,15 @@ def test_a_function_that_cannot_start_is_one_sentence(start):
     assert not listens(server.firestore_port)
 
 
-def test_a_function_that_dies_ends_the_firestore_too(start):
+@pytest.mark.parametrize("program", [0, 1], ids=["function", "page"])
+def test_a_program_that_dies_ends_the_others_too(start, program):
     server = start()
     children = Path(f"/proc/{server.process.pid}/task/{server.process.pid}/children").read_text()
-    os.killpg(int(children.split()[0]), signal.SIGKILL)
+    os.killpg(int(children.split()[program]), signal.SIGKILL)
 
     assert server.process.wait(30) == 1
     assert "ended by itself" in server.output()
-    assert not listens(server.firestore_port)
+    assert not any(map(listens, server.ports.values()))
 
 
 def test_only_loopback_listens(start):

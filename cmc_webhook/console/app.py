@@ -16,8 +16,9 @@ from cmc_webhook.console.received import received
 from cmc_webhook.console.site import LANGUAGE_COOKIE, Site, shown, words
 from cmc_webhook.console.words import LANGUAGES
 
-# A real project is asked less often, because each question costs a read.
 _LOCAL_REFRESH_S, _REAL_REFRESH_S = 2, 15
+# A page that reads much of a real project is refreshed the less often, because reads cost money.
+_DOCUMENTS_A_SECOND = 20
 _LARGEST_FORM = 16_384
 
 
@@ -39,11 +40,12 @@ def _add_texts(app: Flask, site: Site) -> None:
     app.jinja_env.filters["at"] = lambda time: shown(time, site.zone)
     app.jinja_env.filters["number"] = "{:,}".format
     app.jinja_env.globals["site"] = site
-    app.jinja_env.globals["refresh_s"] = _LOCAL_REFRESH_S if site.emulator else _REAL_REFRESH_S
 
     @app.context_processor
     def texts() -> dict[str, Any]:
         t = words()
+        documents_read = g.get("documents_read", 0)
+        seldom = max(_REAL_REFRESH_S, documents_read // _DOCUMENTS_A_SECOND)
         here = request.full_path.removesuffix("?")
         return {
             "t": t,
@@ -53,7 +55,8 @@ def _add_texts(app: Flask, site: Site) -> None:
             "cause_label": lambda cause: t.of(meanings.CAUSES.get(cause, (cause, cause))),
             "cause_advice": lambda cause: t.of(meanings.ADVICE[cause]),
             "why_label": lambda why: t.of(meanings.QUARANTINED.get(why, (why, why))),
-            "documents_read": g.get("documents_read", 0),
+            "documents_read": documents_read,
+            "refresh_s": _LOCAL_REFRESH_S if site.emulator else seldom,
             "counts_asked": g.get("counts_asked", 0),
         }
 

@@ -153,7 +153,9 @@ class MailStatuses:
         for name, path in _EQUAL.items():
             if value := getattr(filters, name):
                 query = query.where(filter=FieldFilter(path, "==", value))
-        if filters.statuses:
+        if len(filters.statuses) == 1:
+            query = query.where(filter=FieldFilter("status", "==", filters.statuses[0]))
+        elif filters.statuses:
             query = query.where(filter=FieldFilter("status", "in", list(filters.statuses)))
         if filters.since:
             query = query.where(filter=FieldFilter("status_at", ">=", filters.since))

@@ -5,6 +5,7 @@ import json
 import re
 
 import pytest
+from google.api_core.exceptions import FailedPrecondition
 
 from cmc_webhook.console.meanings import ADVICE, CAUSES
 from cmc_webhook.events import BOUNCES, UNKNOWN_BOUNCE
@@ -232,3 +233,24 @@ def test_a_mail_of_a_real_project_links_to_googles_console(make_visit, post, doc
     text = html.unescape(make_visit(emulator="").get(f"/mails/{document_id}").text)
 
     assert "https://console.cloud.google.com/firestore/databases/-default-/data/panel/" in text
+
+
+def test_a_missing_index_is_told_with_the_link_that_makes_it(visit):
+    link = "https://console.firebase.google.com/v1/r/project/p/firestore/indexes?create=x"
+
+    def fail():
+        raise FailedPrecondition(f"The query requires an index. You can create it here: {link}")
+
+    visit.application.add_url_rule("/fail", view_func=fail)
+    answer = visit.get("/fail")
+
+    assert answer.status_code == 502
+    assert "needs an index" in answer.text
+    assert f'href="{link}"' in html.unescape(answer.text)
+
+
+def test_a_real_project_is_asked_less_often(make_visit, post):
+    post([make_record(messageId=f"<{number}@example.com>") for number in range(10)])
+
+    assert 'data-refresh="2"' in make_visit().get("/mails").text
+    assert 'data-refresh="15"' in make_visit(emulator="").get("/mails").text
