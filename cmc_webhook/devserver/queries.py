@@ -122,10 +122,13 @@ def parse_orders(structured: Message, aggregated: Iterable[FieldPath] = ()) -> l
     if NAME in paths and orders[-1].path != NAME:
         last = ".".join(orders[-1].path)
         raise InvalidArgument(f"Order by clause cannot contain more fields after the key {last}")
-    if NAME in paths:
-        return orders
     known = {order.path for order in orders}
-    orders += [Order(path, descending=False) for path in aggregated if path not in known]
+    unordered = [path for path in aggregated if path not in known]
+    if NAME in paths:
+        if unordered:
+            raise InvalidArgument("This query requires an index that has fields after __name__.")
+        return orders
+    orders += [Order(path, descending=False) for path in unordered]
     return [*orders, Order(NAME, descending)]
 
 

@@ -114,7 +114,7 @@ def _check_precondition(change: Change, held: Message | None, time_us: int) -> N
             raise AlreadyExists(f"Document already exists: {change.name}")
         return
     required = _microseconds(change.precondition.update_time)
-    if required > time_us:
+    if held is not None and required > time_us:
         raise InvalidArgument(f"The required update time is in the future: {change.name}")
     stored = 0 if held is None else _microseconds(held.update_time)
     if required != stored:

@@ -106,7 +106,12 @@ def test_sum_and_average_with_a_limit_take_the_smallest_values(mails):
     mails.document("without").set({})
 
     assert values(mails.limit(2).sum("n").avg("n")) == {"field_1": 4, "field_2": 2.0}
-    assert values(mails.order_by("__name__").limit(2).sum("n")) == {"field_1": 10}
+
+
+def test_a_sum_in_the_order_of_names_would_need_an_index_that_there_cannot_be(mails):
+    numbers(mails, 9, 1)
+    with pytest.raises(InvalidArgument, match="after __name__"):
+        mails.order_by("__name__").sum("n").get()
 
 
 def test_no_aggregation_and_a_doubled_alias_are_refused_in_firestores_words(mails):

@@ -42,12 +42,16 @@ def listen():
 
 @pytest.fixture
 def restarting(tmp_path, monkeypatch):
-    """A client of a server of its own, and what stops that and starts it again."""
+    """A client of a server of its own, and what restarts that; a document is deleted meanwhile."""
     data = str(tmp_path / "firestore.sqlite3")
     servers = [start(data, 0)]
 
-    def restart():
+    def restart(path):
         servers[0].stop()
+        meanwhile = start(data, 0)
+        monkeypatch.setenv("FIRESTORE_EMULATOR_HOST", meanwhile.address)
+        firestore.Client(project="reconnect").document(path).delete()
+        meanwhile.stop()
         servers[0] = start(data, servers[0].port)
 
     monkeypatch.setenv("FIRESTORE_EMULATOR_HOST", servers[0].address)
@@ -210,8 +214,7 @@ def test_over_a_reconnect_nothing_comes_twice_or_is_lost(restarting, listen):
     writer = threading.Thread(target=write_numbers, args=(mails.document("a"), gate))
     writer.start()
     until(lambda: calls.qsize() > 20)
-    restart()
-    mails.document("leaves").delete()
+    restart("mails/leaves")
     gate.set()
     writer.join()
     seen = []
