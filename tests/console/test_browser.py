@@ -21,6 +21,12 @@ def mail(number, **changes):
     )
 
 
+def follow(reader, found):
+    """Click, and return when the next page is there."""
+    with reader.expect_navigation():
+        found.click()
+
+
 def subjects(reader):
     return reader.locator("td.subject").all_text_contents()
 
@@ -62,7 +68,7 @@ def test_a_list_is_filtered_and_the_address_says_so(reader, post):
     reader.goto("/mails")
     reader.get_by_label("Failed").check()
     reader.get_by_label("Deferred").check()
-    reader.get_by_role("button", name="Show").click()
+    follow(reader, reader.get_by_role("button", name="Show"))
 
     assert subjects(reader) == ["Mail 3", "Mail 2"]
     assert "status=deferred&status=failed" in reader.url
@@ -76,15 +82,15 @@ def test_pages_go_forth_and_back(reader, post):
     reader.goto("/mails?to=user@example.jp")
     first = subjects(reader)
 
-    reader.get_by_text("Older →").click()
+    follow(reader, reader.get_by_text("Older →"))
     second = subjects(reader)
-    reader.get_by_text("Older →").click()
+    follow(reader, reader.get_by_text("Older →"))
     third = subjects(reader)
-    reader.get_by_text("← Newer").click()
+    follow(reader, reader.get_by_text("← Newer"))
 
     assert first + second + third == [f"Mail {number}" for number in reversed(range(120))]
     assert subjects(reader) == second
-    reader.get_by_text("← Newer").click()
+    follow(reader, reader.get_by_text("← Newer"))
     assert subjects(reader) == first
 
 
@@ -92,7 +98,7 @@ def test_a_mail_is_opened_and_tells_what_to_do(reader, post):
     post([mail(1, status="failed", reason="550 5.1.1 unknown")])
     post(bounces=[mail(1, status="2", reason="550 5.1.1 unknown") | {"to": "user@example.jp"}])
     reader.goto("/mails")
-    reader.get_by_role("link", name="Mail 1").click()
+    follow(reader, reader.get_by_role("link", name="Mail 1"))
 
     assert reader.locator(".timeline .badge").all_text_contents() == ["Failed", "Bounced"]
     assert "Stop sending to it at once" in reader.locator(".advice").inner_text()
@@ -102,7 +108,7 @@ def test_a_mail_is_opened_and_tells_what_to_do(reader, post):
 def test_the_language_is_switched_and_remembered(reader, post):
     post(bounces=[mail(1, status="2")])
     reader.goto("/mails?status=bounced")
-    reader.get_by_role("link", name="日本語").click()
+    follow(reader, reader.get_by_role("link", name="日本語"))
 
     assert reader.locator("html").get_attribute("lang") == "ja"
     assert "status=bounced" in reader.url
@@ -117,12 +123,12 @@ def test_a_quarantined_record_is_posted_again_and_then_deleted(reader, post, doc
     mended = entry.to_dict()["content"].replace('"messageId": ""', '"messageId": "<1@example.com>"')
     entry.reference.update({"content": mended})
     reader.goto("/quarantine")
-    reader.get_by_role("link", name="no usable message id").click()
-    reader.get_by_role("button", name="Post again").click()
+    follow(reader, reader.get_by_role("link", name="no usable message id"))
+    follow(reader, reader.get_by_role("button", name="Post again"))
 
     assert "Posted again: 1, accepted: 1." in reader.get_by_role("status").inner_text()
     assert [d["message_id"] for d in documents().values()] == ["<1@example.com>"]
-    reader.get_by_role("link", name="no usable message id").click()
+    follow(reader, reader.get_by_role("link", name="no usable message id"))
     reader.get_by_text("Delete …").click()
     reader.get_by_role("button", name="Delete").click()  # refused by the browser: not ticked
     reader.get_by_label("Delete this entry for good").check()
@@ -137,12 +143,12 @@ def test_what_strangers_wrote_is_text(reader, post):
     post([hostile | {"messageId": ""}])
     reader.goto("/mails")
     assert subjects(reader) == [HOSTILE]
-    reader.locator("td.subject a").click()
+    follow(reader, reader.locator("td.subject a"))
 
     assert reader.locator("h1").inner_text() == HOSTILE
     assert reader.locator(".timeline .reason").inner_text() == HOSTILE
     reader.goto("/quarantine")
-    reader.locator(".list a").click()
+    follow(reader, reader.locator(".list a"))
     assert HOSTILE in reader.locator("pre").inner_text()
     assert reader.title() != "owned"
     assert reader.locator("main img, main script").count() == 0
@@ -157,7 +163,7 @@ def test_the_html_of_a_received_mail_can_do_nothing(browser, page_url, client):
     refused: list[str] = []
     reader.on("console", lambda said: refused.append(said.text))
     reader.goto("/received")
-    reader.get_by_role("link", name="Question").click()
+    follow(reader, reader.get_by_role("link", name="Question"))
 
     assert reader.frame_locator("iframe").locator("h1").inner_text() == "Hello"
     assert reader.title().startswith("Question")
@@ -171,9 +177,9 @@ def test_everything_but_live_works_without_javascript(browser, page_url, post):
     context = browser.new_context(java_script_enabled=False, base_url=page_url, locale="ja-JP")
     reader = context.new_page()
     reader.goto("/mails")
-    reader.get_by_text("次へ →").click()
+    follow(reader, reader.get_by_text("次へ →"))
     assert len(subjects(reader)) == 10
-    reader.get_by_role("link", name="Mail 0", exact=True).click()
+    follow(reader, reader.get_by_role("link", name="Mail 0", exact=True))
     assert reader.locator(".timeline li").count() == 1
     context.close()
 
