@@ -75,13 +75,18 @@ def inbound_from_env(environ: Mapping[str, str]) -> InboundSettings:
     settings = InboundSettings(
         **_shared(environ),
         mail_keys=_read(environ, _mail_keys, "CMC_MAIL_KEYS"),
-        collection=_read(environ, _collection, "CMC_INBOUND_COLLECTION"),
+        collection=inbound_collection(environ),
         attachment_bucket=_read(environ, _bucket, "CMC_ATTACHMENT_BUCKET"),
     )
     _require_credentials(
         settings, "CMC_API_KEYS, CMC_BASIC_CREDENTIALS and CMC_MAIL_KEYS are all empty"
     )
     return settings
+
+
+def inbound_collection(environ: Mapping[str, str]) -> str:
+    """Return the collection of received mail in *environ*, or raise SettingsError."""
+    return _read(environ, _collection, "CMC_INBOUND_COLLECTION")
 
 
 def _shared(environ: Mapping[str, str]) -> dict[str, Any]:

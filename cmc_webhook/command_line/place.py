@@ -12,7 +12,7 @@ import click
 from google.auth.exceptions import DefaultCredentialsError
 from google.cloud import firestore
 
-from cmc_webhook.settings import SettingsError, StatusSettings, from_env
+from cmc_webhook.settings import SettingsError, StatusSettings, from_env, inbound_collection
 
 _LOCAL = "127.0.0.1:8081"
 _LOCAL_PROJECT = "demo-cmc-webhook"
@@ -21,10 +21,15 @@ _EMULATOR = "FIRESTORE_EMULATOR_HOST"
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """An open Firestore. *real*: a project was named, so nothing is changed without asking."""
+    """
+    An open Firestore with its collections of status documents and of received mail.
+
+    *real*: a project was named, so nothing is changed without asking.
+    """
 
     client: firestore.Client
     collection: str
+    inbound_collection: str
     zone: ZoneInfo
     real: bool
 
@@ -59,7 +64,13 @@ class Where:
             err=True,
         )
         client = _client(project, settings.database)
-        return Place(client, settings.collection, settings.time_zone, real=bool(self.project))
+        return Place(
+            client,
+            settings.collection,
+            _received_here(),
+            settings.time_zone,
+            real=bool(self.project),
+        )
 
 
 def place_options(command: Callable[..., Any]) -> Callable[..., Any]:
@@ -83,6 +94,13 @@ def settings_here(database: str = "") -> StatusSettings:
     given = {"CMC_ALLOW_UNAUTHENTICATED": "true"} | ({"CMC_DATABASE": database} if database else {})
     try:
         return from_env({**os.environ, **given})
+    except SettingsError as error:
+        raise click.UsageError(str(error)) from error
+
+
+def _received_here() -> str:
+    try:
+        return inbound_collection(os.environ)
     except SettingsError as error:
         raise click.UsageError(str(error)) from error
 

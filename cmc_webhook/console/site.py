@@ -51,7 +51,7 @@ class Site:
     @property
     def received(self) -> ReceivedMails:
         """The mails that the other function has received."""
-        return ReceivedMails(self.place.client)
+        return ReceivedMails(self.place.client, self.place.inbound_collection)
 
 
 def words() -> Words:

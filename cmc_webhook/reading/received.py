@@ -5,15 +5,14 @@ from google.cloud.firestore import Client, Query
 from cmc_webhook.reading import queries
 from cmc_webhook.reading.queries import Document, run
 
-_COLLECTION = "inbound_mails"
 _LISTED = ("received_at", "from", "to", "envelope_to", "subject", "attachments")
 
 
 class ReceivedMails:
     """The mails that the other webhook has brought."""
 
-    def __init__(self, client: Client) -> None:
-        self._collection = client.collection(_COLLECTION)
+    def __init__(self, client: Client, collection: str) -> None:
+        self._collection = client.collection(collection)
 
     def newest(self, most: int) -> list[Document]:
         """Return what a list shows of the mails that arrived last, the latest first."""
