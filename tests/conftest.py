@@ -15,16 +15,35 @@ from werkzeug.test import TestResponse
 
 from tests.records import as_json, make_post
 from tests.server import FunctionServer
+from tests.tally import Tally
 
 EMULATOR = os.environ.get("FIRESTORE_EMULATOR_HOST")
 MAIN = Path(__file__).parents[1] / "main.py"
+TALLY = pytest.StashKey[Tally]()
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    parser.addoption("--seeds", type=int, default=150, help="random schedules of faults to run")
+    parser.addoption("--seeds", type=int, default=180, help="random schedules of faults to run")
     parser.addoption("--rounds", type=int, default=5, help="rounds of killing the function")
     parser.addoption("--fuzz", type=int, default=3000, help="odd requests to send")
     parser.addoption("--first-seed", type=int, default=0, help="the first of both")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    config.stash[TALLY] = Tally()
+
+
+def pytest_terminal_summary(
+    terminalreporter: pytest.TerminalReporter, config: pytest.Config
+) -> None:
+    for line in config.stash[TALLY].lines():
+        terminalreporter.write_line(line)
+
+
+@pytest.fixture
+def tally(pytestconfig: pytest.Config) -> Tally:
+    """Where each round of a fault is counted and checked."""
+    return pytestconfig.stash[TALLY]
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:

@@ -12,9 +12,14 @@ from typing import Any
 import grpc
 from google.cloud.firestore_v1.types import BatchWriteRequest, BatchWriteResponse
 
+from tests.line import Line
+
 SERVICE = "/google.firestore.v1.Firestore/"
 READ, WRITE = "BatchGetDocuments", "BatchWrite"
 TRANSIENT = ("UNAVAILABLE", "ABORTED", "DEADLINE_EXCEEDED", "INTERNAL", "RESOURCE_EXHAUSTED")
+RESET = "connection reset"  # no code: instead of an answer the connection breaks
+SINGLE = ("ABORTED", "UNAVAILABLE", "FAILED_PRECONDITION", "NOT_FOUND", "ALREADY_EXISTS")
+HANGING_S = 20.0
 
 
 @dataclass(frozen=True)
@@ -22,9 +27,10 @@ class Fault:
     """
     What goes wrong with one call.
 
-    *before*: a code that is answered without the call taking effect; *after*: one
-    that is answered although it did. *delay* in seconds comes first. *writes* gives
-    single writes of a batch a code; those in *applied* took effect all the same.
+    *before*: a code, or RESET, that is answered without the call taking effect;
+    *after*: one that is answered although it did. *delay* in seconds comes first.
+    *writes* gives single writes of a batch a code; those in *applied* took effect
+    all the same.
     """
 
     before: str = ""
@@ -42,16 +48,18 @@ class FaultyFirestore:
 
     def __init__(self, address: str) -> None:
         self.plan: Plan = lambda rpc: None
+        self.planned = 0
         self.fired: Counter[str] = Counter()
         self._lock = threading.Lock()
-        self._closing = threading.Event()
         self._channel = grpc.insecure_channel(address)
         self._server = grpc.server(
             futures.ThreadPoolExecutor(32), options=[("grpc.so_reuseport", 0)]
         )
         self._server.add_generic_rpc_handlers((self,))
-        self.address = f"127.0.0.1:{self._server.add_insecure_port('127.0.0.1:0')}"
+        port = self._server.add_insecure_port("127.0.0.1:0")
         self._server.start()
+        self._line = Line(f"127.0.0.1:{port}")
+        self.address = self._line.address
 
     def service(self, details: Any) -> Any:
         """Be a grpc.GenericRpcHandler."""
@@ -61,27 +69,37 @@ class FaultyFirestore:
         )
 
     def stop(self) -> None:
-        self._closing.set()
+        self._line.stop()
         self._server.stop(None).wait()
         self._channel.close()
 
     def _answer(self, rpc: str, request: bytes, context: Any) -> Iterator[bytes]:
         with self._lock:
             fault = self.plan(rpc) or Fault()
+            self.planned += fault != Fault()
         if fault.delay:
             self._fire(f"{rpc} late")
-            self._closing.wait(fault.delay)
+            # A caller who gives up earlier ends the delay: the call takes effect behind its back.
+            given_up = threading.Event()
+            context.add_callback(given_up.set)
+            given_up.wait(fault.delay)
         if fault.before:
             self._fire(f"{rpc} {fault.before}")
-            context.abort(grpc.StatusCode[fault.before], "before it took effect")
+            self._fail(context, fault.before, "before it took effect")
         try:
             answers = self._forward(rpc, request, context, fault)
         except grpc.RpcError as error:
             context.abort(error.code(), error.details())
         if fault.after:
             self._fire(f"{rpc} {fault.after}, applied")
-            context.abort(grpc.StatusCode[fault.after], "after it took effect")
+            self._fail(context, fault.after, "after it took effect")
         yield from answers
+
+    def _fail(self, context: Any, code: str, details: str) -> None:
+        if code == RESET:
+            self._line.reset()
+            code = "UNAVAILABLE"  # nobody hears it
+        context.abort(grpc.StatusCode[code], details)
 
     def _forward(self, rpc: str, request: bytes, context: Any, fault: Fault) -> list[bytes]:
         if fault.writes:
@@ -133,23 +151,44 @@ def once(rpc: str, fault: Fault) -> Plan:
     return plan
 
 
-def at_random(rng: random.Random, share: float) -> Plan:
-    """Return a plan that strikes the first call, then that *share*, in every way there is."""
+Chance = Callable[[random.Random, str], Fault | None]
+
+
+def _code(name: str, when: str) -> Chance:
+    # An answer that comes after the effect is told from one before it for writes alone.
+    return lambda rng, rpc: Fault(**{when if rpc == WRITE else "before": name})
+
+
+def _single_writes(rng: random.Random, rpc: str) -> Fault | None:
+    if rpc != WRITE:
+        return None
+    chosen = {i: rng.choice(SINGLE) for i in range(20) if rng.random() < 0.3}
+    return Fault(writes=chosen, applied=frozenset(i for i in chosen if rng.random() < 0.5))
+
+
+# Every class of fault: what strikes a call.
+CHANCES: dict[str, Chance] = {
+    **{
+        f"{code}, {told}": _code(code, when)
+        for code in (*TRANSIENT, "PERMISSION_DENIED", RESET)
+        for when, told in (("before", "no effect"), ("after", "applied"))
+    },
+    "single writes": _single_writes,
+    "slow": lambda rng, rpc: Fault(delay=rng.uniform(0, 0.05)),
+    "hanging": lambda rng, rpc: Fault(delay=HANGING_S),
+}
+EVERYTHING = "all of them mixed"
+
+
+def at_random(rng: random.Random, share: float, name: str = EVERYTHING) -> Plan:
+    """Return a plan that strikes the first call, then that *share*, with the fault *name*."""
     chances = itertools.chain([0.0], iter(rng.random, None))
+    mixed = [chance for key, chance in CHANCES.items() if key != "hanging"]
 
     def plan(rpc: str) -> Fault | None:
         if next(chances) > share:
             return None
-        kind = rng.choice(
-            ["before", "after", "writes", "late"] if rpc == WRITE else ["before", "late"]
-        )
-        code = rng.choice([*TRANSIENT, *TRANSIENT, "PERMISSION_DENIED"])
-        if kind == "late":
-            return Fault(delay=rng.uniform(0, 0.05))
-        if kind != "writes":
-            return Fault(**{kind: code})
-        codes = ("ABORTED", "UNAVAILABLE", "FAILED_PRECONDITION", "NOT_FOUND", "ALREADY_EXISTS")
-        chosen = {i: rng.choice(codes) for i in range(20) if rng.random() < 0.3}
-        return Fault(writes=chosen, applied=frozenset(i for i in chosen if rng.random() < 0.5))
+        chance = rng.choice(mixed) if name == EVERYTHING else CHANCES[name]
+        return chance(rng, rpc)
 
     return plan

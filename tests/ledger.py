@@ -58,13 +58,22 @@ def body_of(post: list[Told], rng: random.Random) -> tuple[bytes, str]:
 
 
 class Ledger:
-    """Remembers facts by message id: all that were sent, and those whose post was answered 2xx."""
+    """
+    Remembers facts by message id: all that were sent, and those whose post was answered 2xx.
+
+    Counts *posts*, each repetition, their *records*, and the *longest* seconds until an answer.
+    """
 
     def __init__(self) -> None:
         self._sent: dict[str, set[oracle.Fact]] = defaultdict(set)
         self._kept: dict[str, set[oracle.Fact]] = defaultdict(set)
+        self.posts = self.records = 0
+        self.longest = 0.0
 
-    def note(self, post: list[Told], status: int) -> None:
+    def note(self, post: list[Told], status: int, seconds: float = 0.0) -> None:
+        self.posts += 1
+        self.records += len(post)
+        self.longest = max(self.longest, seconds)
         for kind, record in post:
             fact = oracle.fact_of_record(kind, record)
             self._sent[record["messageId"]].add(fact)
@@ -77,13 +86,24 @@ class Ledger:
 
         *complete*: every post was answered 2xx in the end, so every fact is there.
         """
-        found = {document["message_id"]: document for document in documents.values()}
-        assert found.keys() >= self._kept.keys()
-        assert found.keys() <= self._sent.keys()
-        for message_id, document in found.items():
-            facts = oracle.facts_of_document(document)
-            assert facts >= self._kept[message_id], f"lost: {message_id}"
-            assert facts <= self._sent[message_id], f"invented: {message_id}"
-            assert not oracle.differences(document, facts)
         if complete:
             assert self._kept == self._sent
+        lost, wrong = self.faults(documents)
+        assert (lost, wrong) == ([], [])
+
+    def faults(self, documents: dict[str, dict[str, Any]]) -> tuple[list[Any], list[Any]]:
+        """Return the kept facts that *documents* lack, and the message ids that are wrong."""
+        found = {document["message_id"]: document for document in documents.values()}
+        held = {name: oracle.facts_of_document(document) for name, document in found.items()}
+        lost = [
+            (message_id, fact)
+            for message_id, facts in self._kept.items()
+            for fact in facts - held.get(message_id, set())
+        ]
+        wrong = [
+            message_id
+            for message_id, facts in held.items()
+            if facts - self._sent.get(message_id, set())
+            or oracle.differences(found[message_id], facts)
+        ]
+        return lost, wrong
