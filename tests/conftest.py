@@ -13,6 +13,7 @@ from flask.testing import FlaskClient
 from google.cloud import firestore
 from werkzeug.test import TestResponse
 
+from tests.faults import FaultyFirestore
 from tests.records import as_json, make_post
 from tests.server import FunctionServer
 from tests.tally import Tally
@@ -82,6 +83,14 @@ def firestore_address() -> Iterator[str]:
     yield server.address
     del os.environ["FIRESTORE_EMULATOR_HOST"]
     server.stop()
+
+
+@pytest.fixture
+def faulty(firestore_address: str) -> Iterator[FaultyFirestore]:
+    """A proxy before it that fails as told."""
+    proxy = FaultyFirestore(firestore_address)
+    yield proxy
+    proxy.stop()
 
 
 @pytest.fixture

@@ -15,7 +15,6 @@ from tests.faults import (
     TRANSIENT,
     WRITE,
     Fault,
-    FaultyFirestore,
     at_random,
     once,
 )
@@ -23,13 +22,6 @@ from tests.ledger import Ledger, body_of, shuffled_posts
 from tests.records import make_post, make_record
 
 RECORDS = [make_record(messageId=f"<{i}@example.com>") for i in range(5)]
-
-
-@pytest.fixture
-def faulty(firestore_address):
-    proxy = FaultyFirestore(firestore_address)
-    yield proxy
-    proxy.stop()
 
 
 @pytest.fixture
