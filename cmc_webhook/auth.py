@@ -15,7 +15,8 @@ REDACTED = b"[redacted]"
 # Possessive, so that a long value takes no memory for ways back into it.
 _JSON_KEY = re.compile(rb'("api_key"\s*:\s*)(?:"(?:[^"\\]|\\.)*+"?|[^\s",\]}]+)', re.DOTALL)
 _FORM_KEY = re.compile(rb"((?:^(?:\xef\xbb\xbf)?\s*|&)api_key=)[^&]*")
-_PART_KEY = re.compile(rb'(name="?api_key"?(?:\r?\n[^\r\n]+)*+\r?\n\r?\n)[^\r\n]*')
+# No more lines than a part's header has, as each line may be the beginning of one.
+_PART_KEY = re.compile(rb'(name="?api_key"?(?:\r?\n[^\r\n]+){0,8}+\r?\n\r?\n)[^\r\n]*')
 
 
 class Credentials:

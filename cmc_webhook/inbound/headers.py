@@ -19,6 +19,7 @@ _ID_BYTES = 998  # a line (RFC 5322, 2.1.1)
 _MOST_ADDRESSES = 200
 _MOST_IDS = 100
 _MOST_VALUE = 64 * 1024  # of a field that is taken apart
+_MOST_WORDS = 16 * 1024  # of encoded words, whose decoder takes quadratic time; none is kept whole
 MOST_HEADER = 1024 * 1024  # mail servers take a tenth of that
 _WORD = r"=\?[^?\s]+\?[bq]\?[^?]*\?="
 _WORDS = re.compile(rf"{_WORD}(?:\s*{_WORD})*", re.I)
@@ -56,8 +57,8 @@ def as_text(value: str) -> str:
 
 
 def decode_words(value: str) -> str:
-    """Return *value* with its encoded words (RFC 2047) decoded, wherever they stand."""
-    return _WORDS.sub(_decode_run, value)
+    """Return the beginning of *value*, its encoded words (RFC 2047) decoded wherever they stand."""
+    return _WORDS.sub(_decode_run, value[:_MOST_WORDS])
 
 
 def _decode_run(run: re.Match[str]) -> str:
@@ -73,11 +74,19 @@ def addresses(values: Iterable[str]) -> list[dict[str, str]]:
     """Return the addresses of header *values*, each with its name, if it has one."""
     found = []
     for value in values:
-        pairs = getaddresses([value])
+        pairs = _address_pairs(value)
         if not any(address for _, address in pairs):  # Python takes the whole for malformed
-            pairs = [("", address) for address in re.findall(r"[^\s<>,;]+@[^\s<>,;]+", value)]
+            words = re.split(r"[\s<>,;]+", value)
+            pairs = [("", word) for word in words if re.fullmatch(".+@.+", word)]
         found += [_address(name, address) for name, address in pairs if address]
     return found[:_MOST_ADDRESSES]
+
+
+def _address_pairs(value: str) -> list[tuple[str, str]]:
+    try:
+        return getaddresses([value])
+    except RecursionError:  # thousands of brackets or groups in each other
+        return []
 
 
 def _address(name: str, address: str) -> dict[str, str]:

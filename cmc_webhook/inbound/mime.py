@@ -12,6 +12,16 @@ from cmc_webhook.inbound.mail import Attachment, Contents, Text
 from cmc_webhook.inbound.parts import MOST_PARTS
 
 _MOST_LINE_ENDS = 1_000_000
+_MOST_VALUE = 16 * 1024
+
+
+class _Part(Message):
+    """A mail or a part of it. Of a long field the beginning is taken apart: it is quadratic."""
+
+    def get(self, name: str, failobj: Any = None) -> Any:
+        """Return the value of the first field *name*, cut, for all that looks into it."""
+        value = super().get(name, failobj)
+        return value[:_MOST_VALUE] if isinstance(value, str) else value
 
 
 def read_mime(raw: bytes) -> Contents:
@@ -24,14 +34,18 @@ def read_mime(raw: bytes) -> Contents:
     if raw.count(b"\n") + raw.count(b"\r") > _MOST_LINE_ENDS:
         raise UnreadableMail("too_many_lines")
     try:
-        message = email.message_from_bytes(raw, policy=email.policy.compat32)
+        message = email.message_from_bytes(raw, _class=_Part, policy=email.policy.compat32)
         leaves = list(_leaves(message))
         if len(leaves) > MOST_PARTS:
             raise UnreadableMail("too_many_parts")
         headers = Headers((name, as_text(value)) for name, value in message.raw_items())
         text, html = (_first_body(leaves, kind) for kind in ("text/plain", "text/html"))
         attachments = [_attachment(leaf) for leaf in leaves if leaf not in (text, html)]
-    except (RecursionError, LookupError, ValueError) as error:
+    except UnreadableMail:
+        raise
+    except Exception as error:
+        # A stranger wrote the mail, and the parser raises whatever it trips over: TypeError for
+        # parameters in pieces without a number, RecursionError, LookupError and more.
         raise UnreadableMail("unreadable_mime") from error
     return Contents(headers, _text(text), _text(html), attachments, raw)
 
@@ -84,7 +98,7 @@ def _content(part: Message) -> bytes:
 
 def _file_name(part: Message) -> str:
     # The parser gives up on names in 8 bits, so it is asked again with text.
-    readable: Message = Message()
+    readable = _Part()
     for name, value in part.raw_items():
         if name.lower() in ("content-disposition", "content-type"):
             readable[name] = as_text(value)

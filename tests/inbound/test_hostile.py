@@ -49,6 +49,10 @@ UNREADABLE = {
         ),
         "unreadable_mime",
     ),
+    "pieces of a file name without a number": (
+        sendgrid(headers=..., email="Content-Type: a/b; name*=x; name*1*=y\n\nx"),
+        "unreadable_mime",
+    ),
     "a thousand parts in a raw mail": (
         sendgrid(
             headers=...,
@@ -94,6 +98,16 @@ def test_a_mail_at_the_status_function_is_400_and_names_its_function(function, q
     assert answer.status_code == 400
     assert "cmc_inbound" in answer.json["error"]["message"]
     assert len(quarantine()) == 1
+
+
+@pytest.mark.parametrize("to", ["(" * 60_000, "a:" * 30_000])
+def test_addresses_nested_too_deep_are_left_in_the_header(inbound, mails, to):
+    answer = inbound.post("/", data=sendgrid(headers=f"From: a@example.org\nTo: {to}\n"))
+
+    assert answer.json["stored"] == 1
+    [mail] = mails()
+    assert "to" not in mail
+    assert mail["headers"][1]["value"] == to
 
 
 def test_a_zip_bomb_is_bytes_like_any_other(inbound, mails, objects):

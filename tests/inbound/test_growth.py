@@ -1,0 +1,48 @@
+"""A mail from a stranger costs what its length costs, whatever stands in its header."""
+
+import contextlib
+
+import pytest
+
+from cmc_webhook.inbound.document import mail_document
+from cmc_webhook.inbound.errors import UnreadableMail
+from cmc_webhook.inbound.parts import read_post
+from cmc_webhook.inbound.providers import read_mail
+from tests.growth import assert_linear
+from tests.inbound.mails import file, sendgrid
+
+PIECES = ("a", "<", "a@", '"', "(", "\\", "=?", "=?a?b?", "=?a?b?x?=", "=?a?b?x?= ", "a,", ":")
+PARAMETERS = (";", "; ", ";a=b", "; a*1*=x", ';"', '\\";', "; filename=a", "=?a?b?x?=", "'")
+
+
+def keep(body):
+    with contextlib.suppress(UnreadableMail):
+        mail_document(read_mail(read_post(body)), "bucket")
+
+
+@pytest.mark.parametrize("piece", PIECES)
+def test_a_long_header(piece):
+    def mail(size):
+        value = piece * (size // 4 // len(piece))
+        names = ("From", "To", "Subject", "References")
+        return sendgrid(headers="".join(f"{name}: {value}\n" for name in names))
+
+    assert_linear(keep, mail, 64 * 1024)
+
+
+@pytest.mark.parametrize("piece", PARAMETERS)
+def test_a_long_header_of_a_part_in_a_raw_mail(piece):
+    def mail(size):
+        value = piece * (size // 2 // len(piece))
+        head = f"Content-Type: text/plain; {value}\nContent-Disposition: attachment; {value}\n"
+        return sendgrid(headers=..., email=f"{head}\nx")
+
+    assert_linear(keep, mail, 256 * 1024)
+
+
+@pytest.mark.parametrize("piece", PARAMETERS)
+def test_long_file_names(piece):
+    def mail(size):
+        return sendgrid(*(file(n, b"x", piece * (size // 50 // len(piece))) for n in range(50)))
+
+    assert_linear(keep, mail, 512 * 1024)

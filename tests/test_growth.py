@@ -1,0 +1,39 @@
+"""Odd bodies cost what their length costs: no pattern and no parser takes quadratic time."""
+
+import contextlib
+
+import pytest
+
+from cmc_webhook.auth import Credentials
+from cmc_webhook.envelope import body_keys, read_envelope, read_fields
+from cmc_webhook.errors import MalformedEnvelope
+from cmc_webhook.quarantine import quarantined_body
+from cmc_webhook.settings import from_env
+from tests.growth import assert_linear
+
+PIECES = (
+    *(b'"api_key":', b'"api_key" ', b'"api_key":"', b'"api_key":"\\', b'"api_key"' + b" " * 50),
+    *(b"&api_key=", b'name="api_key"\r\n', b'name="api_key"\r\nx', b'name="api_key"\r\na: b\r\n'),
+    *(b'Content-Disposition: form-data; name="', b"a=b&", b"[", b'{"a":', b'"', b"\\", b" ", b"\n"),
+    *(b"%", b"\xff", b"\xed\xa0\xbd", b"&", b"<>"),
+)
+BEGINNINGS = (b"", b'{"event":"', b"--x\r\n", b'"api_key":', b"event=")
+CREDENTIALS = Credentials(
+    from_env({"CMC_API_KEYS": 's/ec "ret', "CMC_BASIC_CREDENTIALS": "user:password"})
+)
+
+
+def read_and_keep(body):
+    fields = read_fields(body)
+    body_keys(fields)
+    with contextlib.suppress(MalformedEnvelope):
+        read_envelope(fields)
+    quarantined_body(body, CREDENTIALS)
+
+
+@pytest.mark.parametrize("piece", PIECES)
+def test_a_body_that_is_no_event(piece):
+    for beginning in BEGINNINGS:
+        assert_linear(
+            read_and_keep, lambda size, b=beginning: b + piece * (size // len(piece)), 64 * 1024
+        )
