@@ -34,7 +34,7 @@ def main() -> None:
 
     Commands work on the local Firestore (FIRESTORE_EMULATOR_HOST, else
     127.0.0.1:8081) unless --project names a real one, and say on stderr which it
-    is. FIRESTORE_EMULATOR_HOST wins, as in every program of Google's.
+    is. GOOGLE_CLOUD_PROJECT names the project of the local one.
 
     \b
     python -m cmc_webhook.devserver            start a function and a Firestore

@@ -1,12 +1,15 @@
 """The real commands on the test's own project, and the function on a port."""
 
+import os
 import threading
 from collections.abc import Callable, Iterator
 
 import pytest
 from click.testing import CliRunner, Result
+from google.cloud import firestore
 from werkzeug.serving import make_server
 
+from cmc_webhook.command_line import place
 from cmc_webhook.command_line.main import main
 
 
@@ -18,12 +21,27 @@ def run(client, firestore_address, monkeypatch) -> Callable[..., Result]:
     monkeypatch.setenv("COLUMNS", "80")
 
     def invoke(*arguments: str, input: str | None = None) -> Result:
-        result = CliRunner().invoke(main, arguments, input=input)
+        # What is named here, click puts back after a command that has changed it.
+        kept = {"FIRESTORE_EMULATOR_HOST": os.environ["FIRESTORE_EMULATOR_HOST"]}
+        result = CliRunner(env=kept).invoke(main, arguments, input=input)
         if result.exception and not isinstance(result.exception, SystemExit):
             raise result.exception
         return result
 
     return invoke
+
+
+@pytest.fixture
+def real_project(client, firestore_address, monkeypatch) -> str:
+    """A project that --project opens as a real one, though its client goes to the local server."""
+
+    def local_client(project: str, database: str) -> firestore.Client:
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setenv("FIRESTORE_EMULATOR_HOST", firestore_address)
+            return firestore.Client(project=project, database=database)
+
+    monkeypatch.setattr(place, "_client", local_client)
+    return client.project
 
 
 @pytest.fixture

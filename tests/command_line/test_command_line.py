@@ -42,6 +42,21 @@ def test_without_a_local_firestore_it_goes_nowhere_else(run, monkeypatch):
     assert "--project" in refused.stderr
 
 
+def test_a_named_project_is_never_the_local_firestore(run, client, post, documents, monkeypatch):
+    post([make_record(to="")])
+    monkeypatch.setenv("GOOGLE_APPLICATION_CREDENTIALS", "/none")  # nothing leaves this machine
+    command = ("quarantine", "delete", "--all", "--yes")
+
+    refused = run(*command, "--project", client.project)
+
+    assert refused.exit_code == 1
+    assert f"Firestore of Google, project {client.project}" in refused.stderr
+    assert "gcloud auth application-default login" in refused.stderr
+    assert len(documents("mail_statuses_quarantine")) == 1
+    assert run(*command).exit_code == 0
+    assert documents("mail_statuses_quarantine") == {}
+
+
 def test_a_bad_setting_is_one_sentence(run, monkeypatch):
     monkeypatch.setenv("CMC_TIME_ZONE", "Nowhere")
 

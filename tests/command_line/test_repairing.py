@@ -67,14 +67,14 @@ def test_nothing_is_chosen_by_accident(run, bad, arguments):
 
 
 @pytest.mark.parametrize("command", ["delete", "replay"])
-def test_with_a_project_it_asks_first(run, bad, client, url, command):
+def test_with_a_project_it_asks_first(run, bad, real_project, url, command):
     target = ("--url", url) if command == "replay" else ()
-    arguments = ("quarantine", command, "--all", "--project", client.project, *target)
+    arguments = ("quarantine", command, "--all", "--project", real_project, *target)
 
     refused = run(*arguments, input="n\n")
 
     assert refused.exit_code == 1
-    assert f"of project {client.project}" in refused.stderr
+    assert f"of project {real_project}" in refused.stderr
     assert len(entries(run)) == 2
     if command == "delete":
         assert run(*arguments, "--yes").exit_code == 0
