@@ -9,6 +9,7 @@ from google.api_core.exceptions import GoogleAPIError
 from cmc_webhook.command_line.doctor import doctor
 from cmc_webhook.command_line.export import export
 from cmc_webhook.command_line.quarantine import quarantine
+from cmc_webhook.command_line.received import inbound
 from cmc_webhook.command_line.replay import replay
 from cmc_webhook.command_line.send import send
 from cmc_webhook.command_line.stats import stats
@@ -43,5 +44,5 @@ def main() -> None:
     """
 
 
-for command in (send, list_mails, show, stats, export, quarantine, replay, doctor):
+for command in (send, list_mails, show, stats, export, inbound, quarantine, replay, doctor):
     main.add_command(command)

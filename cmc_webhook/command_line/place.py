@@ -59,17 +59,18 @@ class Where:
             os.environ[_EMULATOR] = emulator
         else:
             os.environ.pop(_EMULATOR, None)
+        received = _received_here()
         project = self.project or os.environ.get("GOOGLE_CLOUD_PROJECT") or _LOCAL_PROJECT
         click.echo(
             f"Firestore {f'on {emulator}' if emulator else 'of Google'}, project {project}:"
-            f" {settings.database}/{settings.collection}",
+            f" {settings.database}/{settings.collection}, {received}",
             err=True,
         )
         client = _client(project, settings.database)
         return Place(
             client,
             settings.collection,
-            _received_here(),
+            received,
             settings.time_zone,
             real=bool(self.project),
         )

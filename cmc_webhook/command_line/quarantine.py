@@ -9,11 +9,12 @@ from cmc_webhook.command_line import table
 from cmc_webhook.command_line.credentials import target_options
 from cmc_webhook.command_line.place import Place, Where, place_options
 from cmc_webhook.command_line.rendering import as_json
-from cmc_webhook.command_line.replay import conclude, message, repost
+from cmc_webhook.command_line.replay import conclude, message
+from cmc_webhook.command_line.sending import post_all
 from cmc_webhook.command_line.times import shown
 from cmc_webhook.reading.quarantine import CutEntryError, Quarantine, body_of, text_of
 from cmc_webhook.reading.queries import Document
-from cmc_webhook.simulator.posting import is_loopback
+from cmc_webhook.simulator.posting import is_loopback, without_query
 
 _SHORT_ID = 12
 
@@ -93,10 +94,10 @@ def replay(where: Where, names: tuple[str, ...], everything: bool, **options: An
     """
     place = where.connect()
     entries = _chosen(place, names, everything)
-    messages = [message(_body(entry), options["credential"]) for entry in entries]
+    messages = [(message(_body(entry), options["credential"]), 1) for entry in entries]
     if place.real or not is_loopback(options["url"]):
-        _ask(f"Post {_entries(entries, place)} to {options['url']}?", options["yes"])
-    conclude(repost(messages, options["url"]))
+        _ask(f"Post {_entries(entries, place)} to {without_query(options['url'])}?", options["yes"])
+    conclude(post_all(options["url"], messages))
 
 
 @quarantine.command()

@@ -1,7 +1,6 @@
 """`replay`: saved bodies posted again."""
 
 import json
-import sys
 from collections.abc import Iterator
 from typing import IO, Any
 
@@ -9,16 +8,15 @@ import click
 
 from cmc_webhook.command_line import report
 from cmc_webhook.command_line.credentials import target_options
+from cmc_webhook.command_line.sending import post_all
 from cmc_webhook.simulator.posting import (
     FORM,
     JSON,
     Answer,
     Credential,
     Message,
-    Pace,
-    Target,
-    deliver,
     is_loopback,
+    without_query,
 )
 
 
@@ -41,19 +39,10 @@ def replay(file: IO[str], rate: float, yes: bool, url: str, credential: Credenti
     """
     messages = [message(body, credential) for body in _bodies(file)]
     if not is_loopback(url) and not yes:
-        click.confirm(f"Post {len(messages):,} bodies to {url}?", abort=True, err=True)
-    conclude(repost(messages, url, rate))
-
-
-def repost(messages: list[Message], url: str, rate: float = 0.0) -> list[Answer]:
-    """Post *messages*, so many a second, and return the answers."""
-    pairs = ((message, 1) for message in messages)
-    answers = deliver(Target(url), pairs, pace=Pace(rate), senders=1)
-    hidden = not sys.stderr.isatty()
-    with click.progressbar(
-        answers, length=len(messages), file=sys.stderr, hidden=hidden
-    ) as shown_answers:
-        return list(shown_answers)
+        click.confirm(
+            f"Post {len(messages):,} bodies to {without_query(url)}?", abort=True, err=True
+        )
+    conclude(post_all(url, [(each, 1) for each in messages], rate))
 
 
 def conclude(answers: list[Answer]) -> None:

@@ -114,9 +114,7 @@ class MailStatuses:
 
     def of_message(self, message_id: str) -> list[Document]:
         """Return the mail's document for each recipient; the id with or without its brackets."""
-        bare = message_id.removeprefix("<").removesuffix(">")
-        named = FieldFilter("message_id", "in", [message_id, f"<{bare}>"])
-        return run(self._collection.where(filter=named))
+        return queries.of_message(self._collection, message_id)
 
     def beginning(self, start: str) -> list[Document]:
         """Return the documents whose id begins with *start*, which holds no slash."""

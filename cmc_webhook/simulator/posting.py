@@ -147,8 +147,15 @@ def parse_url(url: str) -> SplitResult:
     parts = urlsplit(url)
     if parts.scheme not in ("http", "https") or not parts.hostname:
         raise ValueError(f"{url!r} is no http or https URL.")
+    if parts.username is not None:
+        raise ValueError("Give user and password with --basic, not in the URL.")
     _ = parts.port  # raises ValueError for a port that is none
     return parts
+
+
+def without_query(url: str) -> str:
+    """Return *url* as it may be shown: SendGrid's secret stands in the query."""
+    return parse_url(url)._replace(query="", fragment="").geturl()
 
 
 def is_loopback(url: str) -> bool:
