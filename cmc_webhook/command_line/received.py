@@ -39,7 +39,9 @@ def inbound() -> None:
 
 @inbound.command("list")
 @click.option("--limit", default=50, type=click.IntRange(1, 1000), show_default=True)
-@click.option("--json", "json_lines", is_flag=True, help="A JSON object a line.")
+@click.option(
+    "--json", "json_lines", is_flag=True, help="A JSON object a line, fields of the list."
+)
 @place_options
 def list_mails(where: Where, limit: int, json_lines: bool) -> None:
     """
@@ -125,13 +127,13 @@ def _attachments(files: Any) -> Iterator[str]:
     for file in files:
         told = f"{file.get('size', 0):,} bytes, {file.get('content_type', 'no type')}"
         yield from labelled("attachment", f"{file.get('file_name', '(no name)')} ({told})")
-        yield from labelled("", file.get("stored_at", ""))
+        # Never broken, so that it can be copied.
+        yield f"    {table.printable(file.get('stored_at', ''))}"
 
 
 def _text(fields: Mapping[str, Any]) -> Iterator[str]:
     if "text" in fields:
-        for line in fields["text"].splitlines():
-            yield from labelled("", line, indent=0)
+        yield from table.paragraphs(fields["text"])
     elif "html" in fields:
         yield f"(No text; {len(fields['html']):,} characters of HTML, see --json.)"
 

@@ -39,6 +39,8 @@ class ZoneType(click.ParamType[ZoneInfo]):
             self.fail(f"{value!r} is no time zone such as Asia/Tokyo.", param, ctx)
 
 
-def shown(time: datetime | None, zone: ZoneInfo, pattern: str = "%Y-%m-%d %H:%M:%S") -> str:
-    """Return *time* as it is in *zone*; nothing for none."""
-    return time.astimezone(zone).strftime(pattern) if time else ""
+def shown(time: Any, zone: ZoneInfo, pattern: str = "%Y-%m-%d %H:%M:%S") -> str:
+    """Return *time* as it is in *zone*; nothing for none, and what is no time as it is."""
+    if isinstance(time, datetime):
+        return time.astimezone(zone).strftime(pattern)
+    return str(time or "")

@@ -3,9 +3,11 @@
 import os
 import threading
 from collections.abc import Callable, Iterator
+from http.server import BaseHTTPRequestHandler, HTTPServer
 
 import pytest
 from click.testing import CliRunner, Result
+from flask.testing import FlaskClient
 from google.cloud import firestore
 from werkzeug.serving import make_server
 
@@ -46,11 +48,11 @@ def real_project(client, firestore_address, monkeypatch) -> str:
 
 @pytest.fixture
 def serve_here(make_function, monkeypatch) -> Iterator[Callable[..., str]]:
-    """Serve the function on a free port, in this process, with these settings."""
+    """Serve a function on a free port, in this process, with these settings."""
     servers = []
 
-    def serve(**environ: str) -> str:
-        app = make_function(**environ).application
+    def serve(make: Callable[..., FlaskClient] = make_function, **environ: str) -> str:
+        app = make(**environ).application
         for name in environ:  # they are the function's, not the command's
             monkeypatch.delenv(name)
         servers.append(make_server("127.0.0.1", 0, app, threaded=True))
@@ -67,3 +69,25 @@ def serve_here(make_function, monkeypatch) -> Iterator[Callable[..., str]]:
 def url(serve_here) -> str:
     """The function as the devserver starts it: open to everybody."""
     return serve_here(CMC_ALLOW_UNAUTHENTICATED="true")
+
+
+@pytest.fixture
+def inbound_url(serve_here, make_inbound) -> str:
+    """The function for received mail, open to everybody."""
+    return serve_here(make_inbound, CMC_ALLOW_UNAUTHENTICATED="true")
+
+
+@pytest.fixture
+def careless_url() -> Iterator[str]:
+    """A server that accepts everything and keeps nothing."""
+
+    class Yes(BaseHTTPRequestHandler):
+        def do_POST(self):
+            self.rfile.read(int(self.headers["Content-Length"]))
+            self.send_response(200)
+            self.end_headers()
+
+    with HTTPServer(("127.0.0.1", 0), Yes) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        yield f"http://127.0.0.1:{server.server_port}"
+        server.shutdown()

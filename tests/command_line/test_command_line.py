@@ -13,8 +13,9 @@ from tests.processes import ROOT, Program, free_port
 from tests.records import make_record
 
 COMMANDS = [
-    *([name] for name in main.commands if name != "quarantine"),
-    *(["quarantine", name] for name in main.commands["quarantine"].commands),
+    [name, *below]
+    for name, command in main.commands.items()
+    for below in ([[each] for each in getattr(command, "commands", ())] or [[]])
 ]
 
 
