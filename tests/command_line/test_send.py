@@ -173,6 +173,7 @@ def test_the_rate_is_kept_and_fills_the_posts(run, url):
     [
         (["--url", "https://cmc.example.com/"], "--real-url"),
         (["--url", "ftp://localhost"], "ftp://localhost"),
+        (["--url", "http://user:secret@localhost"], "--basic"),
         (["queued", "--scenario", "normal"], "not both"),
         (["queued", "--code", "2"], "--code"),
         (["--version", "1", "--format", "json"], "version 1"),
