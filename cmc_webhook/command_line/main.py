@@ -19,11 +19,24 @@ _INTERRUPTED = 130  # what a shell expects after Ctrl-C
 
 
 class _Commands(click.Group):
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        for argument in args:
+            try:
+                argument.encode()
+            except UnicodeEncodeError as error:
+                raise click.UsageError("An argument is not UTF-8.", ctx) from error
+        return super().parse_args(ctx, args)
+
     def invoke(self, ctx: click.Context) -> Any:
         try:
             return super().invoke(ctx)
         except GoogleAPIError as error:
             raise click.ClickException(f"Firestore: {str(error).splitlines()[0]}") from error
+        except BrokenPipeError:
+            raise  # click leaves quietly
+        except OSError as error:
+            file = f"{error.filename}: " if error.filename else ""
+            raise click.ClickException(f"{file}{error.strerror or error}.") from error
         except KeyboardInterrupt:
             sys.exit(_INTERRUPTED)
 

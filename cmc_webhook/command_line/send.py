@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo
 import click
 
 from cmc_webhook.command_line import report
-from cmc_webhook.command_line.credentials import target_options
+from cmc_webhook.command_line.credentials import RateType, target_options
 from cmc_webhook.command_line.place import Place, Where, place_options, settings_here
 from cmc_webhook.command_line.send_received import send_received
 from cmc_webhook.command_line.sending import (
@@ -54,7 +54,7 @@ _SHARED = {
 @click.option(
     "--recipients", default=1, type=click.IntRange(1, 1000), show_default=True, help="Of each mail."
 )
-@click.option("--rate", default=0.0, type=click.FloatRange(0), help="Events a second at most.")
+@click.option("--rate", default=0.0, type=RateType(), help="Events a second at most.")
 @click.option(
     "--format", "form", default="form", type=click.Choice(["form", "json"]), show_default=True
 )

@@ -50,7 +50,7 @@ def parse_cursor(text: str) -> Cursor:
     """Return the cursor that *text* is, or raise ValueError."""
     status_at, _, document_id = text.partition("/")
     at = datetime.fromisoformat(status_at)
-    if not document_id or at.tzinfo is None:
+    if not document_id or "/" in document_id or at.tzinfo is None or not 1 < at.year < 9999:
         raise ValueError(f"{text!r} is no cursor")
     return Cursor(at, document_id)
 

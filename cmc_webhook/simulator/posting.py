@@ -118,15 +118,16 @@ class Pace:
         self._rate = rate
         self._lock = threading.Lock()
         self._next = time.monotonic()
+        self.stopped = threading.Event()
 
     def wait(self, events: int) -> None:
-        """Return when *events* more may be sent."""
+        """Return when *events* more may be sent, or nothing is to be sent any more."""
         if not self._rate:
             return
         with self._lock:
             due = max(self._next, time.monotonic())
             self._next = due + events / self._rate
-        time.sleep(max(0.0, due - time.monotonic()))
+        self.stopped.wait(max(0.0, due - time.monotonic()))
 
 
 def deliver(
@@ -136,10 +137,13 @@ def deliver(
 
     def send(message: Message, events: int) -> Answer:
         pace.wait(events)
-        return target.post(message)
+        return Answer("not sent", 0.0) if pace.stopped.is_set() else target.post(message)
 
     with ThreadPoolExecutor(senders) as pool:
-        yield from pool.map(lambda each: send(*each), messages)
+        try:
+            yield from pool.map(lambda each: send(*each), messages)
+        finally:
+            pace.stopped.set()  # whoever waits for his turn has waited long enough
 
 
 def parse_url(url: str) -> SplitResult:

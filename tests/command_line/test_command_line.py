@@ -8,6 +8,7 @@ import sys
 import pytest
 
 from cmc_webhook.command_line.main import main
+from cmc_webhook.simulator.posting import Message, Pace, Target, deliver
 from tests.faults import Fault, FaultyFirestore
 from tests.processes import ROOT, Program, free_port
 from tests.records import make_record
@@ -95,6 +96,32 @@ def test_a_broken_pipe_is_quiet(client, firestore_address, post):
     assert len(done.stdout) == 10
     assert done.stderr.startswith("Firestore on")
     assert len(done.stderr.splitlines()) == 1
+
+
+@pytest.mark.parametrize("command", [["list"], ["export"], ["export", "-o", "/none/mails.csv"]])
+def test_a_file_that_cannot_be_written_is_one_sentence(client, firestore_address, post, command):
+    post([make_record()])
+    environ = os.environ | {"GOOGLE_CLOUD_PROJECT": client.project}
+
+    with open("/dev/full", "w") as full:
+        done = subprocess.run(
+            [sys.executable, "-m", "cmc_webhook", *command],
+            cwd=ROOT, env=environ, stdout=full, stderr=subprocess.PIPE, text=True,
+        )  # fmt: skip
+
+    assert done.returncode != 0
+    assert "Traceback" not in done.stderr
+    assert "Error: " in done.stderr
+
+
+def test_who_waits_for_his_turn_stops_at_once():
+    pace = Pace(0.001)
+    answers = deliver(
+        Target("http://127.0.0.1:1"), [(Message(b"", ""), 1)] * 3, pace=pace, senders=3
+    )
+
+    assert next(answers).text.startswith("no answer")
+    answers.close()  # would take a thousand seconds
 
 
 @pytest.mark.skipif(
