@@ -67,7 +67,6 @@ def export(
         try:
             for text in encode(found, place.zone, after is None):
                 file.write(text)
-            file.flush()
         except (KeyboardInterrupt, GoogleAPIError):
             if progress.after:
                 told = f"Not all is exported. Go on with --after '{progress.after}'"
