@@ -1,6 +1,7 @@
 """The options that tell where to post and with which credential."""
 
 import functools
+import math
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -25,6 +26,22 @@ class UrlType(click.ParamType[str]):
         return str(value)
 
 
+class RateType(click.ParamType[float]):
+    """So many a second, 0 for any number."""
+
+    name = "number"
+
+    def convert(self, value: Any, param: Any, ctx: Any) -> float:
+        """Return the number, or refuse what nobody can wait for."""
+        try:
+            rate = float(value)
+        except ValueError:
+            rate = math.nan
+        if not 0 <= rate < math.inf:
+            self.fail(f"{value!r} is no number from 0 on.", param, ctx)
+        return rate
+
+
 _OPTIONS = (
     click.option("--url", default=_URL, type=UrlType(), show_default=True, help="The function."),
     click.option("--bearer", default="", metavar="KEY", help="API key in the header."),
@@ -41,6 +58,10 @@ def target_options(command: Callable[..., Any]) -> Callable[..., Any]:
         kinds = {name: options.pop(name) for name in ("bearer", "body_key", "basic")}
         if sum(map(bool, kinds.values())) > 1:
             raise click.UsageError("Give one of --bearer, --body-key and --basic.")
+        if not (kinds["bearer"].isascii() and kinds["bearer"].isprintable()):
+            raise click.UsageError("A key in the header is of printable ASCII: use --body-key.")
+        if kinds["basic"] and ":" not in kinds["basic"]:
+            raise click.UsageError("--basic is of the form USER:PASSWORD.")
         return command(credential=_credential(kinds), **options)
 
     for option in reversed(_OPTIONS):

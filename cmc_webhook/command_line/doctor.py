@@ -12,7 +12,8 @@ from cmc_webhook.reading.quarantine import Quarantine
 from cmc_webhook.reading.statuses import MailStatuses
 
 _UNSEEN = """\
-Not to be seen from here: a post that was refused leaves no trace in Firestore. Google's log has it:
+Not to be seen from here: a post that was refused leaves no trace in Firestore.
+Google's log has it:
   LOGS='resource.type="cloud_run_revision" AND resource.labels.service_name="cmc-webhook"'
   gcloud logging read "$LOGS AND httpRequest.status=403" --freshness=1d --limit=20
   gcloud logging read "$LOGS AND httpRequest.status=401" --freshness=1d --limit=20
@@ -20,8 +21,9 @@ Not to be seen from here: a post that was refused leaves no trace in Firestore. 
   gcloud logging read "$LOGS AND jsonPayload.error=store_unavailable" --freshness=1d --limit=20
   gcloud logging read "$LOGS AND severity>=ERROR" --freshness=1d --limit=20"""
 _NO_CREDENTIAL = """\
-Nor are the credentials: none is set in this environment. Run this with the settings of the function
-(CMC_API_KEYS, CMC_BASIC_CREDENTIALS, ...) to have them looked at too."""
+Nor are the credentials: none is set in this environment. Run this with the
+settings of the function (CMC_API_KEYS, CMC_BASIC_CREDENTIALS, ...) to have them
+looked at too."""
 
 
 @click.command()

@@ -49,25 +49,28 @@ class Where:
 
     def emulator(self) -> str:
         """Return the address of the local Firestore, nothing for a real one."""
-        return os.environ.get(_EMULATOR) or ("" if self.project else _LOCAL)
+        return "" if self.project else os.environ.get(_EMULATOR) or _LOCAL
 
     def open(self) -> Place:
         """Open the place, which may not answer yet, and say on stderr which it is."""
         settings = settings_here(self.database)
-        emulator = self.emulator()
-        if emulator:
-            os.environ[_EMULATOR] = emulator  # the only way to tell the client
+        # The client goes where the variable says, whatever the project.
+        if emulator := self.emulator():
+            os.environ[_EMULATOR] = emulator
+        else:
+            os.environ.pop(_EMULATOR, None)
+        received = _received_here()
         project = self.project or os.environ.get("GOOGLE_CLOUD_PROJECT") or _LOCAL_PROJECT
         click.echo(
             f"Firestore {f'on {emulator}' if emulator else 'of Google'}, project {project}:"
-            f" {settings.database}/{settings.collection}",
+            f" {settings.database}/{settings.collection}, {received}",
             err=True,
         )
         client = _client(project, settings.database)
         return Place(
             client,
             settings.collection,
-            _received_here(),
+            received,
             settings.time_zone,
             real=bool(self.project),
         )

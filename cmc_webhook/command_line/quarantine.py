@@ -9,13 +9,16 @@ from cmc_webhook.command_line import table
 from cmc_webhook.command_line.credentials import target_options
 from cmc_webhook.command_line.place import Place, Where, place_options
 from cmc_webhook.command_line.rendering import as_json
-from cmc_webhook.command_line.replay import conclude, message, repost
+from cmc_webhook.command_line.replay import conclude, message
+from cmc_webhook.command_line.sending import post_all
 from cmc_webhook.command_line.times import shown
 from cmc_webhook.reading.quarantine import CutEntryError, Quarantine, body_of, text_of
 from cmc_webhook.reading.queries import Document
-from cmc_webhook.simulator.posting import is_loopback
+from cmc_webhook.simulator.posting import is_loopback, without_query
 
 _SHORT_ID = 12
+# Of what may have a megabyte in one line.
+_MOST_SHOWN = 200
 
 
 @click.group()
@@ -30,14 +33,19 @@ def quarantine() -> None:
     python -m cmc_webhook quarantine show 3f2a9c
     python -m cmc_webhook quarantine replay 3f2a9c --bearer KEY
     python -m cmc_webhook quarantine delete --all
+    python -m cmc_webhook quarantine list --inbound
     """
+
+
+_inbound = click.option("--inbound", is_flag=True, help="The quarantine of received mail.")
 
 
 @quarantine.command("list")
 @click.option("--limit", default=50, type=click.IntRange(1, 1000), show_default=True)
 @click.option("--json", "json_lines", is_flag=True, help="A JSON object a line, all fields.")
+@_inbound
 @place_options
-def list_entries(where: Where, limit: int, json_lines: bool) -> None:
+def list_entries(where: Where, limit: int, json_lines: bool, inbound: bool) -> None:
     """
     List entries, the newest first.
 
@@ -45,7 +53,7 @@ def list_entries(where: Where, limit: int, json_lines: bool) -> None:
     python -m cmc_webhook quarantine list --limit 10
     """
     place = where.connect()
-    entries = Quarantine(place.client, place.collection).newest(limit)
+    entries = _held(place, inbound).newest(limit)
     if json_lines:
         for entry in entries:
             click.echo(as_json(entry.id, entry.fields, place.zone))
@@ -59,22 +67,25 @@ def list_entries(where: Where, limit: int, json_lines: bool) -> None:
 
 @quarantine.command()
 @click.argument("name", metavar="ID")
+@_inbound
 @place_options
-def show(where: Where, name: str) -> None:
+def show(where: Where, name: str, inbound: bool) -> None:
     """
-    Show an entry with its whole content.
+    Show an entry with its whole content; of received mail, where in the bucket that is.
 
     \b
     python -m cmc_webhook quarantine show 3f2a9c
     """
     place = where.connect()
-    [entry] = _chosen(place, (name,), everything=False)
+    [entry] = _chosen(_held(place, inbound), (name,), everything=False)
     for field, value in sorted(entry.fields.items()):
         if field != "content":
-            told = shown(value, place.zone) if field.endswith("_at") else str(value)
+            told = shown(value, place.zone) if field.endswith("_at") else value
             click.echo(f"{field:<20}{table.printable(told)}")
-    click.echo()
-    click.echo("\n".join(map(table.printable, text_of(entry).splitlines())))
+    if "content" in entry.fields:
+        click.echo()
+        for line in table.paragraphs(text_of(entry)):
+            click.echo(line)
 
 
 @quarantine.command()
@@ -92,39 +103,46 @@ def replay(where: Where, names: tuple[str, ...], everything: bool, **options: An
     python -m cmc_webhook quarantine replay --all --project P --url https://… --bearer KEY
     """
     place = where.connect()
-    entries = _chosen(place, names, everything)
-    messages = [message(_body(entry), options["credential"]) for entry in entries]
+    entries = _chosen(_held(place, inbound=False), names, everything)
+    messages = [(message(_body(entry), options["credential"]), 1) for entry in entries]
     if place.real or not is_loopback(options["url"]):
-        _ask(f"Post {_entries(entries, place)} to {options['url']}?", options["yes"])
-    conclude(repost(messages, options["url"]))
+        _ask(f"Post {_entries(entries, place)} to {without_query(options['url'])}?", options["yes"])
+    conclude(post_all(options["url"], messages))
 
 
 @quarantine.command()
 @click.argument("names", metavar="[ID]...", nargs=-1)
 @click.option("--all", "everything", is_flag=True, help="Every entry.")
 @click.option("--yes", is_flag=True, help="Do not ask before deleting in a real project.")
+@_inbound
 @place_options
-def delete(where: Where, names: tuple[str, ...], everything: bool, yes: bool) -> None:
+def delete(
+    where: Where, names: tuple[str, ...], everything: bool, yes: bool, inbound: bool
+) -> None:
     """
-    Delete entries.
+    Delete entries; what the bucket holds of received mail stays there.
 
     \b
     python -m cmc_webhook quarantine delete 3f2a9c
     python -m cmc_webhook quarantine delete --all --project P --yes
     """
     place = where.connect()
-    entries = _chosen(place, names, everything)
+    held = _held(place, inbound)
+    entries = _chosen(held, names, everything)
     if place.real:
         _ask(f"Delete {_entries(entries, place)}?", yes)
-    Quarantine(place.client, place.collection).delete(entry.id for entry in entries)
+    held.delete(entry.id for entry in entries)
     click.echo(f"Deleted {_entries(entries, place)}.")
 
 
-def _chosen(place: Place, names: tuple[str, ...], everything: bool) -> list[Document]:
+def _held(place: Place, inbound: bool) -> Quarantine:
+    return Quarantine(place.client, place.inbound_collection if inbound else place.collection)
+
+
+def _chosen(held: Quarantine, names: tuple[str, ...], everything: bool) -> list[Document]:
     """Return the entries that are meant, each by a beginning of its id that no other has."""
     if bool(names) == everything:
         raise click.UsageError("Name one or more IDs, or give --all.")
-    held = Quarantine(place.client, place.collection)
     return held.each() if everything else [_one(held, name) for name in names]
 
 
@@ -158,4 +176,5 @@ def _entries(entries: list[Document], place: Place) -> str:
 def _row(entry: Document, place: Place) -> list[str]:
     fields = entry.fields
     received = shown(fields.get("received_at"), place.zone, "%m-%d %H:%M")
-    return [entry.id[:_SHORT_ID], received, fields.get("why", ""), text_of(entry)]
+    content = text_of(entry) if "content" in fields else fields.get("stored_at", "")
+    return [entry.id[:_SHORT_ID], received, fields.get("why", ""), content[:_MOST_SHOWN]]

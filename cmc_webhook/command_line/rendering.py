@@ -1,16 +1,18 @@
-"""Documents as JSON, and statuses in colour."""
+"""Documents as JSON, fields beside their labels, and statuses in colour."""
 
 import base64
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from datetime import datetime
 from typing import Any
 from zoneinfo import ZoneInfo
 
 import click
 
+from cmc_webhook.command_line import table
 from cmc_webhook.events import Status
 
+LABEL = len("server_composition") + 2
 _COLOURS = {
     Status.SUCCEEDED: "green",
     Status.DEFERRED: "yellow",
@@ -34,3 +36,10 @@ def as_json(document_id: str, fields: Mapping[str, Any], zone: ZoneInfo) -> str:
 def coloured(text: str, status: str) -> str:
     """Return *text* in the colour of *status*; click takes it off where there is no terminal."""
     return click.style(text, fg=_COLOURS.get(Status(status))) if status in [*Status] else text
+
+
+def labelled(label: str, text: str, indent: int = LABEL) -> Iterator[str]:
+    """Yield *text* beside its label, in as many lines as it needs."""
+    room = max(20, table.terminal_width() - indent)
+    for number, line in enumerate(table.wrap(table.printable(text), room)):
+        yield table.pad("" if number else label, indent) + line

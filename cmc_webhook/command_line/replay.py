@@ -1,33 +1,31 @@
 """`replay`: saved bodies posted again."""
 
 import json
-import sys
 from collections.abc import Iterator
 from typing import IO, Any
 
 import click
 
 from cmc_webhook.command_line import report
-from cmc_webhook.command_line.credentials import target_options
+from cmc_webhook.command_line.credentials import RateType, target_options
+from cmc_webhook.command_line.sending import post_all
 from cmc_webhook.simulator.posting import (
     FORM,
     JSON,
     Answer,
     Credential,
     Message,
-    Pace,
-    Target,
-    deliver,
     is_loopback,
+    without_query,
 )
 
 
 @click.command()
-@click.argument("file", type=click.File(encoding="utf-8"))
-@click.option("--rate", default=0.0, type=click.FloatRange(0), help="Posts a second.")
+@click.argument("file", type=click.File("rb"))
+@click.option("--rate", default=0.0, type=RateType(), help="Posts a second.")
 @click.option("--yes", is_flag=True, help="Do not ask before posting to another machine.")
 @target_options
-def replay(file: IO[str], rate: float, yes: bool, url: str, credential: Credential) -> None:
+def replay(file: IO[bytes], rate: float, yes: bool, url: str, credential: Credential) -> None:
     """
     Post saved bodies to the function again.
 
@@ -41,19 +39,10 @@ def replay(file: IO[str], rate: float, yes: bool, url: str, credential: Credenti
     """
     messages = [message(body, credential) for body in _bodies(file)]
     if not is_loopback(url) and not yes:
-        click.confirm(f"Post {len(messages):,} bodies to {url}?", abort=True, err=True)
-    conclude(repost(messages, url, rate))
-
-
-def repost(messages: list[Message], url: str, rate: float = 0.0) -> list[Answer]:
-    """Post *messages*, so many a second, and return the answers."""
-    pairs = ((message, 1) for message in messages)
-    answers = deliver(Target(url), pairs, pace=Pace(rate), senders=1)
-    hidden = not sys.stderr.isatty()
-    with click.progressbar(
-        answers, length=len(messages), file=sys.stderr, hidden=hidden
-    ) as shown_answers:
-        return list(shown_answers)
+        click.confirm(
+            f"Post {len(messages):,} bodies to {without_query(url)}?", abort=True, err=True
+        )
+    conclude(post_all(url, [(each, 1) for each in messages], rate))
 
 
 def conclude(answers: list[Answer]) -> None:
@@ -66,22 +55,23 @@ def conclude(answers: list[Answer]) -> None:
 
 
 def message(body: Any, credential: Credential) -> Message:
-    """Return the request for a saved *body*: an object, or a text that is posted as it is."""
-    if isinstance(body, str):
-        content_type = JSON if body.lstrip().startswith("{") else FORM
-        return Message(body.encode(), content_type, credential.authorization)
+    """Return the request for a saved *body*: an object, or bytes that are posted as they are."""
+    if isinstance(body, bytes):
+        content_type = JSON if body.lstrip().startswith(b"{") else FORM
+        return Message(body, content_type, credential.authorization)
     key = {"api_key": credential.api_key} if credential.api_key else {}
     return Message(json.dumps(body | key).encode(), JSON, credential.authorization)
 
 
-def _bodies(file: IO[str]) -> Iterator[Any]:
+def _bodies(file: IO[bytes]) -> Iterator[Any]:
     for number, line in enumerate(file, 1):
         if not line.strip():
             continue
         try:
             body = json.loads(line)
-        except ValueError:
+            body = body.encode() if isinstance(body, str) else body
+        except (ValueError, RecursionError):
             body = None
-        if not isinstance(body, dict | str):
+        if not isinstance(body, dict | bytes):
             raise click.ClickException(f"Line {number} is neither a JSON object nor a JSON string.")
         yield body

@@ -1,7 +1,7 @@
 """What became of posts, in numbers. Pure."""
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from zoneinfo import ZoneInfo
 
 from cmc_webhook.simulator.lives import COMPOSITION
@@ -42,11 +42,16 @@ def accepted_records(sent: Sent) -> Iterator[tuple[str, object]]:
                 yield post.event_type, record
 
 
+def refusals(sent: Iterable[Answer]) -> Iterator[str]:
+    """Yield a sentence for each kind of answer that does not accept its post."""
+    lost = Counter(answer.text for answer in sent if not answer.accepted)
+    for text, count in sorted(lost.items()):
+        yield f"{count:,} posts were not accepted: {text}."
+
+
 def faults(sent: Sent) -> Iterator[str]:
     """Yield a sentence for each kind of answer that is wrong."""
-    lost = [a for p, a in sent if p.manner is Manner.WHOLE and not a.accepted]
-    for text, count in sorted(Counter(answer.text for answer in lost).items()):
-        yield f"{count:,} posts were not accepted: {text}."
+    yield from refusals([answer for post, answer in sent if post.manner is Manner.WHOLE])
     for post, answer in sent:
         received = answer.counts.get("received", 0)
         if post.manner is Manner.WHOLE and answer.accepted and received != len(post.records):

@@ -1,18 +1,24 @@
 """`send`: plays Customers Mail Cloud."""
 
 import random
-import sys
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
-from datetime import UTC, datetime
+from collections.abc import Callable
+from datetime import datetime
 from typing import Any
 from zoneinfo import ZoneInfo
 
 import click
 
 from cmc_webhook.command_line import report
-from cmc_webhook.command_line.credentials import target_options
+from cmc_webhook.command_line.credentials import RateType, target_options
 from cmc_webhook.command_line.place import Place, Where, place_options, settings_here
+from cmc_webhook.command_line.send_received import send_received
+from cmc_webhook.command_line.sending import (
+    Options,
+    announce,
+    fail_if,
+    post_all,
+    seed_and_end,
+)
 from cmc_webhook.command_line.times import TimeType, ZoneType
 from cmc_webhook.command_line.verify import verify
 from cmc_webhook.simulator import chaos, lives, posts
@@ -22,43 +28,22 @@ from cmc_webhook.simulator.posting import (
     Answer,
     Credential,
     Message,
-    Pace,
-    Target,
-    deliver,
     is_loopback,
+    without_query,
 )
 from cmc_webhook.simulator.posts import Manner, Post
+from cmc_webhook.simulator.received import SENDERS
 
 _STATUSES = ("queued", "deferred", "succeeded", "failed", "bounce")
-_SEEDED_END = datetime(2025, 1, 25, 5, 3, 6, tzinfo=UTC)
 _WRONG = Credential(authorization="Bearer wrong", api_key="wrong")
 _FORGED_MAILS = 10
-_MOST_TOLD = 20
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Options:
-    """What is asked for; the options of the command say what each means."""
-
-    status: str | None
-    code: int | None
-    scenario: str | None
-    count: int
-    recipients: int
-    rate: float
-    form: str
-    version: int
-    zone: ZoneInfo | None
-    seed: int | None
-    end: datetime | None
-    duplicate: bool
-    reorder: bool
-    split: bool
-    odd: bool
-    cut: bool
-    wrong_key: bool
-    concurrency: int
-    verify: bool
+_ON_COMMAND_LINE = click.core.ParameterSource.COMMANDLINE
+_INBOUND_URL = "http://localhost:8083"
+# What means something for received mail, too.
+_SHARED = {
+    *("inbound", "count", "rate", "seed", "end", "duplicate", "concurrency", "verify"),
+    *("real_url", "url", "bearer", "body_key", "basic", "project", "database"),
+}
 
 
 @click.command()
@@ -69,7 +54,7 @@ class Options:
 @click.option(
     "--recipients", default=1, type=click.IntRange(1, 1000), show_default=True, help="Of each mail."
 )
-@click.option("--rate", default=0.0, type=click.FloatRange(0), help="Events a second at most.")
+@click.option("--rate", default=0.0, type=RateType(), help="Events a second at most.")
 @click.option(
     "--format", "form", default="form", type=click.Choice(["form", "json"]), show_default=True
 )
@@ -88,6 +73,13 @@ class Options:
 @click.option(
     "--concurrency", default=1, type=click.IntRange(1, 64), show_default=True, help="Senders."
 )
+@click.option(
+    "--inbound",
+    is_flag=False,
+    flag_value="both",
+    type=click.Choice([*SENDERS]),
+    help="Received mail instead, to port 8083 by default: CMC's, SendGrid's, or both.",
+)
 @click.option("--verify", is_flag=True, help="Compare Firestore with what must have come of it.")
 @click.option("--real-url", is_flag=True, help="Allow a URL that is not on this machine.")
 @target_options
@@ -95,6 +87,8 @@ class Options:
 def send(where: Where, url: str, credential: Credential, real_url: bool, **asked: Any) -> None:
     """
     Play CMC: post STATUS, or whole lives of mails, to the function.
+
+    With --inbound, play CMC and SendGrid posting mail that people have written.
 
     All addresses are in domains reserved for examples; the server composition is
     `simulator`. Exit status 1 if a post is not accepted or --verify finds a
@@ -105,24 +99,33 @@ def send(where: Where, url: str, credential: Credential, real_url: bool, **asked
     python -m cmc_webhook send bounce --code 5 --bearer KEY
     python -m cmc_webhook send --scenario campaign --count 2000 --verify
     python -m cmc_webhook send --scenario late-bounce --count 50 --odd --reorder
+    python -m cmc_webhook send --inbound --count 20 --verify
     """
     options = Options(**asked)
-    _refuse(options, url, credential, real_url)
+    if options.inbound:
+        url = _refuse_meaningless(url)
+    else:
+        _refuse(options, credential)
+    if not is_loopback(url) and not real_url:
+        raise click.UsageError(
+            f"{without_query(url)} is not on this machine; if you mean it, add --real-url."
+        )
     place = where.connect() if options.verify else None
-    seed = random.SystemRandom().getrandbits(32) if options.seed is None else options.seed
-    end = options.end or (datetime.now(UTC) if options.seed is None else _SEEDED_END)
-    zone = options.zone or settings_here().time_zone
-    planned = _plan(options, zone, end, random.Random(seed))
-    click.echo(
-        f"{sum(len(post.records) for post in planned):,} records in {len(planned):,} posts to"
-        f" {url}; again with --seed {seed} --end {end.isoformat(timespec='seconds')}",
-        err=True,
-    )
-    answers = list(_post(planned, Target(url), credential, options))
-    _conclude(list(zip(planned, answers, strict=True)), zone, place)
+    play = send_received if options.inbound else _send_statuses
+    play(url, credential, options, place)
 
 
-def _refuse(options: Options, url: str, credential: Credential, real_url: bool) -> None:
+def _refuse_meaningless(url: str) -> str:
+    """Refuse options that are about statuses; return *url*, or where received mail is taken."""
+    context = click.get_current_context()
+    given = {p for p in context.params if context.get_parameter_source(p) is _ON_COMMAND_LINE}
+    for parameter in context.command.params:
+        if parameter.name in given - _SHARED:
+            raise click.UsageError(f"{parameter.opts[0]} has no meaning with --inbound.")
+    return url if "url" in given else _INBOUND_URL
+
+
+def _refuse(options: Options, credential: Credential) -> None:
     if options.status and options.scenario:
         raise click.UsageError("Give a STATUS or a --scenario, not both.")
     if options.code and options.status != "bounce":
@@ -131,8 +134,16 @@ def _refuse(options: Options, url: str, credential: Credential, real_url: bool) 
         raise click.UsageError("CMC sends version 1 as a form only.")
     if options.wrong_key and credential == Credential():
         raise click.UsageError("--wrong-key needs the right one: --bearer, --body-key or --basic.")
-    if not is_loopback(url) and not real_url:
-        raise click.UsageError(f"{url} is not on this machine; if you mean it, add --real-url.")
+
+
+def _send_statuses(url: str, credential: Credential, options: Options, place: Place | None) -> None:
+    seed, end = seed_and_end(options.seed, options.end)
+    zone = options.zone or settings_here().time_zone
+    planned = _plan(options, zone, end, random.Random(seed))
+    records = sum(len(post.records) for post in planned)
+    announce(f"{records:,} records in {len(planned):,} posts", url, seed, end)
+    answers = _post(planned, url, credential, options)
+    _conclude(list(zip(planned, answers, strict=True)), zone, place)
 
 
 def _plan(options: Options, zone: ZoneInfo, end: datetime, rng: random.Random) -> list[Post]:
@@ -176,9 +187,7 @@ def _batch(options: Options) -> int:
     return min(posts.MOST_EVENTS, max(1, int(options.rate))) if options.rate else posts.MOST_EVENTS
 
 
-def _post(
-    planned: list[Post], target: Target, credential: Credential, options: Options
-) -> Iterator[Answer]:
+def _post(planned: list[Post], url: str, credential: Credential, options: Options) -> list[Answer]:
     encode, content_type = {
         "form": (posts.form_body, FORM),
         "json": (posts.json_body, JSON),
@@ -190,17 +199,8 @@ def _post(
         header = proof.authorization if credential.authorization else ""
         return Message(body, content_type, header, cut=post.manner is Manner.CUT)
 
-    answers = deliver(
-        target,
-        ((message(post), len(post.records)) for post in planned),
-        pace=Pace(options.rate),
-        senders=options.concurrency,
-    )
-    hidden = not sys.stderr.isatty()
-    with click.progressbar(
-        answers, length=len(planned), file=sys.stderr, hidden=hidden
-    ) as shown_answers:
-        yield from shown_answers
+    messages = [(message(post), len(post.records)) for post in planned]
+    return post_all(url, messages, options.rate, options.concurrency)
 
 
 def _conclude(sent: list[tuple[Post, Answer]], zone: ZoneInfo, place: Place | None) -> None:
@@ -215,7 +215,4 @@ def _conclude(sent: list[tuple[Post, Answer]], zone: ZoneInfo, place: Place | No
             f"Verified: {found.documents:,} documents, {found.quarantined:,} in quarantine;"
             f" {len(found.wrong):,} differences."
         )
-    for sentence in wrong[:_MOST_TOLD]:
-        click.echo(sentence, err=True)
-    if wrong:
-        raise click.ClickException("Not everything is as it must be.")
+    fail_if(wrong)

@@ -9,16 +9,16 @@ import click
 from cmc_webhook.command_line import table
 from cmc_webhook.command_line.filters import CursorType, filter_options
 from cmc_webhook.command_line.place import Where, place_options
-from cmc_webhook.command_line.rendering import as_json, coloured
+from cmc_webhook.command_line.rendering import LABEL, as_json, coloured, labelled
 from cmc_webhook.command_line.times import shown
 from cmc_webhook.reading.meanings import meaning
 from cmc_webhook.reading.queries import Document
+from cmc_webhook.reading.received import ReceivedMails
 from cmc_webhook.reading.statuses import Cursor, Filters, MailStatuses, cursor_behind
 
 # The hash, and of CMC's own message ids the part that differs most.
-_SHORT_ID = len("974c-9e7e564c")
+SHORT_ID = len("974c-9e7e564c")
 _WIDE = 110
-_LABEL = len("server_composition") + 2
 _DETAILS = (
     *("to", "from", "subject", "api_data", "bounce_code", "bounce_cause", "bounce_class"),
     *("return_path", "server_composition", "source_ip", "sender_ip"),
@@ -70,9 +70,7 @@ def show(where: Where, name: str, json_lines: bool) -> None:
     python -m cmc_webhook show '<9e7e564c-ac83-8cd8@example.com>'
     """
     place = where.connect()
-    mails = _named(MailStatuses(place.client, place.collection), name)
-    if not mails:
-        raise click.ClickException(f"There is no mail {table.printable(name)}.")
+    mails = named(MailStatuses(place.client, place.collection), name)
     if json_lines:
         for mail in mails:
             click.echo(as_json(mail.id, mail.fields, place.zone))
@@ -84,10 +82,13 @@ def show(where: Where, name: str, json_lines: bool) -> None:
             click.echo(line)
 
 
-def _named(statuses: MailStatuses, name: str) -> list[Document]:
-    if re.match("[0-9a-f]{4}-", name) and "/" not in name and (found := statuses.beginning(name)):
-        return found
-    return statuses.of_message(name)
+def named(held: MailStatuses | ReceivedMails, name: str) -> list[Document]:
+    """Return the mails that *name* means: a message id, a document id or its beginning."""
+    is_id = re.match("[0-9a-f]{4}-", name) and "/" not in name
+    found = held.beginning(name) if is_id else []
+    if mails := found or held.of_message(name):
+        return mails
+    raise click.ClickException(f"There is no mail {table.printable(name)}.")
 
 
 def _rows(mails: list[Document], zone: ZoneInfo) -> Iterator[str]:
@@ -109,7 +110,7 @@ def _row(mail: Document, zone: ZoneInfo, wide: bool) -> list[str]:
     fields = mail.fields
     pattern = "%Y-%m-%d %H:%M:%S" if wide else "%m-%d %H:%M"
     return [
-        mail.id[:_SHORT_ID],
+        mail.id[:SHORT_ID],
         shown(fields.get("status_at"), zone, pattern),
         fields.get("status", ""),
         *([fields.get("bounce_cause", "")] if wide else []),
@@ -122,30 +123,23 @@ def _story(mail: Document, zone: ZoneInfo) -> Iterator[str]:
     fields = mail.fields
     status = fields.get("status", "")
     yield click.style(table.printable(fields.get("message_id", "")), bold=True)
-    yield from _labelled("document", mail.id)
+    yield from labelled("document", mail.id)
     when = shown(fields.get("status_at"), zone)
-    yield f"{table.pad('status', _LABEL)}{coloured(table.printable(status), status)} at {when}"
-    yield from _labelled("meaning", meaning(fields))
+    yield f"{table.pad('status', LABEL)}{coloured(table.printable(status), status)} at {when}"
+    yield from labelled("meaning", meaning(fields))
     for name in _DETAILS:
         if name in fields:
-            yield from _labelled(name, str(fields[name]))
-    yield from _labelled("received", _arrivals(mail, zone))
+            yield from labelled(name, str(fields[name]))
+    yield from labelled("received", _arrivals(mail, zone))
     yield ""
     for event in fields.get("events", ()):
         told = event.get("bounce_code") or event.get("raw_status", "")
         label = f"{shown(event['at'], zone)}  {event['status']} {told}".rstrip()
         yield coloured(table.printable(label), event["status"])
         if event.get("reason"):
-            yield from _labelled("", event["reason"], indent=4)
+            yield from labelled("", event["reason"], indent=4)
 
 
 def _arrivals(mail: Document, zone: ZoneInfo) -> str:
     first, last = (shown(mail.fields.get(f"{n}_received_at"), zone) for n in ("first", "last"))
     return f"{first}, last {last} ({zone.key})"
-
-
-def _labelled(label: str, text: str, indent: int = _LABEL) -> Iterator[str]:
-    """Yield *text* beside its label, in as many lines as it needs."""
-    room = max(20, table.terminal_width() - indent)
-    for number, line in enumerate(table.wrap(table.printable(text), room)):
-        yield table.pad("" if number else label, indent) + line

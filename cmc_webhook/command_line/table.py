@@ -8,6 +8,7 @@ from collections.abc import Iterable, Iterator, Sequence
 _GAP = 2
 _NARROWEST = 6
 _UNLIMITED = 1_000_000
+_CONTROLS = ("Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp")
 
 
 def terminal_width() -> int:
@@ -16,10 +17,15 @@ def terminal_width() -> int:
     return shutil.get_terminal_size((fallback, 24)).columns
 
 
-def printable(text: str) -> str:
-    """Return *text* without what could move the cursor or turn the writing around."""
-    controls = ("Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp")
-    return "".join("\ufffd" if unicodedata.category(c) in controls else c for c in text)
+def printable(text: object) -> str:
+    """Return *text* in one line, without what could move the cursor or turn the writing around."""
+    return "".join(map(_harmless, str(text)))
+
+
+def paragraphs(text: str) -> Iterator[str]:
+    """Yield the lines of *text*, as many as the terminal needs."""
+    for line in text.splitlines():
+        yield from wrap(printable(line.expandtabs()), terminal_width())
 
 
 def width(text: str) -> int:
@@ -47,16 +53,19 @@ def pad(text: str, columns: int) -> str:
 
 def wrap(text: str, most: int) -> Iterator[str]:
     """Yield *text* in lines that fit, broken at a space where there is one."""
-    while width(text) > most:
-        line = _head(text, most)
-        space = line.rfind(" ")
-        line = line[:space] if space > 0 else line
-        yield line
-        text = text[len(line) :].lstrip(" ")
-    yield text
+    text, start = text.rstrip(" "), 0
+    while (end := _fitting(text, start, most)) < len(text):
+        space = text.rfind(" ", start, end + 1)
+        if text[start : max(start, space)].strip():  # an indent is no place to break
+            end = space
+        yield text[start:end]
+        start = end
+        while text[start] == " ":
+            start += 1
+    yield text[start:]
 
 
-def lines(rows: Sequence[Sequence[str]], total: int, elastic: Sequence[int]) -> list[list[str]]:
+def lines(rows: Sequence[Sequence[object]], total: int, elastic: Sequence[int]) -> list[list[str]]:
     """
     Return the cells of *rows*, padded so that the columns stand below each other.
 
@@ -85,16 +94,22 @@ def bar(value: int, most: int, columns: int) -> str:
     return "█" * max(1, round(value / most * columns)) if value else ""
 
 
+def _harmless(letter: str) -> str:
+    if unicodedata.category(letter) not in _CONTROLS:
+        return letter
+    return " " if letter.isspace() else "\ufffd"
+
+
 def _width(letter: str) -> int:
-    if unicodedata.combining(letter):
+    if unicodedata.category(letter) in ("Mn", "Me"):
         return 0
     return 2 if unicodedata.east_asian_width(letter) in "WF" else 1
 
 
-def _head(text: str, most: int) -> str:
-    room = most
-    for place, letter in enumerate(text):
-        room -= _width(letter)
-        if room < 0:
-            return text[:place]
-    return text
+def _fitting(text: str, start: int, most: int) -> int:
+    """Return where the letters of *text* from *start* on no longer fit."""
+    for place in range(start, len(text)):
+        most -= _width(text[place])
+        if most < 0:
+            return place
+    return len(text)

@@ -8,6 +8,9 @@ import click
 
 from cmc_webhook.command_line.place import settings_here
 
+# In which the function takes a time for one.
+_YEARS = range(2000, 2101)
+
 
 class TimeType(click.ParamType[datetime]):
     """A date or a time; without an offset it is one of CMC_TIME_ZONE."""
@@ -18,6 +21,8 @@ class TimeType(click.ParamType[datetime]):
         """Return it in UTC."""
         try:
             time = datetime.fromisoformat(value)
+            if time.year not in _YEARS:
+                raise ValueError(value)
         except ValueError:
             self.fail(f"{value!r} is no time such as 2025-01-25 or '2025-01-25 14:03'.", param, ctx)
         local = time if time.tzinfo else time.replace(tzinfo=settings_here().time_zone)
@@ -39,6 +44,8 @@ class ZoneType(click.ParamType[ZoneInfo]):
             self.fail(f"{value!r} is no time zone such as Asia/Tokyo.", param, ctx)
 
 
-def shown(time: datetime | None, zone: ZoneInfo, pattern: str = "%Y-%m-%d %H:%M:%S") -> str:
-    """Return *time* as it is in *zone*; nothing for none."""
-    return time.astimezone(zone).strftime(pattern) if time else ""
+def shown(time: Any, zone: ZoneInfo, pattern: str = "%Y-%m-%d %H:%M:%S") -> str:
+    """Return *time* as it is in *zone*; nothing for none, and what is no time as it is."""
+    if isinstance(time, datetime):
+        return time.astimezone(zone).strftime(pattern)
+    return str(time or "")

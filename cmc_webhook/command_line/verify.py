@@ -70,8 +70,8 @@ def _compared(name: str, found: Mapping[str, Any] | None, expected: Expected) ->
         yield f"{name}: is not there."
         return
     for field, (has, may_have) in differences(expected, found).items():
-        expectation = " or ".join(map(_text, may_have))
-        yield f"{name}: {field} is {_text(has)}, not {expectation}."
+        expectation = " or ".join(map(told, may_have))
+        yield f"{name}: {field} is {told(has)}, not {expectation}."
 
 
 def _quarantined(place: Place) -> set[str]:
@@ -83,7 +83,8 @@ def _canonical(record: Any) -> str:
     return json.dumps(record, sort_keys=True)
 
 
-def _text(value: Any) -> str:
+def told(value: Any) -> str:
+    """Return *value* as a sentence about a difference has it."""
     if isinstance(value, datetime):
         return value.isoformat()
     text = json.dumps(value, ensure_ascii=False, default=str)

@@ -22,14 +22,14 @@ def text_of(entry: Document) -> str:
 
 
 def body_of(entry: Document) -> Any:
-    """Return what to post so that the function sees the same again, or raise CutEntryError."""
+    """Return what to post, bytes or an object, for the same again, or raise CutEntryError."""
     kept = entry.fields
     if kept.get("truncated"):
         raise CutEntryError
-    content = text_of(entry)
     if kept["kind"] == "body":
-        return content
-    event = json.loads(content)
+        content = kept["content"]
+        return content if isinstance(content, bytes) else content.encode()
+    event = json.loads(text_of(entry))
     if kept["kind"] == "record":
         event = {kept["event_type"]: [event]}
     composition = kept.get("server_composition", "")

@@ -1,5 +1,7 @@
 """The queries over received mail."""
 
+from collections.abc import Sequence
+
 from google.cloud.firestore import Client, Query
 
 from cmc_webhook.reading import queries
@@ -22,3 +24,15 @@ class ReceivedMails:
     def get(self, document_id: str) -> Document | None:
         """Return the mail with this id, which holds no slash, if there is one."""
         return queries.get(self._collection, document_id)
+
+    def beginning(self, start: str) -> list[Document]:
+        """Return the mails whose document id begins with *start*, which holds no slash."""
+        return queries.beginning(self._collection, start)
+
+    def of_message(self, message_id: str) -> list[Document]:
+        """Return the mails with this message id, with or without its brackets."""
+        return queries.of_message(self._collection, message_id)
+
+    def of_messages(self, message_ids: Sequence[str]) -> list[Document]:
+        """Return the mails with these message ids, exactly as they are written."""
+        return queries.of_messages(self._collection, message_ids)

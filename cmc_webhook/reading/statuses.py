@@ -50,7 +50,7 @@ def parse_cursor(text: str) -> Cursor:
     """Return the cursor that *text* is, or raise ValueError."""
     status_at, _, document_id = text.partition("/")
     at = datetime.fromisoformat(status_at)
-    if not document_id or at.tzinfo is None:
+    if not document_id or "/" in document_id or at.tzinfo is None or not 1 < at.year < 9999:
         raise ValueError(f"{text!r} is no cursor")
     return Cursor(at, document_id)
 
@@ -114,9 +114,7 @@ class MailStatuses:
 
     def of_message(self, message_id: str) -> list[Document]:
         """Return the mail's document for each recipient; the id with or without its brackets."""
-        bare = message_id.removeprefix("<").removesuffix(">")
-        named = FieldFilter("message_id", "in", [message_id, f"<{bare}>"])
-        return run(self._collection.where(filter=named))
+        return queries.of_message(self._collection, message_id)
 
     def beginning(self, start: str) -> list[Document]:
         """Return the documents whose id begins with *start*, which holds no slash."""

@@ -1,1 +1,1 @@
-"""Customers Mail Cloud, played: lives of mails, posts, and what must come of them."""
+"""CMC and SendGrid, played: lives of mails, received mails, and what must come of them."""

@@ -5,10 +5,12 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 from itertools import islice
-from typing import Any
+from typing import Any, TypeVar
 
 from cmc_webhook.simulator.lives import Event
 from cmc_webhook.simulator.posts import Manner, Post
+
+T = TypeVar("T")
 
 _SHARE = 0.3
 _ODD_SHARE = 0.1
@@ -51,7 +53,7 @@ def split(posts: Iterable[Post]) -> list[Post]:
     return [replace(post, records=(record,)) for post in posts for record in post.records]
 
 
-def duplicate(posts: Sequence[Post], rng: random.Random) -> list[Post]:
+def duplicate(posts: Sequence[T], rng: random.Random) -> list[T]:
     """Return *posts*, some of them once more at a later place."""
     places = [(float(place), post) for place, post in enumerate(posts)]
     places += [(rng.uniform(place, len(posts)), p) for place, p in places if rng.random() < _SHARE]

@@ -151,7 +151,7 @@ def _moments(
 ) -> Iterator[_Moment]:
     queued = number // _QUEUED_A_SECOND
     subject, sender = rng.choice(SUBJECTS), rng.choice(SENDERS)
-    message_id = _message_id(begin + timedelta(seconds=queued), rng)
+    message_id = cmc_message_id(begin + timedelta(seconds=queued), rng)
     for place, life in enumerate(lives):
         to = _recipient(number, place, rng)
         api_data = rng.choice(API_DATA).format(number + 1)
@@ -164,7 +164,7 @@ def _moments(
             yield _Moment(queued + second, mail, word, told)
 
 
-def _message_id(at: datetime, rng: random.Random) -> str:
+def cmc_message_id(at: datetime, rng: random.Random) -> str:
     """Return an id like CMC's own: a version 1 UUID whose clock is within the second of *at*."""
     ticks = (at - _UUID_EPOCH) // timedelta(microseconds=1) * 10 + rng.randrange(10_000_000)
     low, middle, high = ticks & 0xFFFFFFFF, ticks >> 32 & 0xFFFF, ticks >> 48

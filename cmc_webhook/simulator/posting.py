@@ -118,15 +118,16 @@ class Pace:
         self._rate = rate
         self._lock = threading.Lock()
         self._next = time.monotonic()
+        self.stopped = threading.Event()
 
     def wait(self, events: int) -> None:
-        """Return when *events* more may be sent."""
+        """Return when *events* more may be sent, or nothing is to be sent any more."""
         if not self._rate:
             return
         with self._lock:
             due = max(self._next, time.monotonic())
             self._next = due + events / self._rate
-        time.sleep(max(0.0, due - time.monotonic()))
+        self.stopped.wait(max(0.0, due - time.monotonic()))
 
 
 def deliver(
@@ -136,10 +137,13 @@ def deliver(
 
     def send(message: Message, events: int) -> Answer:
         pace.wait(events)
-        return target.post(message)
+        return Answer("not sent", 0.0) if pace.stopped.is_set() else target.post(message)
 
     with ThreadPoolExecutor(senders) as pool:
-        yield from pool.map(lambda each: send(*each), messages)
+        try:
+            yield from pool.map(lambda each: send(*each), messages)
+        finally:
+            pace.stopped.set()  # whoever waits for his turn has waited long enough
 
 
 def parse_url(url: str) -> SplitResult:
@@ -147,8 +151,15 @@ def parse_url(url: str) -> SplitResult:
     parts = urlsplit(url)
     if parts.scheme not in ("http", "https") or not parts.hostname:
         raise ValueError(f"{url!r} is no http or https URL.")
+    if parts.username is not None:
+        raise ValueError("Give user and password with --basic, not in the URL.")
     _ = parts.port  # raises ValueError for a port that is none
     return parts
+
+
+def without_query(url: str) -> str:
+    """Return *url* as it may be shown: SendGrid's secret stands in the query."""
+    return parse_url(url)._replace(query="", fragment="").geturl()
 
 
 def is_loopback(url: str) -> bool:

@@ -1,12 +1,17 @@
 """The real commands on the test's own project, and the function on a port."""
 
+import os
 import threading
 from collections.abc import Callable, Iterator
+from http.server import BaseHTTPRequestHandler, HTTPServer
 
 import pytest
 from click.testing import CliRunner, Result
+from flask.testing import FlaskClient
+from google.cloud import firestore
 from werkzeug.serving import make_server
 
+from cmc_webhook.command_line import place
 from cmc_webhook.command_line.main import main
 
 
@@ -18,7 +23,9 @@ def run(client, firestore_address, monkeypatch) -> Callable[..., Result]:
     monkeypatch.setenv("COLUMNS", "80")
 
     def invoke(*arguments: str, input: str | None = None) -> Result:
-        result = CliRunner().invoke(main, arguments, input=input)
+        # What is named here, click puts back after a command that has changed it.
+        kept = {"FIRESTORE_EMULATOR_HOST": os.environ["FIRESTORE_EMULATOR_HOST"]}
+        result = CliRunner(env=kept).invoke(main, arguments, input=input)
         if result.exception and not isinstance(result.exception, SystemExit):
             raise result.exception
         return result
@@ -27,12 +34,25 @@ def run(client, firestore_address, monkeypatch) -> Callable[..., Result]:
 
 
 @pytest.fixture
+def real_project(client, firestore_address, monkeypatch) -> str:
+    """A project that --project opens as a real one, though its client goes to the local server."""
+
+    def local_client(project: str, database: str) -> firestore.Client:
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setenv("FIRESTORE_EMULATOR_HOST", firestore_address)
+            return firestore.Client(project=project, database=database)
+
+    monkeypatch.setattr(place, "_client", local_client)
+    return client.project
+
+
+@pytest.fixture
 def serve_here(make_function, monkeypatch) -> Iterator[Callable[..., str]]:
-    """Serve the function on a free port, in this process, with these settings."""
+    """Serve a function on a free port, in this process, with these settings."""
     servers = []
 
-    def serve(**environ: str) -> str:
-        app = make_function(**environ).application
+    def serve(make: Callable[..., FlaskClient] = make_function, **environ: str) -> str:
+        app = make(**environ).application
         for name in environ:  # they are the function's, not the command's
             monkeypatch.delenv(name)
         servers.append(make_server("127.0.0.1", 0, app, threaded=True))
@@ -49,3 +69,25 @@ def serve_here(make_function, monkeypatch) -> Iterator[Callable[..., str]]:
 def url(serve_here) -> str:
     """The function as the devserver starts it: open to everybody."""
     return serve_here(CMC_ALLOW_UNAUTHENTICATED="true")
+
+
+@pytest.fixture
+def inbound_url(serve_here, make_inbound) -> str:
+    """The function for received mail, open to everybody."""
+    return serve_here(make_inbound, CMC_ALLOW_UNAUTHENTICATED="true")
+
+
+@pytest.fixture
+def careless_url() -> Iterator[str]:
+    """A server that accepts everything and keeps nothing."""
+
+    class Yes(BaseHTTPRequestHandler):
+        def do_POST(self):
+            self.rfile.read(int(self.headers["Content-Length"]))
+            self.send_response(200)
+            self.end_headers()
+
+    with HTTPServer(("127.0.0.1", 0), Yes) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        yield f"http://127.0.0.1:{server.server_port}"
+        server.shutdown()

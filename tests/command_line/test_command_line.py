@@ -8,13 +8,15 @@ import sys
 import pytest
 
 from cmc_webhook.command_line.main import main
+from cmc_webhook.simulator.posting import Message, Pace, Target, deliver
 from tests.faults import Fault, FaultyFirestore
 from tests.processes import ROOT, Program, free_port
 from tests.records import make_record
 
 COMMANDS = [
-    *([name] for name in main.commands if name != "quarantine"),
-    *(["quarantine", name] for name in main.commands["quarantine"].commands),
+    [name, *below]
+    for name, command in main.commands.items()
+    for below in ([[each] for each in getattr(command, "commands", ())] or [[]])
 ]
 
 
@@ -40,6 +42,21 @@ def test_without_a_local_firestore_it_goes_nowhere_else(run, monkeypatch):
 
     assert refused.exit_code == 1
     assert "--project" in refused.stderr
+
+
+def test_a_named_project_is_never_the_local_firestore(run, client, post, documents, monkeypatch):
+    post([make_record(to="")])
+    monkeypatch.setenv("GOOGLE_APPLICATION_CREDENTIALS", "/none")  # nothing leaves this machine
+    command = ("quarantine", "delete", "--all", "--yes")
+
+    refused = run(*command, "--project", client.project)
+
+    assert refused.exit_code == 1
+    assert f"Firestore of Google, project {client.project}" in refused.stderr
+    assert "gcloud auth application-default login" in refused.stderr
+    assert len(documents("mail_statuses_quarantine")) == 1
+    assert run(*command).exit_code == 0
+    assert documents("mail_statuses_quarantine") == {}
 
 
 def test_a_bad_setting_is_one_sentence(run, monkeypatch):
@@ -79,6 +96,32 @@ def test_a_broken_pipe_is_quiet(client, firestore_address, post):
     assert len(done.stdout) == 10
     assert done.stderr.startswith("Firestore on")
     assert len(done.stderr.splitlines()) == 1
+
+
+@pytest.mark.parametrize("command", [["list"], ["export"], ["export", "-o", "/none/mails.csv"]])
+def test_a_file_that_cannot_be_written_is_one_sentence(client, firestore_address, post, command):
+    post([make_record()])
+    environ = os.environ | {"GOOGLE_CLOUD_PROJECT": client.project}
+
+    with open("/dev/full", "w") as full:
+        done = subprocess.run(
+            [sys.executable, "-m", "cmc_webhook", *command],
+            cwd=ROOT, env=environ, stdout=full, stderr=subprocess.PIPE, text=True,
+        )  # fmt: skip
+
+    assert done.returncode != 0
+    assert "Traceback" not in done.stderr
+    assert "Error: " in done.stderr
+
+
+def test_who_waits_for_his_turn_stops_at_once():
+    pace = Pace(0.001)
+    answers = deliver(
+        Target("http://127.0.0.1:1"), [(Message(b"", ""), 1)] * 3, pace=pace, senders=3
+    )
+
+    assert next(answers).text.startswith("no answer")
+    answers.close()  # would take a thousand seconds
 
 
 @pytest.mark.skipif(

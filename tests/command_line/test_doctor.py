@@ -133,16 +133,16 @@ def test_settings_that_are_wrong(run, sound, monkeypatch, setting, bad, good, to
     assert seen(run) == []
 
 
-def test_mails_that_outlive_their_expiry_in_a_project(run, sound, client, documents):
+def test_mails_that_outlive_their_expiry_in_a_project(run, sound, client, documents, real_project):
     name = next(iter(documents()))
     mail = client.document("mail_statuses", name)
     long_ago = datetime.now(UTC) - timedelta(days=9)
     mail.update({"expires_at": long_ago, "last_received_at": long_ago})
-    [found] = seen(run, "--project", client.project)
+    [found] = seen(run, "--project", real_project)
     assert "TTL policy" in found
 
     mail.delete()
-    assert seen(run, "--project", client.project) == []
+    assert seen(run, "--project", real_project) == []
 
 
 def test_an_index_that_is_missing(run, sound, firestore_address, monkeypatch):

@@ -68,7 +68,8 @@ def test_a_list_goes_on_where_it_says(run, mails):
 
     assert listed(first) == ["<bounced@example.com>", "<succeeded@example.com>"]
     assert listed(run("list", "--json", "--after", after)) == ["<queued@example.com>"]
-    assert run("list", "--after", "nowhere").exit_code == 2
+    for nowhere in ("nowhere", "2025-01-25T00:00:00+00:00/a/b", "0001-01-01T00:00:00+14:00/a"):
+        assert run("list", "--after", nowhere).exit_code == 2
 
 
 def test_a_list_fits_the_terminal_with_japanese_in_line(run, mails):

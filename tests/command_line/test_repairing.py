@@ -67,14 +67,14 @@ def test_nothing_is_chosen_by_accident(run, bad, arguments):
 
 
 @pytest.mark.parametrize("command", ["delete", "replay"])
-def test_with_a_project_it_asks_first(run, bad, client, url, command):
+def test_with_a_project_it_asks_first(run, bad, real_project, url, command):
     target = ("--url", url) if command == "replay" else ()
-    arguments = ("quarantine", command, "--all", "--project", client.project, *target)
+    arguments = ("quarantine", command, "--all", "--project", real_project, *target)
 
     refused = run(*arguments, input="n\n")
 
     assert refused.exit_code == 1
-    assert f"of project {client.project}" in refused.stderr
+    assert f"of project {real_project}" in refused.stderr
     assert len(entries(run)) == 2
     if command == "delete":
         assert run(*arguments, "--yes").exit_code == 0
@@ -107,9 +107,19 @@ def test_replay_carries_the_key(run, serve_here, tmp_path):
         assert run("replay", str(file), "--url", url, *key).exit_code == 0
 
 
-def test_a_line_that_is_no_body_is_named(run, tmp_path):
+def test_bytes_that_are_no_text_are_replayed_as_they_came(run, function, url):
+    function.post("/", data=b"hello=\xff\x8a")
+    before = entries(run)
+
+    run("quarantine", "replay", "--all", "--url", url)
+
+    assert entries(run) == before
+
+
+@pytest.mark.parametrize("line", [b"[1]", b"\xff\xfe", b'"\\ud800"', b"[" * 100_000, b"{"])
+def test_a_line_that_is_no_body_is_named(run, tmp_path, line):
     file = tmp_path / "bodies.jsonl"
-    file.write_text('{"event": {}}\n[1]\n')
+    file.write_bytes(b'{"event": {}}\n' + line + b"\n")
 
     refused = run("replay", str(file))
 

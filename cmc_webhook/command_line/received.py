@@ -1,0 +1,152 @@
+"""`inbound list` and `inbound show`: the mails that people have written."""
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import click
+
+from cmc_webhook.command_line import table
+from cmc_webhook.command_line.place import Where, place_options
+from cmc_webhook.command_line.rendering import as_json, labelled
+from cmc_webhook.command_line.statuses import SHORT_ID, named
+from cmc_webhook.command_line.times import shown
+from cmc_webhook.reading.queries import Document
+from cmc_webhook.reading.received import ReceivedMails
+
+_PEOPLE = ("from", "to", "cc", "reply_to")
+_DETAILS = (
+    *("envelope_from", "envelope_to", "in_reply_to", "status_of", "auto_submitted"),
+    *("provider", "filter", "server_composition", "sender_ip", "spf", "dkim", "spam_score"),
+    *("attachments_missing", "text_stored_at", "html_stored_at", "headers_stored_at"),
+    "raw_stored_at",
+)
+
+
+@click.group()
+def inbound() -> None:
+    """
+    Look at received mail.
+
+    An ID is a message id, or a document id or the beginning of one, as `list`
+    shows it.
+
+    \b
+    python -m cmc_webhook inbound list
+    python -m cmc_webhook inbound show 974c-9e7e564c
+    """
+
+
+@inbound.command("list")
+@click.option("--limit", default=50, type=click.IntRange(1, 1000), show_default=True)
+@click.option(
+    "--json", "json_lines", is_flag=True, help="A JSON object a line, fields of the list."
+)
+@place_options
+def list_mails(where: Where, limit: int, json_lines: bool) -> None:
+    """
+    List received mails, the one that arrived last first.
+
+    \b
+    python -m cmc_webhook inbound list --limit 10
+    python -m cmc_webhook inbound list --json
+    """
+    place = where.connect()
+    mails = ReceivedMails(place.client, place.inbound_collection).newest(limit)
+    if json_lines:
+        for mail in mails:
+            click.echo(as_json(mail.id, mail.fields, place.zone))
+    elif mails:
+        headings = ["id", "received", "from", "files", "subject"]
+        rows = [headings, *(_row(mail, place.zone) for mail in mails)]
+        head, *padded = table.lines(rows, table.terminal_width(), (2, 4))
+        click.secho(table.joined(head), bold=True)
+        for cells in padded:
+            click.echo(table.joined(cells))
+
+
+@inbound.command()
+@click.argument("name", metavar="ID")
+@click.option("--json", "json_lines", is_flag=True, help="A JSON object a line, all fields.")
+@place_options
+def show(where: Where, name: str, json_lines: bool) -> None:
+    """
+    Show a received mail: people, thread, attachments and text.
+
+    ID is a message id, or a document id or the beginning of one, as `list`
+    shows it. To read an attachment: gcloud storage cp gs://... .
+
+    \b
+    python -m cmc_webhook inbound show 974c-9e7e564c
+    python -m cmc_webhook inbound show '<mail@example.org>'
+    """
+    place = where.connect()
+    mails = named(ReceivedMails(place.client, place.inbound_collection), name)
+    for place_of_mail, mail in enumerate(mails):
+        if json_lines:
+            click.echo(as_json(mail.id, mail.fields, place.zone))
+            continue
+        if place_of_mail:
+            click.echo()
+        for line in _letter(mail, place.zone):
+            click.echo(line)
+
+
+def _row(mail: Document, zone: ZoneInfo) -> list[str]:
+    fields = mail.fields
+    sender = fields.get("from", {})
+    return [
+        mail.id[:SHORT_ID],
+        shown(fields.get("received_at"), zone, "%m-%d %H:%M"),
+        sender.get("name") or sender.get("address", ""),
+        str(len(fields.get("attachments", ())) or ""),
+        fields.get("subject", ""),
+    ]
+
+
+def _letter(mail: Document, zone: ZoneInfo) -> Iterator[str]:
+    fields = mail.fields
+    yield click.style(table.printable(fields.get("subject", "(no subject)")), bold=True)
+    yield from labelled("document", mail.id)
+    for name in ("received_at", "date"):
+        if name in fields:
+            yield from labelled(name, f"{shown(fields[name], zone)} ({zone.key})")
+    for name in _PEOPLE:
+        if name in fields:
+            yield from labelled(name, _people(fields[name]))
+    yield from labelled("message_id", fields.get("message_id", ""))
+    for name in _DETAILS:
+        if name in fields:
+            yield from labelled(name, _plain(fields[name]))
+    yield from _attachments(fields.get("attachments", ()))
+    yield ""
+    yield from _text(fields)
+
+
+def _attachments(files: Any) -> Iterator[str]:
+    for file in files:
+        told = f"{file.get('size', 0):,} bytes, {file.get('content_type', 'no type')}"
+        yield from labelled("attachment", f"{file.get('file_name', '(no name)')} ({told})")
+        # Never broken, so that it can be copied.
+        yield f"    {table.printable(file.get('stored_at', ''))}"
+
+
+def _text(fields: Mapping[str, Any]) -> Iterator[str]:
+    if "text" in fields:
+        yield from table.paragraphs(fields["text"])
+    elif "html" in fields:
+        yield f"(No text; {len(fields['html']):,} characters of HTML, see --json.)"
+
+
+def _people(value: Any) -> str:
+    people = value if isinstance(value, list) else [value]
+    return ", ".join(
+        f"{person['name']} <{person['address']}>" if "name" in person else person["address"]
+        for person in people
+    )
+
+
+def _plain(value: Any) -> str:
+    if isinstance(value, list):
+        return ", ".join(map(str, value))
+    return str(value)
