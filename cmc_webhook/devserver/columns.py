@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from itertools import chain
 from typing import TypeAlias
 
-from cmc_webhook.devserver.field_paths import FieldPath
+from cmc_webhook.devserver.field_paths import NAME, FieldPath
 from cmc_webhook.devserver.filters import Leaf, Range, value_at
 from cmc_webhook.devserver.keys import sort_key
 from cmc_webhook.devserver.messages import Document, Message
@@ -48,17 +48,17 @@ class Columns:
 
     def rows(self, query: Query) -> Generator[Row] | None:
         """Return what the filters of *query* leave, in order; None if it is not for columns."""
-        leaves = [*chain.from_iterable(query.alternatives)]
-        if any(leaf.is_of_elements() for leaf in leaves):
-            return None
-        if query.scope.descendants or not query.scope.collection:
-            return None
-        paths = {leaf.path for leaf in leaves} | {order.path for order in query.orders}
-        table = self._table(query.scope.parent, query.scope.collection, paths)
+        table = self._table(query)
+        return None if table is None else self._select(table, query)
+
+    def count(self, query: Query) -> int | None:
+        """Return how many documents the filters of *query* leave; None as above."""
+        table = self._table(query)
         if table is None:
             return None
-        self._add_indexes(table, query)
-        return self._select(table, query)
+        matching, parameters = _matching(table, query)
+        [found] = self._connection.execute(f"SELECT count(*) {matching}", parameters).fetchone()
+        return int(found)
 
     def put(self, name: DocumentName, document: Message | None) -> None:
         """Follow a change of a document; None: it is deleted."""
@@ -75,7 +75,20 @@ class Columns:
                 [name.id, *(_key(document, path) for path in table.columns)],
             )
 
-    def _table(self, parent: str, collection: str, paths: set[FieldPath]) -> _Table | None:
+    def _table(self, query: Query) -> _Table | None:
+        """Return the table that answers *query*, made so that it does."""
+        leaves = [*chain.from_iterable(query.alternatives)]
+        if any(leaf.is_of_elements() for leaf in leaves):
+            return None
+        if query.scope.descendants or not query.scope.collection:
+            return None
+        paths = {leaf.path for leaf in leaves} | {order.path for order in query.orders}
+        table = self._table_with(query.scope.parent, query.scope.collection, paths)
+        if table is not None:
+            self._add_indexes(table, query)
+        return table
+
+    def _table_with(self, parent: str, collection: str, paths: set[FieldPath]) -> _Table | None:
         table = self._tables.get((parent, collection))
         known = table.columns if table else {}
         missing = sorted(paths - known.keys())
@@ -158,28 +171,36 @@ class Columns:
                 table.indexes.add(columns)
 
     def _select(self, table: _Table, query: Query) -> Generator[Row]:
-        parameters: list[bytes] = []
-        alternatives = [
-            " AND ".join(_condition(table.columns[leaf.path], leaf, parameters) for leaf in leaves)
-            for leaves in query.alternatives
-        ]
         keys = [table.columns[order.path] for order in query.orders]
-        # Without a field there is no place in its order.
-        placed = " AND ".join(f"{key} IS NOT NULL" for key in keys)
-        matching = " OR ".join(f"({text or 'TRUE'})" for text in alternatives) or "FALSE"
         orders = (
             f"{key} {'DESC' if order.descending else 'ASC'}"
             for key, order in zip(keys, query.orders, strict=True)
         )
+        matching, parameters = _matching(table, query)
         rows = self._connection.execute(
-            f"SELECT id, {', '.join(keys)} FROM {table.name}"
-            f" WHERE {placed} AND ({matching}) ORDER BY {', '.join(orders)}",
-            parameters,
+            f"SELECT id, {', '.join(keys)} {matching} ORDER BY {', '.join(orders)}", parameters
         )
         with closing(rows):
             for document_id, *found in rows:
-                name = DocumentName(query.scope.parent, query.scope.collection, document_id)
-                yield name, found
+                yield DocumentName(query.scope.parent, query.scope.collection, document_id), found
+
+
+def _matching(table: _Table, query: Query) -> tuple[str, list[bytes]]:
+    """Return the rest of a statement about the rows that match, and its parameters."""
+    parameters: list[bytes] = []
+    alternatives = [
+        " AND ".join(_condition(table.columns[leaf.path], leaf, parameters) for leaf in leaves)
+        for leaves in query.alternatives
+    ]
+    matching = " OR ".join(f"({text or 'TRUE'})" for text in alternatives) or "FALSE"
+    # Without a field there is no place in its order. That each document has a name need not
+    # be looked up.
+    placed = "".join(
+        f" AND {table.columns[order.path]} IS NOT NULL"
+        for order in query.orders
+        if order.path != NAME
+    )
+    return f"FROM {table.name} WHERE ({matching}){placed}", parameters
 
 
 def _condition(column: str, leaf: Leaf, parameters: list[bytes]) -> str:

@@ -8,10 +8,11 @@ that of https://cloud.google.com/firestore/docs/concepts/data-types#value_type_o
 import math
 import struct
 from collections.abc import Callable
+from functools import lru_cache
 from typing import Any
 
 from cmc_webhook.devserver.messages import Message
-from cmc_webhook.devserver.names import name_key
+from cmc_webhook.devserver.names import id_key
 from cmc_webhook.devserver.values import is_vector
 
 # Less than what each key begins with: the end of an array, of a map, of a name.
@@ -58,12 +59,14 @@ def _text(text: str) -> bytes:
 
 
 def _name(name: str) -> bytes:
-    return b"".join(map(_id, name_key(name))) + _END
+    return b"".join(map(_id, name.split("/"))) + _END
 
 
-def _id(key: tuple[int, int | str]) -> bytes:
-    rank, content = key
-    # Up to nineteen digits.
+# Most of the names that are met have all but their last ids in common.
+@lru_cache(1_000)
+def _id(resource_id: str) -> bytes:
+    rank, content = id_key(resource_id)
+    # A number has up to nineteen digits.
     data = (content + 2**70).to_bytes(9, "big") if isinstance(content, int) else _text(content)
     return bytes([rank + 1]) + data
 

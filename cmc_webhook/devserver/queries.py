@@ -47,6 +47,10 @@ class Query:
     limit: int | None
     projection: Projection
 
+    def is_cut(self) -> bool:
+        """Whether cursors, offset or limit may leave out something that matches."""
+        return bool(self.start or self.end or self.offset) or self.limit is not None
+
 
 def parse_query(parent: str, structured: Message, aggregated: Iterable[FieldPath] = ()) -> Query:
     """

@@ -142,15 +142,24 @@ class Reader:
 
     def find(self, query: Query) -> tuple[list[DocumentName], int]:
         """Return the names of what *query* selects, and how many its offset skipped."""
-        past = {
-            str(name): held for name, held in self._overwritten.items() if query.scope.holds(name)
-        }
+        past = self._past(query.scope)
         rows = None if past else self._storage._columns.rows(query)
         if rows is not None:
             with closing(rows):
                 return pick(query, rows)
         documents, skipped = run(query, self._scan(query.scope, past))
         return [parse_document(document.name) for document in documents], skipped
+
+    def count(self, query: Query) -> int:
+        """Return how many documents *query* selects."""
+        cut = query.is_cut() or self._past(query.scope)
+        found = None if cut else self._storage._columns.count(query)
+        return len(self.find(query)[0]) if found is None else found
+
+    def _past(self, scope: Scope) -> Mapping[str, Message | None]:
+        """Return what of *scope* has been overwritten since, by full names."""
+        held = self._overwritten.items()
+        return {str(name): document for name, document in held if scope.holds(name)}
 
     def _scan(self, scope: Scope, past: Mapping[str, Message | None]) -> Iterator[Message]:
         """Yield the documents of *scope*, in no order; of those in *past*, what was there then."""

@@ -99,7 +99,9 @@ def views(port):
     yield "overview, 30 days", "/?period=30d"
     yield "list", "/mails"
     text, _ = get(port, "/mails")
-    to, mail = re.search(r'class="to">([^<]*)<.*?class="subject"><a href="([^"]+)"', text, re.DOTALL).groups()
+    to, mail = re.search(
+        r'class="to">([^<]*)<.*?class="subject"><a href="([^"]+)"', text, re.DOTALL
+    ).groups()
     yield "list, one status", "/mails?status=bounced"
     yield "list, two statuses", "/mails?status=bounced&status=failed"
     yield "list, recipient", f"/mails?to={to}"
