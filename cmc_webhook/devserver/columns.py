@@ -45,6 +45,8 @@ class Columns:
         self._connection = connection
         self._tables: dict[tuple[str, str], _Table] = {}
         connection.execute("PRAGMA temp_store = MEMORY")
+        # In KiB: what is beyond is copied to and fro within memory.
+        connection.execute("PRAGMA temp.cache_size = -200000")
 
     def rows(self, query: Query) -> Generator[Row] | None:
         """Return what the filters of *query* leave, in order; None if it is not for columns."""
@@ -177,6 +179,9 @@ class Columns:
             for key, order in zip(keys, query.orders, strict=True)
         )
         matching, parameters = _matching(table, query)
+        for operator, bound in _bounds(query):
+            matching += f" AND {keys[0]} {operator} ?"
+            parameters.append(bound)
         rows = self._connection.execute(
             f"SELECT id, {', '.join(keys)} {matching} ORDER BY {', '.join(orders)}", parameters
         )
@@ -201,6 +206,16 @@ def _matching(table: _Table, query: Query) -> tuple[str, list[bytes]]:
         if order.path != NAME
     )
     return f"FROM {table.name} WHERE ({matching}){placed}", parameters
+
+
+def _bounds(query: Query) -> Iterator[tuple[str, bytes]]:
+    """Yield what the cursors say of the first keys of what they leave, so that no more is read."""
+    operators = (">=", "<=")
+    if query.orders[0].descending:
+        operators = operators[::-1]
+    for operator, cursor in zip(operators, (query.start, query.end), strict=True):
+        if cursor and cursor.keys:
+            yield operator, cursor.keys[0]
 
 
 def _condition(column: str, leaf: Leaf, parameters: list[bytes]) -> str:

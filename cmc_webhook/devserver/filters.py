@@ -19,15 +19,13 @@ _MOST_NOT_IN = 10
 _Operator = StructuredQuery.FieldFilter.Operator
 _Unary = StructuredQuery.UnaryFilter.Operator
 _LISTS = (_Operator.IN, _Operator.NOT_IN, _Operator.ARRAY_CONTAINS_ANY)
+_NEGATIVE = {"NOT_EQUAL", "NOT_IN", "IS_NOT_NAN", "IS_NOT_NULL"}
 _INEQUALITIES = {
     "LESS_THAN",
     "LESS_THAN_OR_EQUAL",
     "GREATER_THAN",
     "GREATER_THAN_OR_EQUAL",
-    "NOT_EQUAL",
-    "NOT_IN",
-    "IS_NOT_NAN",
-    "IS_NOT_NULL",
+    *_NEGATIVE,
 }
 _CONTAINS = {"ARRAY_CONTAINS", "ARRAY_CONTAINS_ANY"}
 
@@ -87,16 +85,51 @@ def parse_filter(where: Message) -> Alternatives:
         raise InvalidArgument(f"A query has at most {_MOST_DISJUNCTIONS} disjunctions.")
     alternatives = _parse(where)
     for leaves in alternatives:
-        if [leaf.operator for leaf in leaves].count("ARRAY_CONTAINS") > 1:
+        if [leaf.is_of_elements() for leaf in leaves].count(True) > 1:
             raise InvalidArgument(
                 "A maximum of 1 'ARRAY_CONTAINS' filter is allowed per disjunction."
             )
+    _check_together([*_operators(where)])
     return alternatives
+
+
+def filtered_paths(alternatives: Alternatives) -> set[FieldPath]:
+    """Return the fields of all filters in *alternatives*."""
+    return {leaf.path for leaf in chain.from_iterable(alternatives)}
 
 
 def inequality_paths(alternatives: Alternatives) -> set[FieldPath]:
     """Return the fields of the inequalities anywhere in *alternatives*."""
     return {leaf.path for leaf in chain.from_iterable(alternatives) if leaf.is_inequality()}
+
+
+def _operators(where: Message) -> Iterator[str]:
+    """Yield the name of each operator of *where*."""
+    if where.HasField("composite_filter"):
+        if where.composite_filter.op == where.composite_filter.OR:
+            yield "OR"
+        yield from chain.from_iterable(map(_operators, where.composite_filter.filters))
+    elif where.HasField("unary_filter"):
+        yield _Unary.Name(where.unary_filter.op)
+    else:
+        yield _Operator.Name(where.field_filter.op)
+
+
+def _check_together(operators: Sequence[str]) -> None:
+    """
+    Raise InvalidArgument if *operators* cannot be in one query.
+
+    See https://github.com/googleapis/googleapis/blob/master/google/firestore/v1/query.proto
+    """
+    if sum(operator in _NEGATIVE for operator in operators) > 1:
+        raise InvalidArgument(
+            "Only a single 'NOT_EQUAL', 'NOT_IN', 'IS_NOT_NAN', or 'IS_NOT_NULL' filter allowed"
+            " per query."
+        )
+    if "NOT_IN" in operators and not {"IN", "ARRAY_CONTAINS_ANY", "OR"}.isdisjoint(operators):
+        raise InvalidArgument(
+            "'NOT_IN' cannot be used in the same query with 'IN', 'ARRAY_CONTAINS_ANY' or 'OR'."
+        )
 
 
 def _disjunctions(where: Message) -> int:

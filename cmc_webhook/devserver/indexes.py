@@ -45,21 +45,17 @@ def needed_indexes(structured: Message, aggregated: Sequence[FieldPath] = ()) ->
     smaller indexes in place of one.
     """
     selector = parse_selector(structured)
-    orders = parse_orders(structured)
-    fields = (_fields(leaves, orders, aggregated) for leaves in parse_where(structured))
+    orders = parse_orders(structured, aggregated)
+    fields = (_fields(leaves, orders) for leaves in parse_where(structured))
     return {
         Index(selector.collection_id, selector.all_descendants, each) for each in fields if each
     }
 
 
-def _fields(
-    leaves: Sequence[Leaf], orders: Sequence[Order], aggregated: Sequence[FieldPath]
-) -> tuple[tuple[str, str], ...]:
+def _fields(leaves: Sequence[Leaf], orders: Sequence[Order]) -> tuple[tuple[str, str], ...]:
     equal = sorted({leaf.path for leaf in leaves if not leaf.is_inequality()} - {NAME})
     contained = {leaf.path for leaf in leaves if leaf.is_of_elements()}
     ordered = [order for order in orders if order.path not in equal and order.path != NAME]
-    known = {*equal, *(order.path for order in ordered)}
-    ordered += [Order(path, descending=False) for path in aggregated if path not in known]
     # Equalities alone are answered by merging the fields' own indexes.
     if not ordered or len(equal) + len(ordered) < 2:
         return ()

@@ -8,7 +8,13 @@ from typing import NamedTuple, TypeAlias, TypeVar
 from cmc_webhook.devserver import field_paths
 from cmc_webhook.devserver.errors import InvalidArgument
 from cmc_webhook.devserver.field_paths import NAME, FieldPath
-from cmc_webhook.devserver.filters import Alternatives, inequality_paths, parse_filter, value_at
+from cmc_webhook.devserver.filters import (
+    Alternatives,
+    filtered_paths,
+    inequality_paths,
+    parse_filter,
+    value_at,
+)
 from cmc_webhook.devserver.keys import sort_key
 from cmc_webhook.devserver.messages import Document, Message, StructuredQuery
 from cmc_webhook.devserver.names import Scope, check_id, check_parent
@@ -135,7 +141,8 @@ def parse_orders(structured: Message, aggregated: Iterable[FieldPath] = ()) -> l
     paths = [order.path for order in orders]
     if len(set(paths)) < len(paths):
         raise InvalidArgument("A query orders by a field only once.")
-    added = inequality_paths(parse_where(structured)) - set(paths) - {NAME}
+    alternatives = parse_where(structured)
+    added = inequality_paths(alternatives) - set(paths) - {NAME}
     descending = bool(orders) and orders[-1].descending
     orders += [Order(path, descending) for path in sorted(added)]
     if NAME in paths and orders[-1].path != NAME:
@@ -143,12 +150,10 @@ def parse_orders(structured: Message, aggregated: Iterable[FieldPath] = ()) -> l
         raise InvalidArgument(f"Order by clause cannot contain more fields after the key {last}")
     known = {order.path for order in orders}
     unordered = [path for path in aggregated if path not in known]
-    if NAME in paths:
-        if unordered:
-            raise InvalidArgument("This query requires an index that has fields after __name__.")
-        return orders
-    orders += [Order(path, descending=False) for path in unordered]
-    return [*orders, Order(NAME, descending)]
+    if unordered and (NAME in paths or NAME in filtered_paths(alternatives)):
+        raise InvalidArgument("This query requires an index that has fields after __name__.")
+    orders += [Order(path, descending) for path in unordered]
+    return orders if NAME in paths else [*orders, Order(NAME, descending)]
 
 
 def _parse_projection(structured: Message) -> Projection:

@@ -233,7 +233,7 @@ def test_a_snapshot_stays_as_it_was(make_model):
 def test_a_query_of_more_fields_than_a_table_can_have_columns_is_answered(make_model):
     model = make_model(random.Random(30))
     fields = [{"field_path": path} for path in ("p", *(f"f{number}" for number in range(2_000)))]
-    parts = [{"unary_filter": {"field": field, "op": "IS_NOT_NULL"}} for field in fields]
+    parts = [{"unary_filter": {"field": field, "op": "IS_NULL"}} for field in fields]
     query = {
         "from_": [{"collection_id": "c"}],
         "where": {"composite_filter": {"op": "AND", "filters": parts}},
