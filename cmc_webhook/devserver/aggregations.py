@@ -41,28 +41,31 @@ def aggregated_paths(aggregations: Iterable[Message]) -> list[FieldPath]:
     return list(dict.fromkeys(field_paths.parse(o.field.field_path) for o in operators))
 
 
-def aggregate(aggregations: Sequence[Message], documents: Iterable[Message]) -> dict[str, Message]:
-    """Return the value of each aggregation by its alias, by `field_1`... if it has none."""
-    paths = aggregated_paths(aggregations)
-    rows = [[value_at(document, path) for path in paths] for document in documents]
-    # One index answers them all, and it has only documents with every field.
-    rows = [row for row in rows if None not in row]
-    columns = dict(zip(paths, map(list, zip(*rows, strict=True)), strict=False))
+def aggregate(
+    aggregations: Sequence[Message], documents: Sequence[Message], found: int
+) -> dict[str, Message]:
+    """
+    Return the value of each aggregation by its alias, by `field_1`... if it has none.
+
+    *documents* have every field that is summed or averaged, as the query is ordered by them;
+    where there is none, *found*, the number of documents, suffices.
+    """
     unnamed = itertools.count(1)
     return {
-        aggregation.alias or f"field_{next(unnamed)}": _compute(aggregation, columns, len(rows))
+        aggregation.alias or f"field_{next(unnamed)}": _compute(aggregation, documents, found)
         for aggregation in aggregations
     }
 
 
-def _compute(aggregation: Message, columns: dict[FieldPath, list[Message]], found: int) -> Message:
+def _compute(aggregation: Message, documents: Sequence[Message], found: int) -> Message:
     kind = aggregation.WhichOneof("operator")
     if kind == "count":
         count = aggregation.count
         most = count.up_to.value if count.HasField("up_to") else found
         return Value(integer_value=min(found, most))
     path = field_paths.parse(getattr(aggregation, kind).field.field_path)
-    numbers = [number(value) for value in columns.get(path, ()) if is_number(value)]
+    values = [value_at(document, path) for document in documents]
+    numbers = [number(value) for value in values if value is not None and is_number(value)]
     return _sum(numbers) if kind == "sum" else _average(numbers)
 
 

@@ -9,11 +9,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from cmc_webhook.devserver.field_paths import NAME, FieldPath
-from cmc_webhook.devserver.filters import Leaf, disjuncts
+from cmc_webhook.devserver.filters import Leaf
 from cmc_webhook.devserver.messages import Message
-from cmc_webhook.devserver.queries import Order, parse_orders, parse_selector
-
-_CONTAINS = {"ARRAY_CONTAINS", "ARRAY_CONTAINS_ANY"}
+from cmc_webhook.devserver.queries import Order, parse_orders, parse_selector, parse_where
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,22 +45,17 @@ def needed_indexes(structured: Message, aggregated: Sequence[FieldPath] = ()) ->
     smaller indexes in place of one.
     """
     selector = parse_selector(structured)
-    orders = parse_orders(structured)
-    alternatives = disjuncts(structured.where) if structured.HasField("where") else [[]]
-    fields = (_fields(leaves, orders, aggregated) for leaves in alternatives)
+    orders = parse_orders(structured, aggregated)
+    fields = (_fields(leaves, orders) for leaves in parse_where(structured))
     return {
         Index(selector.collection_id, selector.all_descendants, each) for each in fields if each
     }
 
 
-def _fields(
-    leaves: Sequence[Leaf], orders: Sequence[Order], aggregated: Sequence[FieldPath]
-) -> tuple[tuple[str, str], ...]:
+def _fields(leaves: Sequence[Leaf], orders: Sequence[Order]) -> tuple[tuple[str, str], ...]:
     equal = sorted({leaf.path for leaf in leaves if not leaf.is_inequality()} - {NAME})
-    contained = {leaf.path for leaf in leaves if leaf.operator in _CONTAINS}
+    contained = {leaf.path for leaf in leaves if leaf.is_of_elements()}
     ordered = [order for order in orders if order.path not in equal and order.path != NAME]
-    known = {*equal, *(order.path for order in ordered)}
-    ordered += [Order(path, descending=False) for path in aggregated if path not in known]
     # Equalities alone are answered by merging the fields' own indexes.
     if not ordered or len(equal) + len(ordered) < 2:
         return ()

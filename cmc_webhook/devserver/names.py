@@ -101,11 +101,6 @@ def id_key(resource_id: str) -> tuple[int, int | str]:
     return (0, int(found[1])) if found else (1, resource_id)
 
 
-def name_key(name: str) -> list[tuple[int, int | str]]:
-    """Return what orders as Firestore orders names: id by id."""
-    return [id_key(resource_id) for resource_id in name.split("/")]
-
-
 def is_reserved(text: str) -> bool:
     """Whether *text* has the form that Firestore keeps for itself, in ids and in field names."""
     return _RESERVED.fullmatch(text) is not None

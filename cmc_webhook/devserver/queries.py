@@ -2,15 +2,25 @@
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import NamedTuple, TypeAlias
+from itertools import islice
+from typing import NamedTuple, TypeAlias, TypeVar
 
 from cmc_webhook.devserver import field_paths
 from cmc_webhook.devserver.errors import InvalidArgument
 from cmc_webhook.devserver.field_paths import NAME, FieldPath
-from cmc_webhook.devserver.filters import Predicate, inequality_paths, parse_filter, value_at
+from cmc_webhook.devserver.filters import (
+    Alternatives,
+    filtered_paths,
+    inequality_paths,
+    parse_filter,
+    value_at,
+)
+from cmc_webhook.devserver.keys import sort_key
 from cmc_webhook.devserver.messages import Document, Message, StructuredQuery
 from cmc_webhook.devserver.names import Scope, check_id, check_parent
-from cmc_webhook.devserver.values import SortKey, admit, sort_key
+from cmc_webhook.devserver.values import admit
+
+T = TypeVar("T")
 
 # The fields to return, None for all.
 Projection: TypeAlias = Sequence[FieldPath] | None
@@ -26,7 +36,7 @@ class Order(NamedTuple):
 class Cursor(NamedTuple):
     """A position in the result: just before or just after documents with these first keys."""
 
-    keys: Sequence[SortKey]
+    keys: Sequence[bytes]
     before: bool
 
 
@@ -35,13 +45,17 @@ class Query:
     """What a StructuredQuery asks for; *orders* is complete, down to the name."""
 
     scope: Scope
-    matches: Predicate
+    alternatives: Alternatives
     orders: Sequence[Order]
     start: Cursor | None
     end: Cursor | None
     offset: int
     limit: int | None
     projection: Projection
+
+    def is_cut(self) -> bool:
+        """Whether cursors, offset or limit may leave out something that matches."""
+        return bool(self.start or self.end or self.offset) or self.limit is not None
 
 
 def parse_query(parent: str, structured: Message, aggregated: Iterable[FieldPath] = ()) -> Query:
@@ -54,11 +68,10 @@ def parse_query(parent: str, structured: Message, aggregated: Iterable[FieldPath
         raise InvalidArgument("Neither offset nor limit can be negative.")
     check_parent(parent)
     selector = parse_selector(structured)
-    matches = parse_filter(structured.where) if structured.HasField("where") else _matches_all
     orders = parse_orders(structured, aggregated)
     return Query(
         scope=Scope(parent, selector.collection_id, selector.all_descendants),
-        matches=matches,
+        alternatives=parse_where(structured),
         orders=orders,
         start=_parse_cursor(structured, "start_at", orders),
         end=_parse_cursor(structured, "end_at", orders),
@@ -72,16 +85,25 @@ def run(query: Query, documents: Iterable[Message]) -> tuple[list[Message], int]
     """Return what *query* selects of its collection, and how many of that its offset skipped."""
     rows = []
     for document in documents:
-        if query.matches(document):
+        if any(all(leaf.holds(document) for leaf in leaves) for leaves in query.alternatives):
             values = [value_at(document, order.path) for order in query.orders]
             # Without a field there is no place in its order.
             if None not in values:
                 rows.append((document, [sort_key(value) for value in values]))
     for position, order in reversed(list(enumerate(query.orders))):
         rows.sort(key=lambda row: row[1][position], reverse=order.descending)
-    found = [document for document, keys in rows if _within(keys, query)]
-    end = None if query.limit is None else query.offset + query.limit
-    return found[query.offset : end], min(query.offset, len(found))
+    return pick(query, rows)
+
+
+def pick(query: Query, rows: Iterable[tuple[T, Sequence[bytes]]]) -> tuple[list[T], int]:
+    """
+    Return what cursors, offset and limit leave of *rows*, and how many the offset skipped.
+
+    *rows* are in order, each with its key for each of the orders.
+    """
+    found = (row for row, keys in rows if _within(keys, query))
+    skipped = sum(1 for _ in islice(found, query.offset))
+    return list(islice(found, query.limit)), skipped
 
 
 def project(document: Message, paths: Iterable[FieldPath]) -> Message:
@@ -103,6 +125,11 @@ def parse_selector(structured: Message) -> Message:
     return selectors[0]
 
 
+def parse_where(structured: Message) -> Alternatives:
+    """Return the filters, or raise a Refusal; without any, every document matches."""
+    return parse_filter(structured.where) if structured.HasField("where") else [[]]
+
+
 def parse_orders(structured: Message, aggregated: Iterable[FieldPath] = ()) -> list[Order]:
     """
     Return the orders, with those that Firestore adds, such as by what is aggregated.
@@ -114,9 +141,8 @@ def parse_orders(structured: Message, aggregated: Iterable[FieldPath] = ()) -> l
     paths = [order.path for order in orders]
     if len(set(paths)) < len(paths):
         raise InvalidArgument("A query orders by a field only once.")
-    added = set()
-    if structured.HasField("where"):
-        added = inequality_paths(structured.where) - set(paths) - {NAME}
+    alternatives = parse_where(structured)
+    added = inequality_paths(alternatives) - set(paths) - {NAME}
     descending = bool(orders) and orders[-1].descending
     orders += [Order(path, descending) for path in sorted(added)]
     if NAME in paths and orders[-1].path != NAME:
@@ -124,16 +150,10 @@ def parse_orders(structured: Message, aggregated: Iterable[FieldPath] = ()) -> l
         raise InvalidArgument(f"Order by clause cannot contain more fields after the key {last}")
     known = {order.path for order in orders}
     unordered = [path for path in aggregated if path not in known]
-    if NAME in paths:
-        if unordered:
-            raise InvalidArgument("This query requires an index that has fields after __name__.")
-        return orders
-    orders += [Order(path, descending=False) for path in unordered]
-    return [*orders, Order(NAME, descending)]
-
-
-def _matches_all(document: Message) -> bool:
-    return True
+    if unordered and (NAME in paths or NAME in filtered_paths(alternatives)):
+        raise InvalidArgument("This query requires an index that has fields after __name__.")
+    orders += [Order(path, descending) for path in unordered]
+    return orders if NAME in paths else [*orders, Order(NAME, descending)]
 
 
 def _parse_projection(structured: Message) -> Projection:
@@ -160,13 +180,13 @@ def _parse_cursor(structured: Message, name: str, orders: Sequence[Order]) -> Cu
     return Cursor([sort_key(value) for value in cursor.values], cursor.before)
 
 
-def _within(keys: Sequence[SortKey], query: Query) -> bool:
+def _within(keys: Sequence[bytes], query: Query) -> bool:
     if query.start and _is_before(keys, query.start, query.orders):
         return False
     return query.end is None or _is_before(keys, query.end, query.orders)
 
 
-def _is_before(keys: Sequence[SortKey], cursor: Cursor, orders: Sequence[Order]) -> bool:
+def _is_before(keys: Sequence[bytes], cursor: Cursor, orders: Sequence[Order]) -> bool:
     for key, bound, order in zip(keys, cursor.keys, orders, strict=False):
         if key != bound:
             return (key > bound) if order.descending else (key < bound)

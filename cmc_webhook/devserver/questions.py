@@ -10,10 +10,15 @@ from cmc_webhook.devserver.storage import Reader
 
 
 class Answer(NamedTuple):
-    """The documents that a question found, and how many more an offset skipped."""
+    """
+    What a question found: the documents, how many more an offset skipped, and how many are found.
+
+    Who asks only for that last number gets no documents.
+    """
 
     documents: Sequence[Message]
     skipped: int = 0
+    found: int = 0
 
 
 # Something that a client reads; asked again, it tells whether that is still so.
@@ -33,7 +38,17 @@ def get_all(names: Iterable[DocumentName]) -> Question:
 
 def select(query: queries.Query) -> Question:
     """Ask for the result of *query*."""
-    return lambda reader: Answer(*queries.run(query, reader.scan(query.scope)))
+
+    def question(reader: Reader) -> Answer:
+        names, skipped = reader.find(query)
+        return Answer(get_all(names)(reader).documents, skipped, len(names))
+
+    return question
+
+
+def count(query: queries.Query) -> Question:
+    """Ask how many documents *query* selects, without reading them."""
+    return lambda reader: Answer((), found=reader.count(query))
 
 
 def masked(document: Message, mask: queries.Projection) -> Message:

@@ -27,7 +27,7 @@ from cmc_webhook.devserver.names import (
     parse_document,
     parse_document_of,
 )
-from cmc_webhook.devserver.questions import get_all, masked, select
+from cmc_webhook.devserver.questions import count, get_all, masked, select
 from cmc_webhook.devserver.storage import Reader, Storage
 from cmc_webhook.devserver.transactions import Transactions
 
@@ -133,13 +133,14 @@ class Reads:
         self._log_indexes(needed_indexes(asked.structured_query, paths))
         transaction = self._transaction_of(request, database_of(request.parent))
         answer, read_us = self._transactions.ask(
-            transaction, database_of(request.parent), select(query)
+            transaction, database_of(request.parent), select(query) if paths else count(query)
         )
         response = RunAggregationQueryResponse()
         if request.HasField("new_transaction"):
             response.transaction = transaction
         response.read_time.FromMicroseconds(read_us)
-        for alias, value in aggregate(asked.aggregations, answer.documents).items():
+        values = aggregate(asked.aggregations, answer.documents, answer.found)
+        for alias, value in values.items():
             response.result.aggregate_fields[alias].CopyFrom(value)
         yield response
 
@@ -149,13 +150,12 @@ class Reads:
             raise InvalidArgument("The partition count is not positive.")
         query = queries.parse_query(request.parent, request.structured_query)
         with self._storage.reading() as latest:
-            documents = select(query)(latest).documents
-        parts = min(request.partition_count + 1, len(documents) // _LEAST_PARTITION)
+            names, _ = latest.find(query)
+        parts = min(request.partition_count + 1, len(names) // _LEAST_PARTITION)
         response = PartitionQueryResponse()
         for part in range(1, parts):
             cursor = response.partitions.add(before=True)
-            name = documents[part * len(documents) // parts].name
-            cursor.values.add(reference_value=name)
+            cursor.values.add(reference_value=str(names[part * len(names) // parts]))
         return response
 
     def _transaction_of(self, request: Message, database: str) -> bytes:

@@ -1,19 +1,21 @@
 """
-The documents in SQLite; the only module that reads and writes them there.
+The documents in SQLite; the only module that writes them there.
 
 Whatever a writer has put is on disk when it ends, or not at all.
 """
 
 import threading
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import closing, contextmanager
 from typing import NamedTuple, TypeAlias
 from weakref import WeakSet
 
+from cmc_webhook.devserver.columns import Columns
 from cmc_webhook.devserver.data_file import open_file
 from cmc_webhook.devserver.messages import Document, Message
-from cmc_webhook.devserver.names import DocumentName, Scope
+from cmc_webhook.devserver.names import DocumentName, Scope, parse_document
+from cmc_webhook.devserver.queries import Query, pick, run
 
 # Documents by name, None for those that are not there.
 Documents: TypeAlias = dict[DocumentName, Message | None]
@@ -51,6 +53,7 @@ class Storage:
         self._clock = clock
         self._lock = threading.Lock()
         self._connection = open_file(path)
+        self._columns = Columns(self._connection)
         row = self._connection.execute("SELECT last_us FROM clock").fetchone()
         self._last_us: int = row[0]
         # A snapshot is kept up as long as somebody holds it.
@@ -137,17 +140,35 @@ class Reader:
         ).fetchone()
         return Document.FromString(row[0]) if row else None
 
-    def scan(self, scope: Scope) -> list[Message]:
-        """Return the documents of *scope*, in no order."""
+    def find(self, query: Query) -> tuple[list[DocumentName], int]:
+        """Return the names of what *query* selects, and how many its offset skipped."""
+        past = self._past(query.scope)
+        rows = None if past else self._storage._columns.rows(query)
+        if rows is not None:
+            with closing(rows):
+                return pick(query, rows)
+        documents, skipped = run(query, self._scan(query.scope, past))
+        return [parse_document(document.name) for document in documents], skipped
+
+    def count(self, query: Query) -> int:
+        """Return how many documents *query* selects."""
+        cut = query.is_cut() or self._past(query.scope)
+        found = None if cut else self._storage._columns.count(query)
+        return len(self.find(query)[0]) if found is None else found
+
+    def _past(self, scope: Scope) -> Mapping[str, Message | None]:
+        """Return what of *scope* has been overwritten since, by full names."""
+        held = self._overwritten.items()
+        return {str(name): document for name, document in held if scope.holds(name)}
+
+    def _scan(self, scope: Scope, past: Mapping[str, Message | None]) -> Iterator[Message]:
+        """Yield the documents of *scope*, in no order; of those in *past*, what was there then."""
         condition, values = _condition(scope)
-        rows = self._execute(f"SELECT document FROM documents WHERE {condition}", values)
-        documents = [Document.FromString(data) for (data,) in rows]
-        past = {name: held for name, held in self._overwritten.items() if scope.holds(name)}
-        if not past:
-            return documents
-        names = {str(name) for name in past}
-        kept = [document for document in documents if document.name not in names]
-        return kept + [held for held in past.values() if held is not None]
+        for (data,) in self._execute(f"SELECT document FROM documents WHERE {condition}", values):
+            document = Document.FromString(data)
+            if document.name not in past:
+                yield document
+        yield from (held for held in past.values() if held is not None)
 
     def document_ids(self, parent: str, collection: str) -> set[str]:
         """Return the ids of the documents of a collection that are there."""
@@ -188,6 +209,7 @@ class Writer(Reader):
             if name not in snapshot.overwritten:
                 snapshot.overwritten[name] = self.get(name)
         self.changed[name] = document
+        self._storage._columns.put(name, document)
         if document is None:
             self._execute(
                 "DELETE FROM documents WHERE parent = ? AND collection = ? AND id = ?", name

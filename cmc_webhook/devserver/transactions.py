@@ -181,6 +181,5 @@ class Transactions:
 
 def _versions(answer: Answer) -> object:
     """Return what is equal for two answers that tell a client the same."""
-    return answer.skipped, [
-        (document.name, document.update_time.ToMicroseconds()) for document in answer.documents
-    ]
+    documents = [(each.name, each.update_time.ToMicroseconds()) for each in answer.documents]
+    return documents, answer.skipped, answer.found

@@ -2,14 +2,9 @@
 
 from cmc_webhook.devserver.errors import InvalidArgument
 from cmc_webhook.devserver.field_paths import FieldPath, get, put
+from cmc_webhook.devserver.keys import sort_key
 from cmc_webhook.devserver.messages import Message, Value
-from cmc_webhook.devserver.values import (
-    admit_elements,
-    is_nan,
-    is_number,
-    number,
-    sort_key,
-)
+from cmc_webhook.devserver.values import admit_elements, is_nan, is_number, number
 
 _LEAST, _MOST = -(2**63), 2**63 - 1
 

@@ -1,19 +1,15 @@
 """
-Values: which of them Firestore refuses, how they compare, how much room they take. Pure.
+Values: which of them Firestore refuses, how much room they take. Pure.
 
-Order: https://cloud.google.com/firestore/docs/concepts/data-types#value_type_ordering
 Size: https://cloud.google.com/firestore/docs/storage-size
 """
 
 import math
-from typing import Any, TypeAlias
 
 from cmc_webhook.devserver.errors import InvalidArgument, Unimplemented
 from cmc_webhook.devserver.field_paths import check_field_name
 from cmc_webhook.devserver.messages import Message
-from cmc_webhook.devserver.names import name_key, parse_document
-
-SortKey: TypeAlias = tuple[int, Any]
+from cmc_webhook.devserver.names import parse_document
 
 _MOST_NESTING = 20
 _MOST_BYTES = 1024 * 1024 - 89
@@ -21,21 +17,6 @@ _MOST_DIMENSIONS = 2048
 # From 0001-01-01 up to the end of 9999.
 _FIRST_SECOND, _LAST_SECOND = -62_135_596_800, 253_402_300_799
 
-# Vectors are maps on the wire, and rank between arrays and maps.
-_VECTOR_RANK = 9
-_RANKS = {
-    "null_value": 0,
-    "boolean_value": 1,
-    "integer_value": 2,
-    "double_value": 2,
-    "timestamp_value": 3,
-    "string_value": 4,
-    "bytes_value": 5,
-    "reference_value": 6,
-    "geo_point_value": 7,
-    "array_value": 8,
-    "map_value": 10,
-}
 _SIZES = {
     "null_value": 1,
     "boolean_value": 1,
@@ -72,7 +53,7 @@ def admit(value: Message, depth: int = 0) -> None:
         _admit_geo_point(value.geo_point_value)
     elif kind is None:
         raise InvalidArgument("A value has no type.")
-    elif kind not in _RANKS:
+    elif kind not in _SIZES:
         raise Unimplemented(f"This server does not store a {kind}.")
 
 
@@ -91,27 +72,6 @@ def admit_elements(array: Message, depth: int) -> None:
         admit(element, depth + 1)
 
 
-def sort_key(value: Message) -> SortKey:
-    """Return what orders as Firestore orders values; equal for values that it holds for equal."""
-    kind = value.WhichOneof("value_type")
-    rank = _RANKS[kind]
-    if rank == _RANKS["double_value"]:
-        number = getattr(value, kind)
-        return rank, (0, 0) if math.isnan(number) else (1, number)
-    if kind == "timestamp_value":
-        return rank, (value.timestamp_value.seconds, value.timestamp_value.nanos)
-    if kind == "reference_value":
-        return rank, name_key(value.reference_value)
-    if kind == "geo_point_value":
-        return rank, (value.geo_point_value.latitude, value.geo_point_value.longitude)
-    if kind == "array_value":
-        return rank, [sort_key(element) for element in value.array_value.values]
-    if kind == "map_value":
-        return _map_key(value)
-    # Python orders strings by code point, which is the order of their UTF-8 bytes.
-    return rank, getattr(value, kind)
-
-
 def is_null(value: Message) -> bool:
     """Whether *value* is null."""
     return bool(value.HasField("null_value"))
@@ -125,6 +85,12 @@ def is_number(value: Message) -> bool:
 def is_nan(value: Message) -> bool:
     """Whether *value* is the double that is no number."""
     return bool(value.HasField("double_value")) and math.isnan(value.double_value)
+
+
+def is_vector(value: Message) -> bool:
+    """Whether *value* is a vector, which is a map on the wire."""
+    marker = value.map_value.fields.get("__type__")
+    return marker is not None and marker.string_value == "__vector__"
 
 
 def number(value: Message) -> int | float:
@@ -165,7 +131,7 @@ def string_size(text: str) -> int:
 
 
 def _admit_map(value: Message, depth: int) -> None:
-    if not _is_vector(value):
+    if not is_vector(value):
         admit_fields(value.map_value.fields, depth + 1)
         return
     elements = value.map_value.fields["value"].array_value.values
@@ -186,16 +152,3 @@ def _admit_timestamp(timestamp: Message) -> None:
 def _admit_geo_point(point: Message) -> None:
     if not (-90 <= point.latitude <= 90 and -180 <= point.longitude <= 180):
         raise InvalidArgument("A geo point is outside -90 to 90 and -180 to 180 degrees.")
-
-
-def _is_vector(value: Message) -> bool:
-    marker = value.map_value.fields.get("__type__")
-    return marker is not None and marker.string_value == "__vector__"
-
-
-def _map_key(value: Message) -> SortKey:
-    fields = value.map_value.fields
-    if _is_vector(value):
-        elements = fields["value"].array_value.values
-        return _VECTOR_RANK, (len(elements), [sort_key(element) for element in elements])
-    return _RANKS["map_value"], [(name, sort_key(fields[name])) for name in sorted(fields)]

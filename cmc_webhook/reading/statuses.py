@@ -30,8 +30,7 @@ _EQUAL = {
     "composition": "server_composition",
 }
 INDEXED = ("status", *_EQUAL.values())
-# The built-in Firestore reads its whole collection for each page, the real one charges nothing
-# for a page's length.
+# Each page takes a call, and no Firestore charges anything for a page's length.
 _LARGEST_PAGE = 2_000
 _COUNTERS = 8
 

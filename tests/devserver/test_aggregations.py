@@ -108,10 +108,22 @@ def test_sum_and_average_with_a_limit_take_the_smallest_values(mails):
     assert values(mails.limit(2).sum("n").avg("n")) == {"field_1": 4, "field_2": 2.0}
 
 
+def test_a_sum_takes_equals_in_the_direction_of_the_last_order(mails):
+    for n in (5, 1, 3):
+        mails.add({"group": 1, "n": n})
+
+    up, down = mails.order_by("group"), mails.order_by("group", direction="DESCENDING")
+
+    assert values(up.limit(2).sum("n")) == {"field_1": 4}
+    assert values(down.limit(2).sum("n")) == {"field_1": 8}
+
+
 def test_a_sum_in_the_order_of_names_would_need_an_index_that_there_cannot_be(mails):
     numbers(mails, 9, 1)
     with pytest.raises(InvalidArgument, match="after __name__"):
         mails.order_by("__name__").sum("n").get()
+    with pytest.raises(InvalidArgument, match="after __name__"):
+        mails.where(filter=FieldFilter("__name__", ">", mails.document("a"))).sum("n").get()
 
 
 def test_no_aggregation_and_a_doubled_alias_are_refused_in_firestores_words(mails):

@@ -315,6 +315,14 @@ def test_a_query_sees_every_write_before_it(mails):
         lambda c: c.order_by("__name__").order_by("v"),
         lambda c: c.limit(-1),
         lambda c: c.offset(-1),
+        lambda c: where(where(c, "v", "array_contains", 1), "w", "array_contains_any", [1]),
+        lambda c: where(where(c, "v", "!=", 1), "w", "!=", 1),
+        lambda c: where(where(c, "v", "!=", None), "v", "not-in", [1]),
+        lambda c: where(where(c, "v", "not-in", [1]), "w", "in", [1]),
+        lambda c: where(where(c, "v", "not-in", [1]), "w", "array_contains_any", [1]),
+        lambda c: c.where(
+            filter=Or([FieldFilter("v", "not-in", [1]), FieldFilter("v", "==", None)])
+        ),
     ],
 )
 def test_a_query_that_firestore_refuses_is_refused(mails, make):
