@@ -1,4 +1,4 @@
-"""Fixtures: the real client on a real Firestore, the function under functions-framework."""
+"""Fixtures: the real clients on a real Firestore and bucket, the functions under their framework."""
 
 import functools
 import os
@@ -10,9 +10,11 @@ from typing import Any
 import functions_framework
 import pytest
 from flask.testing import FlaskClient
-from google.cloud import firestore
+from gcp_storage_emulator.server import create_server
+from google.cloud import firestore, storage
 from werkzeug.test import TestResponse
 
+from tests.processes import free_port
 from tests.records import as_json, make_post
 from tests.server import FunctionServer
 
@@ -147,3 +149,35 @@ def serve(
     yield start_function
     for server in servers:
         server.stop()
+
+
+@pytest.fixture(scope="session")
+def storage_url() -> Iterator[str]:
+    port = free_port()
+    server = create_server("127.0.0.1", port, in_memory=True)
+    server.start()
+    yield f"http://127.0.0.1:{port}"
+    server.stop()
+
+
+@pytest.fixture
+def bucket(storage_url: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[storage.Bucket]:
+    """A bucket that no other test uses."""
+    monkeypatch.setenv("STORAGE_EMULATOR_HOST", storage_url)
+    client = storage.Client(project="demo-storage")
+    yield client.create_bucket(f"test-{uuid.uuid4().hex[:12]}")
+    client.close()
+
+
+@pytest.fixture
+def make_inbound(
+    make_app: Callable[..., FlaskClient], bucket: storage.Bucket
+) -> Callable[..., FlaskClient]:
+    """Start the function for received mail on the test's own bucket."""
+    return functools.partial(make_app, "cmc_inbound", CMC_ATTACHMENT_BUCKET=bucket.name)
+
+
+@pytest.fixture
+def inbound(make_inbound: Callable[..., FlaskClient]) -> FlaskClient:
+    """The function open to everybody."""
+    return make_inbound(CMC_ALLOW_UNAUTHENTICATED="true")

@@ -9,6 +9,7 @@ from flask import g, render_template, request
 
 from cmc_webhook.command_line.place import Place
 from cmc_webhook.console.words import LANGUAGES, Words
+from cmc_webhook.reading.objects import Objects
 from cmc_webhook.reading.quarantine import Quarantine
 from cmc_webhook.reading.received import ReceivedMails
 from cmc_webhook.reading.statuses import MailStatuses
@@ -27,6 +28,7 @@ class Site:
     """
 
     place: Place
+    objects: Objects
     emulator: str
     url: str
     credential: Credential

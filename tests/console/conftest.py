@@ -12,6 +12,7 @@ from werkzeug.serving import make_server
 from cmc_webhook.command_line.place import Where
 from cmc_webhook.console.app import create_app
 from cmc_webhook.console.site import Site
+from cmc_webhook.reading.objects import objects
 from cmc_webhook.simulator.posting import Credential
 from tests.processes import free_port
 
@@ -53,6 +54,7 @@ def make_site(client, firestore_address, monkeypatch) -> Callable[..., Site]:
     def make(**changes) -> Site:
         settings = {
             "place": Where("", "").open(),
+            "objects": objects(client.project, local=True),
             "emulator": firestore_address,
             "url": "http://127.0.0.1:1",
             "credential": Credential(),

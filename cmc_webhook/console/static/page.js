@@ -28,7 +28,7 @@ function markNewRows(part, before) {
 }
 
 async function refresh() {
-  const response = await fetch(location.href);
+  const response = await fetch(body.dataset.here);
   if (!response.ok) throw new Error(response.status);
   const page = new DOMParser().parseFromString(await response.text(), "text/html");
   behind = false;
