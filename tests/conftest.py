@@ -1,4 +1,4 @@
-"""Fixtures: the real clients on a real Firestore and bucket, the functions under their framework."""
+"""Fixtures: the real clients on real servers, the functions under functions-framework."""
 
 import functools
 import os

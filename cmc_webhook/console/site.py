@@ -69,6 +69,14 @@ def page(template: str, *, documents_read: int, counts_asked: int = 0, **values:
     return render_template(template, **values)
 
 
-def shown(time: Any, zone: ZoneInfo, pattern: str = "%Y-%m-%d %H:%M:%S") -> str:
-    """Return *time* as it is in *zone*; anything else as text."""
-    return time.astimezone(zone).strftime(pattern) if isinstance(time, datetime) else str(time)
+def shown(value: Any, zone: ZoneInfo, pattern: str = "%Y-%m-%d %H:%M:%S") -> str:
+    """Return *value* as a person reads it; a time as it is in *zone*."""
+    match value:
+        case datetime():
+            return value.astimezone(zone).strftime(pattern)
+        case list():
+            return ", ".join(shown(each, zone, pattern) for each in value)
+        case dict():
+            return " ".join(f"{name}: {shown(each, zone, pattern)}" for name, each in value.items())
+        case _:
+            return str(value)

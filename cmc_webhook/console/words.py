@@ -23,7 +23,7 @@ TEXTS: Mapping[str, tuple[str, str]] = {
     "7d": ("7 days", "7日間"),
     "30d": ("30 days", "30日間"),
     "all": ("All time", "全期間"),
-    "own": ("From … to", "期間を指定"),
+    "own": ("Own period", "期間を指定"),
     "since": ("From", "開始"),
     "until": ("Before", "終了(これより前)"),
     "more_choices": ("Own period, server composition", "期間・サーバー構成を指定"),

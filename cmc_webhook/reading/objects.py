@@ -3,6 +3,7 @@
 import os
 import re
 import tempfile
+from contextlib import ExitStack
 from typing import IO, cast
 
 from google.api_core.exceptions import GoogleAPIError, NotFound
@@ -36,7 +37,7 @@ class Objects:
 
     def download(self, document_id: str, stored_at: str) -> IO[bytes]:
         """
-        Return the object at *stored_at* as a file at its end; past 1 MiB it is on the disk.
+        Return the object at *stored_at* as an open file at its end; past 1 MiB it is on the disk.
 
         It must be beneath the id of the document that names it. Raise NoStorageError,
         MissingObjectError or StorageError.
@@ -48,17 +49,18 @@ class Objects:
         if place is None or place[2] != document_id:
             raise MissingObjectError
         blob = self._client.bucket(place[1]).blob(f"{document_id}/{place[3]}")
-        kept = tempfile.SpooledTemporaryFile(_IN_MEMORY)  # noqa: SIM115 (the caller closes it)
-        file = cast(IO[bytes], kept)
-        try:
-            blob.download_to_file(
-                file, timeout=_TIMEOUT_S, retry=DEFAULT_RETRY.with_timeout(_TIMEOUT_S)
-            )
-        except NotFound as error:
-            raise MissingObjectError from error
-        except (GoogleAPIError, GoogleAuthError, RequestException, DataCorruption) as error:
-            raise StorageError(type(error).__name__) from error
-        return file
+        with ExitStack() as opened:
+            file = opened.enter_context(tempfile.SpooledTemporaryFile(_IN_MEMORY))
+            try:
+                blob.download_to_file(
+                    file, timeout=_TIMEOUT_S, retry=DEFAULT_RETRY.with_timeout(_TIMEOUT_S)
+                )
+            except NotFound as error:
+                raise MissingObjectError from error
+            except (GoogleAPIError, GoogleAuthError, RequestException, DataCorruption) as error:
+                raise StorageError(type(error).__name__) from error
+            opened.pop_all()
+        return cast(IO[bytes], file)
 
 
 def objects(project: str, *, local: bool) -> Objects:

@@ -1,5 +1,6 @@
 """The real page on the test's own project, over HTTP and in a real browser."""
 
+import html
 import re
 import shutil
 import threading
@@ -77,7 +78,9 @@ def make_visit(make_site) -> Callable[..., FlaskClient]:
         class Visitor(FlaskClient):
             def open(self, *arguments, **options):
                 address = f"http://127.0.0.1:{site.port}"
-                return super().open(*arguments, **{"base_url": address} | options)
+                # Buffered, so that what an answer streams is closed.
+                defaults = {"base_url": address, "buffered": True}
+                return super().open(*arguments, **defaults | options)
 
         app.test_client_class = Visitor
         return app.test_client()
@@ -89,6 +92,30 @@ def make_visit(make_site) -> Callable[..., FlaskClient]:
 def visit(make_visit) -> FlaskClient:
     """A client of the page as the devserver starts it."""
     return make_visit()
+
+
+@pytest.fixture
+def walk(visit) -> Callable[[str, str], list[list[str]]]:
+    """Go through all pages of a list and back; return what each shows."""
+
+    def go(address: str, pattern: str) -> list[list[str]]:
+        def shown(page):
+            return [html.unescape(found) for found in re.findall(pattern, page)]
+
+        def link(page, which):
+            found = re.search(f'href="([^"]+)" rel="{which}"', page)
+            return html.unescape(found[1]) if found else None
+
+        texts = [visit.get(address).text]
+        while older := link(texts[-1], "next"):
+            texts.append(visit.get(older).text)
+        back = [texts[-1]]
+        while newer := link(back[-1], "prev"):
+            back.append(visit.get(newer).text)
+        assert [shown(page) for page in reversed(back)] == [shown(page) for page in texts]
+        return [shown(page) for page in texts]
+
+    return go
 
 
 @pytest.fixture
