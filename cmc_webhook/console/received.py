@@ -37,7 +37,8 @@ def received(site: Site) -> Blueprint:
         found = _mail(site, document_id)
         return page(
             "received_mail.html",
-            documents_read=1,
+            # The frame with the HTML reads the document once more.
+            documents_read=2 if "html" in found.fields else 1,
             mail=found,
             attachments=[
                 (file, _file_name(file, number))

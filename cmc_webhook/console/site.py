@@ -77,6 +77,8 @@ def shown(value: Any, zone: ZoneInfo, pattern: str = "%Y-%m-%d %H:%M:%S") -> str
         case list():
             return ", ".join(shown(each, zone, pattern) for each in value)
         case dict():
-            return " ".join(f"{name}: {shown(each, zone, pattern)}" for name, each in value.items())
+            return " ".join(
+                f"{name}: {shown(each, zone, pattern)}" for name, each in sorted(value.items())
+            )
         case _:
             return str(value)

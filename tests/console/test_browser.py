@@ -43,6 +43,7 @@ def test_a_new_event_appears_without_a_reload(reader, post):
     post([mail(2)])
 
     reader.get_by_text("Mail 2").wait_for()
+    assert reader.locator(".live").inner_text() == "What is new appears by itself."
     assert subjects(reader) == ["Mail 2", "Mail 1"]
     assert reader.locator("tr.new").count() == 1
     assert reader.evaluate("window.same") is True
@@ -251,10 +252,12 @@ def test_everything_but_live_works_without_javascript(browser, page_url, post):
     context = browser.new_context(java_script_enabled=False, base_url=page_url, locale="ja-JP")
     reader = context.new_page()
     reader.goto("/mails")
+    assert not reader.locator(".live").is_visible()
     follow(reader, reader.get_by_text("次へ →"))
     assert len(subjects(reader)) == 10
     follow(reader, reader.get_by_role("link", name="Mail 0", exact=True))
     assert reader.locator(".timeline li").count() == 1
+    assert not reader.locator(".live").is_visible()
     context.close()
 
 

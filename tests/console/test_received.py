@@ -171,6 +171,8 @@ def test_a_japanese_mail_is_shown_as_it_was_sent(keep, visit):
 
     assert "<bdi>山田</bdi> &lt;<bdi>sender@example.org</bdi>&gt;" in text
     assert "署名" in text
+    assert "<dd>address: sender@example.org name: 山田</dd>" in text
+    assert "Documents read: 2." in text  # by the frame, too
     assert "<h1>テスト</h1>" in text
     assert re.search(f'<iframe sandbox title="[^"]+" src="/received/{document_id}/html">', text)
     assert frame.text == "<p>日本語</p><script>x()</script>"
