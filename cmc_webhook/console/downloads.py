@@ -17,7 +17,13 @@ def download(file: IO[bytes], name: str) -> Response:
     """Answer with *file*, which stands at its end, to be saved under *name*."""
     size = file.tell()
     file.seek(0)
-    response = send_file(file, "application/octet-stream", as_attachment=True, download_name=name)
+    response = send_file(
+        file,
+        "application/octet-stream",
+        as_attachment=True,
+        download_name=name,
+        conditional=False,  # there are no parts of it to be had, nor a time
+    )
     response.content_length = size
     response.headers["Cache-Control"] = "private, no-store"
     response.headers["Content-Security-Policy"] = "sandbox; default-src 'none'"
