@@ -1,4 +1,4 @@
-"""Fixtures: the real client on a real Firestore, both functions under functions-framework."""
+"""Fixtures: the real clients on real servers, the functions under functions-framework."""
 
 import functools
 import os
@@ -166,6 +166,12 @@ def make_inbound(
 ) -> Callable[..., FlaskClient]:
     """Start the function for received mail on the test's own bucket."""
     return functools.partial(make_app, "cmc_inbound", CMC_ATTACHMENT_BUCKET=bucket.name)
+
+
+@pytest.fixture
+def inbound(make_inbound: Callable[..., FlaskClient]) -> FlaskClient:
+    """The function open to everybody."""
+    return make_inbound(CMC_ALLOW_UNAUTHENTICATED="true")
 
 
 @pytest.fixture

@@ -2,6 +2,7 @@
 
 import http.client
 import os
+import re
 import signal
 import socket
 import urllib.request
@@ -96,6 +97,17 @@ def test_a_received_mail_and_its_attachment_are_there_after_a_restart(start, mon
     client = storage.Client(project="demo-cmc-webhook")
     assert client.bucket(bucket).blob(name).download_as_bytes() == b"content"
     client.close()
+
+
+def test_the_page_gives_out_what_a_received_mail_attached(start):
+    server = start()
+    post_mail(server)
+    address = f"http://127.0.0.1:{server.console_port}"
+    with urllib.request.urlopen(f"{address}/received") as answer:
+        [path] = re.findall(r'href="(/received/[^"]+)"', answer.read().decode())
+
+    with urllib.request.urlopen(f"{address}{path}/attachments/1") as answer:
+        assert answer.read() == b"content"
 
 
 def test_without_the_emulator_of_storage_it_says_so_and_serves_statuses(start, tmp_path):

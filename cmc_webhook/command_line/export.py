@@ -17,8 +17,8 @@ from cmc_webhook.command_line.filters import CursorType, filter_options
 from cmc_webhook.command_line.place import Where, place_options
 from cmc_webhook.command_line.rendering import as_json
 from cmc_webhook.command_line.times import shown
-from cmc_webhook.reading.queries import Document
-from cmc_webhook.reading.statuses import Cursor, Filters, MailStatuses, cursor_behind
+from cmc_webhook.reading.queries import Cursor, Document
+from cmc_webhook.reading.statuses import Filters, MailStatuses, cursor_behind
 from cmc_webhook.status import FIELDS
 
 _Encoder: TypeAlias = Callable[[Iterable[Document], ZoneInfo, bool], Iterator[str]]

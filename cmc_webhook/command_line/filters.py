@@ -8,7 +8,8 @@ import click
 
 from cmc_webhook.command_line.times import TimeType
 from cmc_webhook.events import BOUNCES, UNKNOWN_BOUNCE, Status
-from cmc_webhook.reading.statuses import Cursor, Filters, parse_cursor
+from cmc_webhook.reading.queries import Cursor, parse_cursor
+from cmc_webhook.reading.statuses import Filters
 from cmc_webhook.text import ascii_lower
 
 CAUSES = sorted({cause for cause, _ in (*BOUNCES.values(), UNKNOWN_BOUNCE)})

@@ -12,9 +12,9 @@ from cmc_webhook.command_line.place import Where, place_options
 from cmc_webhook.command_line.rendering import LABEL, as_json, coloured, labelled
 from cmc_webhook.command_line.times import shown
 from cmc_webhook.reading.meanings import meaning
-from cmc_webhook.reading.queries import Document
+from cmc_webhook.reading.queries import Cursor, Document
 from cmc_webhook.reading.received import ReceivedMails
-from cmc_webhook.reading.statuses import Cursor, Filters, MailStatuses, cursor_behind
+from cmc_webhook.reading.statuses import Filters, MailStatuses, cursor_behind
 
 # The hash, and of CMC's own message ids the part that differs most.
 SHORT_ID = len("974c-9e7e564c")

@@ -13,6 +13,7 @@ from cmc_webhook.command_line.credentials import target_options
 from cmc_webhook.command_line.place import Where, place_options, settings_here
 from cmc_webhook.console.app import create_app
 from cmc_webhook.console.site import Site
+from cmc_webhook.reading.objects import objects
 from cmc_webhook.settings import Settings
 from cmc_webhook.simulator.posting import Credential, basic, bearer, is_loopback
 
@@ -29,15 +30,18 @@ def main(where: Where, url: str, credential: Credential, port: int, allow_change
     Show what became of the mails, on 127.0.0.1 only.
 
     It reads the local Firestore, or the project that --project names with your
-    own Google credentials. --url and the credential are those of the function,
-    to which quarantined data is posted again.
+    own Google credentials. The local files of received mails are where
+    STORAGE_EMULATOR_HOST says; the devserver sets it. --url and the credential are
+    those of the function, to which quarantined data is posted again.
     """
     # One line for each request says nothing to the reader; faults are still shown.
     logging.getLogger("werkzeug").setLevel(logging.WARNING)
     emulator = where.emulator()
     listener = _listen(port)
+    place = where.open()
     site = Site(
-        place=where.open(),
+        place=place,
+        objects=objects(place.client.project, local=bool(emulator)),
         emulator=emulator,
         url=url,
         credential=_credential(credential, url, settings_here()),

@@ -2,12 +2,13 @@
 
 from typing import Any
 
-from flask import Flask, abort, g, jsonify, redirect, request
+from flask import Flask, abort, g, redirect, request, url_for
 from werkzeug.exceptions import ServiceUnavailable
 from werkzeug.wrappers import Response
 
 from cmc_webhook.command_line.place import answers
 from cmc_webhook.console import failures, guard, meanings
+from cmc_webhook.console.live import live
 from cmc_webhook.console.mail import mail
 from cmc_webhook.console.mails import mails
 from cmc_webhook.console.overview import overview
@@ -31,7 +32,7 @@ def create_app(site: Site) -> Flask:
     failures.explain(app)
     _add_texts(app, site)
     _add_own_routes(app, site)
-    for views in (overview, mails, mail, quarantine, received):
+    for views in (overview, mails, mail, quarantine, received, live):
         app.register_blueprint(views(site))
     return app
 
@@ -50,7 +51,8 @@ def _add_texts(app: Flask, site: Site) -> None:
         return {
             "t": t,
             "languages": LANGUAGES,
-            "here": here if request.method == "GET" else request.path,
+            # What a form has done is shown above the quarantine, which has an address of its own.
+            "here": here if request.method == "GET" else url_for("quarantine.show"),
             "status_label": lambda status: t.of(meanings.label(status)),
             "cause_label": lambda cause: t.of(meanings.CAUSES.get(cause, (cause, cause))),
             "cause_advice": lambda cause: t.of(meanings.ADVICE[cause]),
@@ -67,12 +69,6 @@ def _add_own_routes(app: Flask, site: Site) -> None:
         # The client would keep the reader waiting until it gives up.
         if site.emulator and request.endpoint != "static" and not answers(site.emulator):
             raise ServiceUnavailable
-
-    @app.get("/live")
-    def live() -> Response:
-        """Answer what changes whenever a status document is written; it costs one read."""
-        latest = site.statuses.last_received(1)
-        return jsonify([[mail.id, mail.fields["last_received_at"].isoformat()] for mail in latest])
 
     @app.get("/language/<language>")
     def speak(language: str) -> Response:

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 WIDTH, HEIGHT = 760, 280
-_LEFT, _RIGHT, _TOP, _BOTTOM = 64, 8, 14, 30
+_LEFT, _RIGHT, _TOP, _BOTTOM = 64, 8, 14, 40
 _GAP = 0.15
 _STEPS = (1, 2, 5)
 

@@ -11,7 +11,8 @@ from werkzeug.datastructures import MultiDict
 from cmc_webhook.console import periods
 from cmc_webhook.console.meanings import CAUSES, STATUSES
 from cmc_webhook.console.periods import NAMED, Period
-from cmc_webhook.reading.statuses import Cursor, Filters, parse_cursor
+from cmc_webhook.reading.queries import Cursor, parse_cursor
+from cmc_webhook.reading.statuses import Filters
 from cmc_webhook.text import ascii_lower
 
 Parameters = MultiDict[str, str]
@@ -113,7 +114,7 @@ def _cursor(text: str) -> Cursor:
         cursor = parse_cursor(text)
     except ValueError:
         raise BadChoiceError("after") from None
-    if not 2000 <= cursor.status_at.year <= 2100 or not is_document_id(cursor.document_id):
+    if not 2000 <= cursor.at.year <= 2100 or not is_document_id(cursor.document_id):
         raise BadChoiceError("after")
     return cursor
 

@@ -14,6 +14,7 @@ from werkzeug.exceptions import HTTPException
 from cmc_webhook.console.choices import BadChoiceError
 from cmc_webhook.console.guard import ForeignFormError
 from cmc_webhook.console.site import words
+from cmc_webhook.reading.objects import MissingObjectError, NoStorageError, StorageError
 
 Answer = tuple[str, int]
 
@@ -30,6 +31,9 @@ def explain(app: Flask) -> None:
     """Let *app* answer every failure with a page that says what to do."""
     app.register_error_handler(BadChoiceError, _bad_choice)
     app.register_error_handler(HTTPException, _refused)
+    app.register_error_handler(NoStorageError, _no_storage)
+    app.register_error_handler(MissingObjectError, _missing_object)
+    app.register_error_handler(StorageError, _storage)
     app.register_error_handler(GoogleAPIError, _firestore)
     app.register_error_handler(GoogleAuthError, _firestore)
     for away in (RetryError, ServiceUnavailable, DeadlineExceeded):
@@ -48,6 +52,18 @@ def _refused(error: HTTPException) -> Answer:
     if code in _TEXTS:
         return _page(code, words()(_TEXTS[code]))
     return _page(code, words()("error_500") if code >= 500 else error.name)
+
+
+def _no_storage(_: Exception) -> Answer:
+    return _page(404, words()("error_no_storage"))
+
+
+def _missing_object(_: Exception) -> Answer:
+    return _page(404, words()("error_missing_object"))
+
+
+def _storage(error: Exception) -> Answer:
+    return _page(502, words()("error_storage", what=error))
 
 
 def _firestore(error: Exception) -> Answer:

@@ -18,6 +18,7 @@ _HEADERS = {
     "Cross-Origin-Opener-Policy": "same-origin",
     "Cross-Origin-Resource-Policy": "same-origin",
     "Cache-Control": "no-store",
+    "X-DNS-Prefetch-Control": "off",
 }
 _TOKEN_FIELD = "token"
 

@@ -24,7 +24,7 @@ _JAPANESE = {
     Status.FAILED: "相手サーバーとのSMTP通信が失敗しました。",
     Status.BOUNCED: "メールは届かず、CMCがエラーの原因を分類しました。",
     Status.SUPPRESSED: "CMCはこのメールを送信しませんでした。",
-    Status.UNKNOWN: "このバージョンが知らない状況です。",
+    Status.UNKNOWN: "このバージョンでは判別できない状況です。",
 }
 _BOUNCED = "The mail did not arrive, and CMC has classified the error."
 

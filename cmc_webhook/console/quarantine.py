@@ -1,22 +1,41 @@
 """The quarantine: what is there and why, posted again or deleted."""
 
 from collections import Counter
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
 
 from flask import Blueprint, request
 from werkzeug.exceptions import Forbidden, NotFound
 
 from cmc_webhook.command_line.replay import message
 from cmc_webhook.console.choices import is_document_id
+from cmc_webhook.console.paging import paged
 from cmc_webhook.console.site import Site, page
 from cmc_webhook.reading.quarantine import CutEntryError, body_of, text_of
 from cmc_webhook.reading.queries import Document
-from cmc_webhook.simulator.posting import Answer, Credential, Message, Pace, Target, deliver
+from cmc_webhook.simulator.posting import Credential, Message, Pace, Target, deliver
 
-_SHOWN = 200
-_MOST_REPLAYED = 5_000
+_PAGE = 50
+# So many are held in memory; one entry has up to 900,000 bytes.
+_REPLAYED_AT_ONCE = 50
 _SENDERS = 4
+
+
+@dataclass(slots=True)
+class Replay:
+    """
+    What came of posting *entries* again.
+
+    Not posted are those *cut* when they were kept, and those whose content a
+    person has changed so that it is *no_json*.
+    """
+
+    entries: int = 0
+    posted: int = 0
+    accepted: int = 0
+    refused: Counter[str] = field(default_factory=Counter)
+    cut: int = 0
+    no_json: int = 0
 
 
 def quarantine(site: Site) -> Blueprint:
@@ -35,14 +54,15 @@ def quarantine(site: Site) -> Blueprint:
     @views.post("/replay")
     def replay_all() -> str:
         _refuse_unless_allowed(site)
-        entries = site.quarantine.newest(_MOST_REPLAYED)
-        return _listed(site, replayed=_replay(site, entries))
+        return _listed(
+            site, replayed=_replay(site, site.quarantine.listing().pages(_REPLAYED_AT_ONCE))
+        )
 
     @views.post("/<entry_id>/replay")
     def replay(entry_id: str) -> str:
         _refuse_unless_allowed(site)
         found = _entry(site, entry_id)
-        return _listed(site, replayed=_replay(site, [found]))
+        return _listed(site, replayed=_replay(site, [[found]]))
 
     @views.post("/<entry_id>/delete")
     def delete(entry_id: str) -> str:
@@ -56,10 +76,17 @@ def quarantine(site: Site) -> Blueprint:
     return views
 
 
-def _listed(site: Site, **done: Any) -> str:
-    entries = site.quarantine.newest(_SHOWN)
-    told = [(entry, text_of(entry)) for entry in entries]
-    return page("quarantine.html", documents_read=len(entries), entries=told, **done)
+def _listed(site: Site, replayed: Replay | None = None, *, deleted: bool = False) -> str:
+    found = paged(site.quarantine.listing(), _PAGE, "quarantine.show")
+    before = replayed.entries if replayed else int(deleted)
+    return page(
+        "quarantine.html",
+        documents_read=found.documents_read + before,
+        found=found,
+        entries=[(entry, text_of(entry)) for entry in found.documents],
+        replayed=replayed,
+        deleted=deleted,
+    )
 
 
 def _entry(site: Site, entry_id: str) -> Document:
@@ -74,21 +101,26 @@ def _refuse_unless_allowed(site: Site) -> None:
         raise Forbidden
 
 
-def _replay(site: Site, entries: Sequence[Document]) -> dict[str, Any]:
-    """Post *entries* to the function and return what came of it."""
-    messages = [m for entry in entries if (m := _message(entry, site.credential))]
-    pairs = ((m, 1) for m in messages)
-    answers: list[Answer] = list(deliver(Target(site.url), pairs, pace=Pace(0), senders=_SENDERS))
-    return {
-        "count": len(messages),
-        "accepted": sum(answer.accepted for answer in answers),
-        "refused": Counter(answer.text for answer in answers if not answer.accepted),
-        "cut": len(entries) - len(messages),
-    }
+def _replay(site: Site, pages: Iterable[Sequence[Document]]) -> Replay:
+    """Post the entries of *pages* to the function, page by page."""
+    done, target = Replay(), Target(site.url)
+    for entries in pages:
+        messages = [m for entry in entries if (m := _message(entry, site.credential, done))]
+        answers = deliver(target, ((m, 1) for m in messages), pace=Pace(0), senders=_SENDERS)
+        refused = Counter(answer.text for answer in answers if not answer.accepted)
+        done.entries += len(entries)
+        done.posted += len(messages)
+        done.accepted += len(messages) - refused.total()
+        done.refused += refused
+    return done
 
 
-def _message(entry: Document, credential: Credential) -> Message | None:
+def _message(entry: Document, credential: Credential, done: Replay) -> Message | None:
+    """Return the post of *entry*; if there can be none, count in *done* why."""
     try:
         return message(body_of(entry), credential)
     except CutEntryError:
-        return None
+        done.cut += 1
+    except ValueError:
+        done.no_json += 1
+    return None

@@ -1,18 +1,26 @@
-"""Received mail: the list, one mail, and its HTML in a frame that can do nothing."""
+"""Received mail: the list, one mail, its HTML in a frame that can do nothing, and its files."""
+
+from collections.abc import Sequence
+from typing import Any, cast
 
 from flask import Blueprint, Response
 from werkzeug.exceptions import NotFound
 
 from cmc_webhook.console.choices import is_document_id
+from cmc_webhook.console.downloads import download, safe_name
+from cmc_webhook.console.paging import paged
 from cmc_webhook.console.site import Site, page
 from cmc_webhook.reading.queries import Document
 
-_SHOWN = 100
+_PAGE = 50
 # Shown as if it were on a site of its own, without scripts, forms, or anything from elsewhere.
 _FRAME_POLICY = (
     "sandbox; default-src 'none'; style-src 'unsafe-inline'; img-src data:; form-action 'none';"
     " base-uri 'none'; frame-ancestors 'self'"
 )
+# What may be in the bucket besides attachments, and the name to save it under; HTML under one
+# that no browser opens with its scripts.
+_BODIES = {"text": "text.txt", "html": "html.txt", "headers": "headers.json", "raw": "mail.eml"}
 
 
 def received(site: Site) -> Blueprint:
@@ -21,13 +29,23 @@ def received(site: Site) -> Blueprint:
 
     @views.get("")
     def show() -> str:
-        found = site.received.newest(_SHOWN)
-        return page("received.html", documents_read=len(found), mails=found)
+        found = paged(site.received.listing(), _PAGE, "received.show")
+        return page("received.html", documents_read=found.documents_read, found=found)
 
     @views.get("/<document_id>")
     def mail(document_id: str) -> str:
         found = _mail(site, document_id)
-        return page("received_mail.html", documents_read=1, mail=found)
+        return page(
+            "received_mail.html",
+            # The frame with the HTML reads the document once more.
+            documents_read=2 if "html" in found.fields else 1,
+            mail=found,
+            attachments=[
+                (file, _file_name(file, number))
+                for number, file in enumerate(_attachments(found), 1)
+            ],
+            bodies=[name for name in _BODIES if f"{name}_stored_at" in found.fields],
+        )
 
     @views.get("/<document_id>/html")
     def html(document_id: str) -> Response:
@@ -35,6 +53,24 @@ def received(site: Site) -> Blueprint:
         response = Response(body, content_type="text/html; charset=utf-8")
         response.headers["Content-Security-Policy"] = _FRAME_POLICY
         return response
+
+    @views.get("/<document_id>/attachments/<int:number>")
+    def attachment(document_id: str, number: int) -> Response:
+        """Answer with the attachment of this number; the first one is 1."""
+        files = _attachments(_mail(site, document_id))
+        if not 0 < number <= len(files):
+            raise NotFound
+        file = files[number - 1]
+        content = site.objects.download(document_id, file.get("stored_at", ""))
+        return download(content, _file_name(file, number))
+
+    @views.get("/<document_id>/stored/<name>")
+    def body(document_id: str, name: str) -> Response:
+        found = _mail(site, document_id)
+        if name not in _BODIES:
+            raise NotFound
+        content = site.objects.download(document_id, found.fields.get(f"{name}_stored_at", ""))
+        return download(content, _BODIES[name])
 
     return views
 
@@ -44,3 +80,11 @@ def _mail(site: Site, document_id: str) -> Document:
     if found is None:
         raise NotFound
     return found
+
+
+def _attachments(mail: Document) -> Sequence[dict[str, Any]]:
+    return cast(Sequence[dict[str, Any]], mail.fields.get("attachments", []))
+
+
+def _file_name(file: dict[str, Any], number: int) -> str:
+    return safe_name(file.get("file_name", ""), f"attachment-{number}")

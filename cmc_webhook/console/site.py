@@ -9,6 +9,7 @@ from flask import g, render_template, request
 
 from cmc_webhook.command_line.place import Place
 from cmc_webhook.console.words import LANGUAGES, Words
+from cmc_webhook.reading.objects import Objects
 from cmc_webhook.reading.quarantine import Quarantine
 from cmc_webhook.reading.received import ReceivedMails
 from cmc_webhook.reading.statuses import MailStatuses
@@ -27,6 +28,7 @@ class Site:
     """
 
     place: Place
+    objects: Objects
     emulator: str
     url: str
     credential: Credential
@@ -67,6 +69,16 @@ def page(template: str, *, documents_read: int, counts_asked: int = 0, **values:
     return render_template(template, **values)
 
 
-def shown(time: Any, zone: ZoneInfo, pattern: str = "%Y-%m-%d %H:%M:%S") -> str:
-    """Return *time* as it is in *zone*; anything else as text."""
-    return time.astimezone(zone).strftime(pattern) if isinstance(time, datetime) else str(time)
+def shown(value: Any, zone: ZoneInfo, pattern: str = "%Y-%m-%d %H:%M:%S") -> str:
+    """Return *value* as a person reads it; a time as it is in *zone*."""
+    match value:
+        case datetime():
+            return value.astimezone(zone).strftime(pattern)
+        case list():
+            return ", ".join(shown(each, zone, pattern) for each in value)
+        case dict():
+            return " ".join(
+                f"{name}: {shown(each, zone, pattern)}" for name, each in sorted(value.items())
+            )
+        case _:
+            return str(value)

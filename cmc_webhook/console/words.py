@@ -23,7 +23,7 @@ TEXTS: Mapping[str, tuple[str, str]] = {
     "7d": ("7 days", "7日間"),
     "30d": ("30 days", "30日間"),
     "all": ("All time", "全期間"),
-    "own": ("From … to", "期間を指定"),
+    "own": ("Own period", "期間を指定"),
     "since": ("From", "開始"),
     "until": ("Before", "終了(これより前)"),
     "more_choices": ("Own period, server composition", "期間・サーバー構成を指定"),
@@ -46,7 +46,6 @@ TEXTS: Mapping[str, tuple[str, str]] = {
     "hours": ("{hours} h {minutes} min", "{hours}時間{minutes}分"),
     "minutes": ("{minutes} min {seconds} s", "{minutes}分{seconds}秒"),
     "seconds": ("{seconds} s", "{seconds}秒"),
-    "mails_count": ("Mails", "件数"),
     # List
     "status": ("Status", "状況"),
     "to": ("Recipient", "宛先"),
@@ -61,12 +60,13 @@ TEXTS: Mapping[str, tuple[str, str]] = {
     "older": ("Older", "次へ"),
     "newer": ("Newer", "前へ"),
     "newest": ("Newest", "先頭へ"),
+    "pages": ("Pages", "ページ"),
     "no_mails": ("No mail matches.", "該当するメールはありません。"),
     "empty": (
         "There is no status yet. Send a first event, for example:",
         "まだ配信状況がありません。次のコマンドで最初のイベントを送信できます:",
     ),
-    "live_on": ("New mail statuses appear by themselves.", "新しい状況は自動的に表示されます。"),
+    "live_on": ("What is new appears by itself.", "新しい内容は自動的に表示されます。"),
     "live_lost": (
         "The page cannot be refreshed at the moment; it keeps trying.",
         "現在更新できません。再試行しています。",
@@ -93,7 +93,6 @@ TEXTS: Mapping[str, tuple[str, str]] = {
     "why": ("Why", "理由"),
     "received_at": ("Received", "受信時刻"),
     "content": ("Content", "内容"),
-    "entries_shown": ("The newest {count} entries.", "最新の {count} 件。"),
     "replay": ("Post again", "再投入"),
     "replay_all": ("Post all again", "すべて再投入"),
     "delete": ("Delete …", "削除 …"),
@@ -111,6 +110,10 @@ TEXTS: Mapping[str, tuple[str, str]] = {
         "Cut when it was kept, so not posted: {count}.",
         "保存時に切り詰められたため投入できません: {count} 件。",
     ),
+    "no_json_entry": (
+        "Content is no JSON, so not posted: {count}. Mend it in Firestore.",
+        "内容がJSONでないため投入できません: {count} 件。Firestoreで修正してください。",
+    ),
     "deleted": ("Deleted.", "削除しました。"),
     # Received mail
     "no_received": ("No mail has been received.", "受信したメールはありません。"),
@@ -124,7 +127,11 @@ TEXTS: Mapping[str, tuple[str, str]] = {
     ),
     "attachments": ("Attachments", "添付ファイル"),
     "bytes": ("{count} bytes", "{count} バイト"),
-    "kept_at": ("kept at {place}", "保存先 {place}"),
+    "files": ("Attachments: {count}", "添付 {count} 件"),
+    "stored_text": ("The text, as it came", "本文(受信時のまま)"),
+    "stored_html": ("The HTML, as it came", "HTML(受信時のまま)"),
+    "stored_headers": ("The header", "ヘッダー"),
+    "stored_raw": ("The whole mail, as it came", "メール全体(受信時のまま)"),
     # Errors
     "error": ("This did not work", "エラー"),
     "error_400": (
@@ -145,6 +152,21 @@ TEXTS: Mapping[str, tuple[str, str]] = {
     "error_token": (
         "The form is not from this page or from before its restart: reload and try again.",
         "フォームが無効です。ページを再読み込みしてください。",
+    ),
+    "error_no_storage": (
+        "Nothing says where the local files are: start the page with the devserver, which brings"
+        " a bucket (pip install -r tests/requirements.txt), or set STORAGE_EMULATOR_HOST.",
+        "ローカルのファイルの場所が不明です。devserverからこのページを起動するか"
+        "(バケットには pip install -r tests/requirements.txt が必要)、"
+        "STORAGE_EMULATOR_HOST を設定してください。",
+    ),
+    "error_missing_object": (
+        "This file is not, or no more, in Cloud Storage.",
+        "このファイルはCloud Storageにありません。",
+    ),
+    "error_storage": (
+        "Cloud Storage does not give this file out; try again later. It answered: {what}.",
+        "Cloud Storageからファイルを取得できません。後でもう一度お試しください。応答: {what}",
     ),
     "error_index": (
         "Firestore needs an index for this query, or it is not ready yet:",

@@ -78,13 +78,15 @@ def _run_programs(
     project = os.environ.get("GOOGLE_CLOUD_PROJECT") or PROJECT
     environ = function_environ(os.environ, firestore_address=firestore, project=project)
     with ExitStack() as running:
-        programs = [running.enter_context(status_function(ports["port"], environ))]
-        page = console(ports["console_port"], ports["port"], environ)
-        programs.append(running.enter_context(page))
         with_bucket = bucket.is_installed()
         if with_bucket:
             named = running.enter_context(bucket.running(ports["storage_port"], folder))
-            inbound = inbound_function(ports["inbound_port"], {**environ, **named})
+            environ = {**environ, **named}
+        programs = [running.enter_context(status_function(ports["port"], environ))]
+        page = console(ports["console_port"], ports["port"], environ)
+        programs.append(running.enter_context(page))
+        if with_bucket:
+            inbound = inbound_function(ports["inbound_port"], environ)
             programs.append(running.enter_context(inbound))
         for program in programs:
             program.wait_until_serving()

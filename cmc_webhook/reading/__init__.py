@@ -1,1 +1,1 @@
-"""What the tools read of Firestore, for terminals and pages alike; never deployed."""
+"""What the tools read of Firestore and Cloud Storage, for terminals and pages; never deployed."""

@@ -8,7 +8,7 @@ from google.cloud.firestore import Client, Query
 from google.cloud.firestore_v1.base_query import FieldFilter
 
 from cmc_webhook.reading import queries
-from cmc_webhook.reading.queries import PATIENCE, Document, run
+from cmc_webhook.reading.queries import PATIENCE, Document, Listing, run
 
 
 class CutEntryError(Exception):
@@ -43,10 +43,13 @@ class Quarantine:
     def __init__(self, client: Client, collection: str) -> None:
         self._collection = client.collection(f"{collection}_quarantine")
 
+    def listing(self) -> Listing:
+        """Return the entries by their arrival."""
+        return Listing(Query(self._collection), "received_at")
+
     def newest(self, most: int) -> list[Document]:
         """Return the entries that arrived last, the latest first."""
-        query = self._collection.order_by("received_at", direction=Query.DESCENDING)
-        return run(query.limit(most))
+        return self.listing().page(most)
 
     def each(self) -> list[Document]:
         """Return all entries."""

@@ -1,6 +1,7 @@
-"""Queries run with a time limit, and documents as plain values."""
+"""Queries run with a time limit, documents as plain values, and listings page by page."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from datetime import datetime
 from typing import Any, NamedTuple
 
 from google.api_core.retry import Retry
@@ -17,6 +18,57 @@ class Document(NamedTuple):
 
     id: str
     fields: dict[str, Any]
+
+
+class Cursor(NamedTuple):
+    """The place just behind a document, newest first; as text it stands in addresses."""
+
+    at: datetime
+    document_id: str
+
+    def __str__(self) -> str:
+        return f"{self.at.isoformat()}/{self.document_id}"
+
+
+class Listing:
+    """
+    The documents of *query* by the time in their field *time*, the latest first.
+
+    Documents of one time are in the order of their ids, so that a page begins
+    where the one before it ended, whatever arrives meanwhile. Needs no composite
+    index unless *query* filters by another field.
+    """
+
+    def __init__(self, query: Query, time: str) -> None:
+        ordered = query.order_by(time, direction=Query.DESCENDING)
+        self.query = ordered.order_by("__name__", direction=Query.DESCENDING)
+        self._time = time
+
+    def page(self, size: int, after: Cursor | None = None) -> list[Document]:
+        """Return at most *size* documents, those behind *after* if it is given."""
+        query = self.query
+        if after:
+            query = query.start_after({self._time: after.at, "__name__": after.document_id})
+        return run(query.limit(size))
+
+    def pages(self, size: int, after: Cursor | None = None) -> Iterator[list[Document]]:
+        """Yield every document, however many there are, so many at a time."""
+        while found := self.page(size, after):
+            yield found
+            after = self.behind(found[-1])
+
+    def behind(self, document: Document) -> Cursor:
+        """Return the cursor with which the listing goes on after *document*."""
+        return Cursor(document.fields[self._time], document.id)
+
+
+def parse_cursor(text: str) -> Cursor:
+    """Return the cursor that *text* is, or raise ValueError."""
+    time, _, document_id = text.partition("/")
+    at = datetime.fromisoformat(time)
+    if not document_id or "/" in document_id or at.tzinfo is None or not 1 < at.year < 9999:
+        raise ValueError(f"{text!r} is no cursor")
+    return Cursor(at, document_id)
 
 
 def run(query: Query) -> list[Document]:

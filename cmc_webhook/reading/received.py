@@ -2,10 +2,10 @@
 
 from collections.abc import Sequence
 
-from google.cloud.firestore import Client, Query
+from google.cloud.firestore import Client
 
 from cmc_webhook.reading import queries
-from cmc_webhook.reading.queries import Document, run
+from cmc_webhook.reading.queries import Document, Listing
 
 _LISTED = ("received_at", "from", "to", "envelope_to", "subject", "attachments")
 
@@ -16,10 +16,13 @@ class ReceivedMails:
     def __init__(self, client: Client, collection: str) -> None:
         self._collection = client.collection(collection)
 
+    def listing(self) -> Listing:
+        """Return what a list shows of the mails, by their arrival."""
+        return Listing(self._collection.select(_LISTED), "received_at")
+
     def newest(self, most: int) -> list[Document]:
         """Return what a list shows of the mails that arrived last, the latest first."""
-        query = self._collection.order_by("received_at", direction=Query.DESCENDING)
-        return run(query.limit(most).select(_LISTED))
+        return self.listing().page(most)
 
     def get(self, document_id: str) -> Document | None:
         """Return the mail with this id, which holds no slash, if there is one."""

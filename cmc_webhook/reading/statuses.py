@@ -11,14 +11,13 @@ from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import datetime
-from typing import NamedTuple
 
 from google.api_core.exceptions import FailedPrecondition
 from google.cloud.firestore import Client, Query
 from google.cloud.firestore_v1.base_query import FieldFilter
 
 from cmc_webhook.reading import queries
-from cmc_webhook.reading.queries import Document, count, run
+from cmc_webhook.reading.queries import Cursor, Document, Listing, count, run
 
 # Each filter of equality, and the field that it is about.
 _EQUAL = {
@@ -33,25 +32,6 @@ INDEXED = ("status", *_EQUAL.values())
 # Each page takes a call, and no Firestore charges anything for a page's length.
 _LARGEST_PAGE = 2_000
 _COUNTERS = 8
-
-
-class Cursor(NamedTuple):
-    """The place just behind a document, newest first; as text it stands on a command line."""
-
-    status_at: datetime
-    document_id: str
-
-    def __str__(self) -> str:
-        return f"{self.status_at.isoformat()}/{self.document_id}"
-
-
-def parse_cursor(text: str) -> Cursor:
-    """Return the cursor that *text* is, or raise ValueError."""
-    status_at, _, document_id = text.partition("/")
-    at = datetime.fromisoformat(status_at)
-    if not document_id or "/" in document_id or at.tzinfo is None or not 1 < at.year < 9999:
-        raise ValueError(f"{text!r} is no cursor")
-    return Cursor(at, document_id)
 
 
 def cursor_behind(mail: Document) -> Cursor:
@@ -80,22 +60,34 @@ class MailStatuses:
     def __init__(self, client: Client, collection: str) -> None:
         self._collection = client.collection(collection)
 
+    def listing(self, filters: Filters) -> Listing:
+        """Return the mails that *filters* choose, newest status first."""
+        query = Query(self._collection)
+        for name, path in _EQUAL.items():
+            if value := getattr(filters, name):
+                query = query.where(filter=FieldFilter(path, "==", value))
+        if len(filters.statuses) == 1:
+            query = query.where(filter=FieldFilter("status", "==", filters.statuses[0]))
+        elif filters.statuses:
+            query = query.where(filter=FieldFilter("status", "in", list(filters.statuses)))
+        if filters.since:
+            query = query.where(filter=FieldFilter("status_at", ">=", filters.since))
+        if filters.until:
+            query = query.where(filter=FieldFilter("status_at", "<", filters.until))
+        return Listing(query, "status_at")
+
     def page(self, filters: Filters, size: int, after: Cursor | None = None) -> list[Document]:
         """Return at most *size* mails, those behind *after* if it is given."""
-        query = self._newest(filters)
-        if after:
-            query = query.start_after({"status_at": after.status_at, "__name__": after.document_id})
-        return run(query.limit(size))
+        return self.listing(filters).page(size, after)
 
     def each(self, filters: Filters, after: Cursor | None = None) -> Iterator[Document]:
         """Yield every mail, however many there are, page by page."""
-        while mails := self.page(filters, _LARGEST_PAGE, after):
+        for mails in self.listing(filters).pages(_LARGEST_PAGE, after):
             yield from mails
-            after = cursor_behind(mails[-1])
 
     def newest(self, filters: Filters, most: int, fields: Iterable[str]) -> list[Document]:
         """Return at most *most* mails with only these fields; each costs a read like a whole."""
-        return run(self._newest(filters).limit(most).select(fields))
+        return run(self.listing(filters).query.limit(most).select(fields))
 
     def get(self, document_id: str) -> Document | None:
         """Return the document with this id, which holds no slash, if there is one."""
@@ -132,7 +124,7 @@ class MailStatuses:
         return [name for name in INDEXED if not self._has_index(name)]
 
     def _has_index(self, path: str) -> bool:
-        query = self._newest(Filters()).where(filter=FieldFilter(path, "==", ""))
+        query = self.listing(Filters()).query.where(filter=FieldFilter(path, "==", ""))
         try:
             count(query)
         except FailedPrecondition:
@@ -143,20 +135,4 @@ class MailStatuses:
         return self._collection.order_by("last_received_at", direction=direction)
 
     def _count(self, filters: Filters) -> int:
-        return count(self._newest(filters))
-
-    def _newest(self, filters: Filters) -> Query:
-        query = Query(self._collection)
-        for name, path in _EQUAL.items():
-            if value := getattr(filters, name):
-                query = query.where(filter=FieldFilter(path, "==", value))
-        if len(filters.statuses) == 1:
-            query = query.where(filter=FieldFilter("status", "==", filters.statuses[0]))
-        elif filters.statuses:
-            query = query.where(filter=FieldFilter("status", "in", list(filters.statuses)))
-        if filters.since:
-            query = query.where(filter=FieldFilter("status_at", ">=", filters.since))
-        if filters.until:
-            query = query.where(filter=FieldFilter("status_at", "<", filters.until))
-        newest = query.order_by("status_at", direction=Query.DESCENDING)
-        return newest.order_by("__name__", direction=Query.DESCENDING)
+        return count(self.listing(filters).query)

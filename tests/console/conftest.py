@@ -1,5 +1,6 @@
 """The real page on the test's own project, over HTTP and in a real browser."""
 
+import html
 import re
 import shutil
 import threading
@@ -12,6 +13,7 @@ from werkzeug.serving import make_server
 from cmc_webhook.command_line.place import Where
 from cmc_webhook.console.app import create_app
 from cmc_webhook.console.site import Site
+from cmc_webhook.reading.objects import objects
 from cmc_webhook.simulator.posting import Credential
 from tests.processes import free_port
 
@@ -53,6 +55,7 @@ def make_site(client, firestore_address, monkeypatch) -> Callable[..., Site]:
     def make(**changes) -> Site:
         settings = {
             "place": Where("", "").open(),
+            "objects": objects(client.project, local=True),
             "emulator": firestore_address,
             "url": "http://127.0.0.1:1",
             "credential": Credential(),
@@ -75,7 +78,9 @@ def make_visit(make_site) -> Callable[..., FlaskClient]:
         class Visitor(FlaskClient):
             def open(self, *arguments, **options):
                 address = f"http://127.0.0.1:{site.port}"
-                return super().open(*arguments, **{"base_url": address} | options)
+                # Buffered, so that what an answer streams is closed.
+                defaults = {"base_url": address, "buffered": True}
+                return super().open(*arguments, **defaults | options)
 
         app.test_client_class = Visitor
         return app.test_client()
@@ -87,6 +92,30 @@ def make_visit(make_site) -> Callable[..., FlaskClient]:
 def visit(make_visit) -> FlaskClient:
     """A client of the page as the devserver starts it."""
     return make_visit()
+
+
+@pytest.fixture
+def walk(visit) -> Callable[[str, str], list[list[str]]]:
+    """Go through all pages of a list and back; return what each shows."""
+
+    def go(address: str, pattern: str) -> list[list[str]]:
+        def shown(page):
+            return [html.unescape(found) for found in re.findall(pattern, page)]
+
+        def link(page, which):
+            found = re.search(f'href="([^"]+)" rel="{which}"', page)
+            return html.unescape(found[1]) if found else None
+
+        texts = [visit.get(address).text]
+        while older := link(texts[-1], "next"):
+            texts.append(visit.get(older).text)
+        back = [texts[-1]]
+        while newer := link(back[-1], "prev"):
+            back.append(visit.get(newer).text)
+        assert [shown(page) for page in reversed(back)] == [shown(page) for page in texts]
+        return [shown(page) for page in texts]
+
+    return go
 
 
 @pytest.fixture

@@ -1,10 +1,12 @@
 """The page in a real browser, on the real function and Firestore."""
 
 import re
-from datetime import UTC, datetime
+import threading
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 
+from tests.inbound.mails import cmc_json, cmc_multipart, file
 from tests.records import make_record
 
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning")  # of Playwright's own loop
@@ -41,6 +43,7 @@ def test_a_new_event_appears_without_a_reload(reader, post):
     post([mail(2)])
 
     reader.get_by_text("Mail 2").wait_for()
+    assert reader.locator(".live").inner_text() == "What is new appears by itself."
     assert subjects(reader) == ["Mail 2", "Mail 1"]
     assert reader.locator("tr.new").count() == 1
     assert reader.evaluate("window.same") is True
@@ -154,21 +157,93 @@ def test_what_strangers_wrote_is_text(reader, post):
     assert reader.locator("main img, main script").count() == 0
 
 
-def test_the_html_of_a_received_mail_can_do_nothing(browser, page_url, client):
-    html = f"<h1>Hello</h1>{HOSTILE}<script>top.document.title='owned'</script>"
-    mail_fields = {"subject": "Question", "html": html, "received_at": datetime.now(UTC)}
-    client.document("inbound_mails/one").set(mail_fields)
+def test_an_open_mail_tells_what_happens_to_it(reader, post):
+    post([mail(1)])
+    reader.goto("/mails")
+    follow(reader, reader.get_by_role("link", name="Mail 1"))
+    reader.evaluate("window.same = true")
+    reader.wait_for_timeout(500)
+
+    post([mail(1, status="succeeded")])
+
+    reader.locator(".timeline .badge", has_text="Succeeded").wait_for()
+    assert reader.locator(".verdict .badge").inner_text() == "Succeeded"
+    assert reader.evaluate("window.same") is True
+
+
+def test_quarantine_and_received_mail_appear_without_a_reload(reader, post, inbound):
+    reader.goto("/quarantine")
+    reader.wait_for_timeout(500)
+    post([mail(1) | {"messageId": ""}])
+    reader.get_by_role("link", name="no usable message id").wait_for()
+    reader.goto("/received")
+    reader.wait_for_timeout(500)
+    inbound.post("/", data=cmc_json())
+    reader.get_by_role("link", name="テスト").wait_for()
+
+
+def test_an_attachment_with_a_japanese_name_is_saved(inbound, reader):
+    content = bytes(range(256)) * 8_000
+    inbound.post("/", data=cmc_multipart(file(1, content, "請求書 2025年.pdf", "text/html")))
+    reader.goto("/received")
+    follow(reader, reader.get_by_role("link", name="テスト"))
+    with reader.expect_download() as saved:
+        reader.get_by_role("link", name="請求書 2025年.pdf").click()
+
+    assert saved.value.suggested_filename == "請求書 2025年.pdf"
+    assert saved.value.path().read_bytes() == content
+
+
+@pytest.fixture
+def elsewhere():
+    """A server of a stranger, and the paths that it was asked for."""
+    asked = []
+
+    class Stranger(BaseHTTPRequestHandler):
+        def do_GET(self):
+            asked.append(self.path)
+            self.send_response(204)
+            self.end_headers()
+
+        do_POST = do_GET
+
+        def log_message(self, *_):
+            pass
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Stranger)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    yield f"http://127.0.0.1:{server.server_port}", asked
+    server.shutdown()
+    server.server_close()
+
+
+def test_the_html_of_a_received_mail_can_do_nothing(inbound, browser, page_url, elsewhere):
+    there, asked = elsewhere
+    hostile = f"""<h1>お知らせ</h1>{HOSTILE}<script>top.document.title = "owned"</script>
+        <link rel="stylesheet" href="{there}/css"><link rel="prefetch" href="{there}/prefetch">
+        <style>body {{ background: url({there}/background) }}</style><img src="{there}/img">
+        <iframe src="{there}/frame"></iframe><object data="{there}/object"></object>
+        <meta http-equiv="refresh" content="0;url={there}/refresh"><base href="{there}/">
+        <form action="{there}/form" method="post"><button>Send</button></form>
+        <a href="{there}/link">Link</a> <a href="{there}/new" target="_blank">New</a>"""
+    inbound.post("/", data=cmc_json(html=hostile))
     context = browser.new_context(base_url=page_url, locale="en-US")
     reader = context.new_page()
     refused: list[str] = []
     reader.on("console", lambda said: refused.append(said.text))
     reader.goto("/received")
-    follow(reader, reader.get_by_role("link", name="Question"))
+    follow(reader, reader.get_by_role("link", name="テスト"))
+    frame = reader.frame_locator("iframe")
 
-    assert reader.frame_locator("iframe").locator("h1").inner_text() == "Hello"
-    assert reader.title().startswith("Question")
+    assert frame.locator("h1").inner_text() == "お知らせ"
+    for name in ("Send", "New", "Link"):  # the last one leaves an empty frame
+        frame.get_by_text(name, exact=True).click()
+    reader.wait_for_timeout(500)
+    assert asked == []
+    assert len(context.pages) == 1
+    assert reader.title().startswith("テスト")
     assert any("script" in text for text in refused)
-    assert any("image" in text for text in refused)
+    assert any("form" in text.lower() for text in refused)
     context.close()
 
 
@@ -177,10 +252,12 @@ def test_everything_but_live_works_without_javascript(browser, page_url, post):
     context = browser.new_context(java_script_enabled=False, base_url=page_url, locale="ja-JP")
     reader = context.new_page()
     reader.goto("/mails")
+    assert not reader.locator(".live").is_visible()
     follow(reader, reader.get_by_text("次へ →"))
     assert len(subjects(reader)) == 10
     follow(reader, reader.get_by_role("link", name="Mail 0", exact=True))
     assert reader.locator(".timeline li").count() == 1
+    assert not reader.locator(".live").is_visible()
     context.close()
 
 

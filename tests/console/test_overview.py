@@ -120,6 +120,17 @@ def test_the_chart_adds_up_to_the_numbers(visit, sent):
     assert drawn == {n: c for n, c in numbers(text)[0].items() if n in [*STATUSES, *drawn]}
 
 
+def test_each_number_of_the_table_leads_to_its_mails(visit, sent):
+    text = visit.get(ADDRESS).text
+    cells = re.findall(r'<td class="count"><a href="([^"]+)">(\d+)</a>', text)
+    drawn = re.findall(r'<a href="([^"]+)" tabindex="-1" aria-label="[^"]+: (\d+)">', text)
+
+    assert len(cells) > 40
+    assert Counter(cells) == Counter(drawn)
+    for address, count in cells[::20]:
+        assert listed(visit, html.unescape(address)) == int(count)
+
+
 def test_the_median_is_of_the_mails_that_succeeded(visit, post):
     for number, seconds in enumerate((2, 3, 50)):
         mail = {"messageId": f"<{number}@example.com>"}

@@ -1,6 +1,7 @@
 """What the page answers, over HTTP: failures, languages, links."""
 
 import html
+import itertools
 import json
 import re
 
@@ -10,6 +11,7 @@ from google.api_core.exceptions import FailedPrecondition
 from cmc_webhook.console.meanings import ADVICE, CAUSES
 from cmc_webhook.events import BOUNCES, UNKNOWN_BOUNCE
 from cmc_webhook.simulator.posting import bearer
+from tests.inbound.mails import cmc_json
 from tests.processes import free_port
 from tests.records import make_record
 
@@ -24,6 +26,8 @@ HOSTILE = [
     "/mails?after=0001-01-01T00:00:00%2B14:00/x",
     "/mails?after=2025-01-25T00:00:00%2B00:00/..",
     "/mails?after=2025-01-25T00:00:00%2B00:00/a/b",
+    "/quarantine?after=nonsense",
+    "/received?after=2025-01-25T00:00:00%2B00:00/..",
     f"/mails?to={'x' * 1501}",
     "/?period=all",
     "/?period=own",
@@ -49,6 +53,11 @@ PATH_TRICKS = [
     "/received/../quarantine/x",
     "/received/one/html",
     "/received/one/html/..",
+    "/received/one/attachments/1",
+    "/received/one/stored/text",
+    "/received/../attachments/1",
+    "/live/mails/..%2fx",
+    "/live/nonsense",
 ]
 
 
@@ -75,7 +84,7 @@ def test_odd_bytes_find_nothing_and_harm_nothing(visit, path):
 
 
 @pytest.mark.parametrize("host", ["example.com", "127.0.0.1.example.com", "127.0.0.1:1", ""])
-@pytest.mark.parametrize("path", ["/", "/live", "/static/page.js"])
+@pytest.mark.parametrize("path", ["/", "/live/mails", "/static/page.js"])
 def test_another_host_is_refused(visit, host, path):
     answer = visit.get(path, headers={"Host": host})
 
@@ -131,12 +140,43 @@ def test_all_that_is_in_quarantine_is_posted_with_the_credential(
 
     assert "Posted again: 2, accepted: 2." in answers[0]
     assert "Posted again: 2, accepted: 0." in answers[1]
-    assert "Not accepted: 401." in answers[1]
+    assert "Not accepted: 401 × 2." in answers[1]
     assert len(documents("mail_statuses_quarantine")) == 2
 
 
+def test_the_quarantine_is_listed_and_posted_again_page_by_page(
+    function, post, make_visit, serve_app, walk, client
+):
+    post([make_record(messageId="", subject=f"Mail {number}") for number in range(110)])
+    pages = walk("/quarantine", r"/quarantine/(\w{64})\"")
+    assert [len(page) for page in pages] == [50, 50, 10]
+    assert len({*itertools.chain(*pages)}) == 110
+
+    entries = client.collection("mail_statuses_quarantine")
+    entries.document(pages[2][0]).update({"content": "{"})
+    entries.document(pages[0][0]).update({"truncated": True})
+    visit = make_visit(url=serve_app(function.application))
+    form = {"token": visit.application.jinja_env.globals["token"]}
+    text = visit.post("/quarantine/replay", data=form).text
+    assert "Posted again: 108, accepted: 108." in text
+    assert "Cut when it was kept, so not posted: 1." in text
+    assert "Content is no JSON, so not posted: 1." in text
+    assert "Documents read: 161." in text
+
+
+def test_what_a_form_has_done_leads_on_to_the_quarantine(visit, post, token, documents):
+    post([make_record(messageId="")])
+    [entry_id] = documents("mail_statuses_quarantine")
+    path = f"/quarantine/{entry_id}"
+    form = {"token": token(path), "sure": "on"}
+    text = visit.post(f"{path}/delete", data=form).text
+
+    assert 'data-here="/quarantine"' in text
+    assert 'href="/language/ja?to=/quarantine"' in text
+
+
 def test_every_answer_forbids_what_is_not_of_this_page(visit):
-    for path in ("/", "/mails", "/nothing", "/live", "/static/page.js"):
+    for path in ("/", "/mails", "/nothing", "/live/mails", "/static/page.js"):
         with visit.get(path) as answer:
             policy = answer.headers["Content-Security-Policy"]
         assert policy.startswith("default-src 'none'; script-src 'self'")
@@ -202,13 +242,21 @@ def test_the_page_says_what_it_read(visit, post):
     assert "Counts by Firestore: 1." in visit.get("/").text
 
 
-def test_news_are_told_by_one_read(visit, post):
-    before = visit.get("/live").text
-    post([make_record()])
-    after = json.loads(visit.get("/live").text)
+def test_news_are_told_by_one_read(visit, post, documents, inbound):
+    addresses = ["/live/mails", "/live/quarantine", "/live/received"]
+    before = [json.loads(visit.get(address).text) for address in addresses]
+    post([make_record(), make_record(messageId="")])
+    inbound.post("/", data=cmc_json())
+    after = [json.loads(visit.get(address).text) for address in addresses]
 
-    assert json.loads(before) == []
-    assert len(after) == 1
+    assert before == [[], [], []]
+    assert [len(marks) for marks in after] == [1, 1, 1]
+    [document_id] = documents()
+    first = visit.get(f"/live/mails/{document_id}").text
+    post([make_record(messageId="<other@example.com>")])
+    assert visit.get(f"/live/mails/{document_id}").text == first
+    post([make_record(status="succeeded")])
+    assert visit.get(f"/live/mails/{document_id}").text != first
 
 
 def test_every_filter_finds_its_mail(visit, post):

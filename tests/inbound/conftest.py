@@ -1,9 +1,8 @@
-"""Fixtures: the bucket read back, the function for received mail and what it keeps."""
+"""Fixtures: what is in the bucket, and the documents of received mails."""
 
 from collections.abc import Callable
 
 import pytest
-from flask.testing import FlaskClient
 from google.cloud import storage
 
 
@@ -13,12 +12,6 @@ def objects(bucket: storage.Bucket) -> Callable[[], dict[str, bytes]]:
     return lambda: {
         f"gs://{bucket.name}/{blob.name}": blob.download_as_bytes() for blob in bucket.list_blobs()
     }
-
-
-@pytest.fixture
-def inbound(make_inbound: Callable[..., FlaskClient]) -> FlaskClient:
-    """The function open to everybody."""
-    return make_inbound(CMC_ALLOW_UNAUTHENTICATED="true")
 
 
 @pytest.fixture

@@ -28,7 +28,7 @@ function markNewRows(part, before) {
 }
 
 async function refresh() {
-  const response = await fetch(location.href);
+  const response = await fetch(body.dataset.here || location.href);
   if (!response.ok) throw new Error(response.status);
   const page = new DOMParser().parseFromString(await response.text(), "text/html");
   behind = false;
@@ -46,6 +46,12 @@ async function refresh() {
   }
 }
 
+function say(text) {
+  note.hidden = false;
+  // Written only if it is another, because readers for the blind tell every change.
+  if (note.textContent !== text) note.textContent = text;
+}
+
 async function look() {
   const started = performance.now();
   if (!document.hidden) {
@@ -53,9 +59,9 @@ async function look() {
       const found = await mark();
       if (behind || (known !== null && found !== known)) await refresh();
       known = found;
-      note.textContent = told;
+      say(told);
     } catch {
-      note.textContent = note.dataset.lost;
+      say(note.dataset.lost);
     }
   }
   setTimeout(look, Math.max(shortest, PATIENCE * (performance.now() - started)));

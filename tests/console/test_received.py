@@ -1,0 +1,196 @@
+"""Received mail on the page: what the real function kept, listed, shown and given out."""
+
+import base64
+import html
+import itertools
+import re
+
+import pytest
+
+from cmc_webhook.console.downloads import safe_name
+from tests.inbound.mails import cmc_json, cmc_multipart, file
+from tests.processes import free_port
+
+pytestmark = pytest.mark.usefixtures("bucket")
+
+JAPANESE = "請求書 2025年.pdf"
+
+
+@pytest.fixture
+def keep(inbound, documents):
+    """Post a mail to the function, and return its id and what the document says."""
+
+    def send(body):
+        assert inbound.post("/", data=body).json["stored"] == 1
+        [(document_id, fields)] = documents("inbound_mails").items()
+        return document_id, fields
+
+    return send
+
+
+def links(visit, path):
+    """Return the links of the files that the page at *path* gives out: name by address."""
+    found = re.findall(r'<li><a href="([^"]+)">(?:<bdi>)?([^<]+)', visit.get(path).text)
+    return {html.unescape(address): html.unescape(name) for address, name in found}
+
+
+@pytest.mark.parametrize("content", [b"", b"\x00\xff", b"x" * 3_000_000], ids=len)
+def test_an_attachment_is_given_out_as_it_was_sent(keep, visit, content):
+    document_id, _ = keep(cmc_multipart(file(1, content, JAPANESE, "text/html")))
+    [(address, name)] = links(visit, f"/received/{document_id}").items()
+    answer = visit.get(address)
+
+    assert name == JAPANESE
+    assert answer.data == content
+    assert answer.headers["Content-Length"] == str(len(content))
+
+
+def test_a_browser_saves_an_attachment_and_never_shows_it(keep, visit):
+    document_id, _ = keep(cmc_multipart(file(1, b"<script>", JAPANESE, "text/html")))
+    headers = visit.get(f"/received/{document_id}/attachments/1").headers
+
+    assert headers["Content-Type"] == "application/octet-stream"
+    assert headers["Content-Disposition"] == (
+        "attachment; filename=\" 2025.pdf\"; filename*=UTF-8''%E8%AB%8B%E6%B1%82%E6%9B%B8"
+        "%202025%E5%B9%B4.pdf"
+    )
+    assert headers["X-Content-Type-Options"] == "nosniff"
+    assert headers["Content-Security-Policy"] == "sandbox; default-src 'none'"
+    assert headers["Cache-Control"] == "private, no-store"
+
+
+@pytest.mark.parametrize(
+    ("told", "expected"),
+    [
+        ('a"; filename=x.exe', "a_; filename=x.exe"),
+        ("a\r\nSet-Cookie: x=y.txt", "a  Set-Cookie_ x=y.txt"),
+        ("../../etc/passwd", "passwd"),
+        ("C:\\windows\\a.txt", "a.txt"),
+        ("invoice\u202efdp.exe", "invoicefdp.exe"),
+        ("\u2066\u200f", "attachment-1"),
+        ("..", "attachment-1"),
+        ("語" * 80 + ".pdf", "語" * 65 + ".pdf"),
+        ("%2e%2e%2f語.txt", "_2e_2e_2f語.txt"),
+    ],
+)
+def test_a_hostile_file_name_does_no_harm(keep, visit, told, expected):
+    word = f"=?UTF-8?B?{base64.b64encode(told.encode()).decode()}?="
+    document_id, _ = keep(cmc_multipart(file(1, b"x", word)))
+    [(address, name)] = links(visit, f"/received/{document_id}").items()
+    answer = visit.get(address)
+
+    assert re.sub(" +", " ", name) == re.sub(" +", " ", expected)
+    assert answer.status_code == 200
+    assert "Set-Cookie" not in answer.headers
+
+
+@pytest.mark.parametrize("told", ["a\r\nb", "a\x00b", "a/b", "a\\b", "\ud83d", "a\u2028b", 'a"b'])
+def test_no_name_ends_a_header_or_parts_a_path(told):
+    assert not set(safe_name(told, "other")) & set('\r\n\0/\\"\u2028\ud83d')
+
+
+def test_only_what_the_function_kept_for_the_mail_is_given_out(keep, visit, client, bucket):
+    document_id, fields = keep(cmc_multipart(file(1, b"mine", "a.txt")))
+    sha256 = fields["attachments"][0]["sha256"]
+    for name in (f"other/{sha256}", f"{document_id}/name", sha256):
+        bucket.blob(name).upload_from_string(b"not yours")
+    gs = f"gs://{bucket.name}"
+    for place in (
+        *(f"{gs}/other/{sha256}", f"{gs}/{document_id}/name", f"{gs}/{sha256}"),
+        *(f"{gs}/{document_id}/../other/{sha256}", f"{gs}/{document_id}/{sha256}/..", gs, ""),
+        *(f"gs://../{document_id}/{sha256}", f"http://x/{document_id}/{sha256}", "/etc/passwd"),
+    ):
+        changed = {"attachments": [{"stored_at": place, "file_name": "a.txt"}]}
+        client.document(f"inbound_mails/{document_id}").update(changed)
+        answer = visit.get(f"/received/{document_id}/attachments/1")
+        assert (answer.status_code, b"not yours" in answer.data) == (404, False), place
+
+
+@pytest.mark.parametrize("number", ["0", "2", "-1", "1.0", "one", "99999999999999999999", "1/.."])
+def test_an_attachment_that_is_not_there_is_not_found(keep, visit, number):
+    document_id, _ = keep(cmc_multipart(file(1, b"x", "a.txt")))
+
+    assert visit.get(f"/received/{document_id}/attachments/{number}").status_code == 404
+
+
+@pytest.mark.parametrize(
+    ("language", "sentence"), [("en", "not, or no more"), ("ja", "Cloud Storageにありません")]
+)
+def test_a_file_that_is_gone_is_one_sentence(keep, visit, bucket, language, sentence):
+    document_id, _ = keep(cmc_multipart(file(1, b"x", "a.txt")))
+    for blob in bucket.list_blobs():
+        blob.delete()
+    address = f"/received/{document_id}/attachments/1"
+    answer = visit.get(address, headers={"Accept-Language": language})
+
+    assert answer.status_code == 404
+    assert sentence in answer.text
+    assert "Content-Disposition" not in answer.headers
+
+
+@pytest.mark.parametrize("language", ["en", "ja"])
+def test_a_storage_that_does_not_answer_is_one_sentence(keep, make_visit, monkeypatch, language):
+    document_id, _ = keep(cmc_multipart(file(1, b"x", "a.txt")))
+    monkeypatch.setattr("cmc_webhook.reading.objects._TIMEOUT_S", 0.5)
+    monkeypatch.setenv("STORAGE_EMULATOR_HOST", f"http://127.0.0.1:{free_port()}")
+    address = f"/received/{document_id}/attachments/1"
+    answer = make_visit().get(address, headers={"Accept-Language": language})
+
+    assert answer.status_code == 502
+    assert {"en": "try again later", "ja": "もう一度お試しください"}[language] in answer.text
+    assert "Traceback" not in answer.text
+
+
+def test_a_local_page_never_asks_googles_storage(keep, make_visit, monkeypatch):
+    document_id, _ = keep(cmc_multipart(file(1, b"x", "a.txt")))
+    monkeypatch.delenv("STORAGE_EMULATOR_HOST")
+    answer = make_visit().get(f"/received/{document_id}/attachments/1")
+
+    assert answer.status_code == 404
+    assert "set STORAGE_EMULATOR_HOST" in answer.text
+
+
+def test_a_text_too_long_for_firestore_is_given_out_as_it_came(keep, visit):
+    text = "長い" * 200_000
+    document_id, fields = keep(cmc_json(text=text))
+    [(address, name)] = links(visit, f"/received/{document_id}").items()
+    answer = visit.get(address)
+
+    assert "text" not in fields
+    assert name == "The text, as it came"
+    assert answer.data.decode() == text
+    assert answer.headers["Content-Disposition"] == "attachment; filename=text.txt"
+    for other in ("raw", "html", "headers", "attachments", ".."):
+        assert visit.get(f"/received/{document_id}/stored/{other}").status_code == 404
+
+
+def test_a_japanese_mail_is_shown_as_it_was_sent(keep, visit):
+    document_id, _ = keep(cmc_json(html="<p>" + "日本語</p><script>x()</script>"))
+    text = visit.get(f"/received/{document_id}").text
+    frame = visit.get(f"/received/{document_id}/html")
+
+    assert "<bdi>山田</bdi> &lt;<bdi>sender@example.org</bdi>&gt;" in text
+    assert "署名" in text
+    assert "<dd>address: sender@example.org name: 山田</dd>" in text
+    assert "Documents read: 2." in text  # by the frame, too
+    assert "<h1>テスト</h1>" in text
+    assert re.search(f'<iframe sandbox title="[^"]+" src="/received/{document_id}/html">', text)
+    assert frame.text == "<p>日本語</p><script>x()</script>"
+    assert frame.headers["Content-Security-Policy"].startswith("sandbox; default-src 'none'; ")
+
+
+def test_the_mails_are_where_the_setting_says(make_inbound, make_visit):
+    function = make_inbound(CMC_ALLOW_UNAUTHENTICATED="true", CMC_INBOUND_COLLECTION="mail")
+    function.post("/", data=cmc_json(subject="ここにある", headers=[]))
+
+    assert "ここにある" in make_visit().get("/received").text
+
+
+def test_received_mails_are_listed_page_by_page(inbound, walk):
+    for number in range(120):
+        headers = [{"name": "Message-ID", "value": f"<{number}@example.org>"}]
+        inbound.post("/", data=cmc_json(subject=f"Question {number}", headers=headers))
+
+    pages = walk("/received", r">(Question \d+)<")
+    assert [len(page) for page in pages] == [50, 50, 20]
+    assert [*itertools.chain(*pages)] == [f"Question {number}" for number in reversed(range(120))]
