@@ -49,8 +49,15 @@ class FunctionServer(Program):
         children = Path(f"/proc/{self.process.pid}/task/{self.process.pid}/children").read_text()
         return [self.process.pid, *map(int, children.split())]
 
+    def memory(self) -> int:
+        """Return the resident size of the largest of the processes, in bytes."""
+        return max(self._sizes("VmRSS"))
+
     def peak_memory(self) -> int:
         """Return the largest resident size of any of the processes so far, in bytes."""
-        peaks = [Path(f"/proc/{pid}/status").read_text() for pid in self.pids()]
-        lines = [line for text in peaks for line in text.splitlines() if line.startswith("VmHWM")]
-        return max(int(line.split()[1]) * 1024 for line in lines)
+        return max(self._sizes("VmHWM"))
+
+    def _sizes(self, name: str) -> list[int]:
+        statuses = [Path(f"/proc/{pid}/status").read_text() for pid in self.pids()]
+        lines = [line for text in statuses for line in text.splitlines() if line.startswith(name)]
+        return [int(line.split()[1]) * 1024 for line in lines]

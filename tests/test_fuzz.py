@@ -1,6 +1,7 @@
 """Whatever is sent: an answer of ours, nothing of it in the log, and no storage without the key."""
 
 import json
+import time
 
 import pytest
 
@@ -12,6 +13,8 @@ from cmc_webhook.settings import from_env
 from tests.fuzz import KEY, make_request
 
 EXPECTED = {200, 400, 401, 413}
+# The deadline of 7 s, and what a busy machine adds.
+ANSWERED_S = 10.0
 
 
 @pytest.fixture
@@ -33,6 +36,24 @@ def test_requests(guarded, fuzz_seeds, capsys):
         assert all(json.loads(line) for line in captured.out.splitlines()), f"seed {seed}"
         statuses.add(answer.status_code)
     assert statuses == EXPECTED - {413}
+
+
+def test_requests_over_the_wire(serve, fuzz_seeds):
+    """Gunicorn's part too: answers in time, no more memory for more requests."""
+    server = serve(CMC_API_KEYS=KEY)
+    warm = fuzz_seeds[len(fuzz_seeds) // 3]
+    longest = 0.0
+    for seed in fuzz_seeds:
+        if seed == warm:
+            before = server.memory()
+        headers, body = make_request(seed)
+        started = time.monotonic()
+        status = server.post(body, headers=headers)[0]
+        longest = max(longest, time.monotonic() - started)
+        assert status in EXPECTED, f"seed {seed}"
+    assert longest < ANSWERED_S
+    assert server.memory() - before < 8 * 1024 * 1024
+    assert "MARKER" not in server.output()
 
 
 def test_readings(fuzz_seeds):
