@@ -50,14 +50,14 @@ class FunctionServer(Program):
         return [self.process.pid, *map(int, children.split())]
 
     def memory(self) -> int:
-        """Return the resident size of the largest of the processes, in bytes."""
-        return max(self._sizes("VmRSS"))
+        """Return the resident size of the worker, in bytes."""
+        return _size(self.pids()[1], "VmRSS")
 
     def peak_memory(self) -> int:
         """Return the largest resident size of any of the processes so far, in bytes."""
-        return max(self._sizes("VmHWM"))
+        return max(_size(pid, "VmHWM") for pid in self.pids())
 
-    def _sizes(self, name: str) -> list[int]:
-        statuses = [Path(f"/proc/{pid}/status").read_text() for pid in self.pids()]
-        lines = [line for text in statuses for line in text.splitlines() if line.startswith(name)]
-        return [int(line.split()[1]) * 1024 for line in lines]
+
+def _size(pid: int, name: str) -> int:
+    lines = Path(f"/proc/{pid}/status").read_text().splitlines()
+    return next(int(line.split()[1]) * 1024 for line in lines if line.startswith(name))
