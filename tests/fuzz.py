@@ -72,7 +72,7 @@ def make_request(seed: int) -> tuple[dict[str, str], bytes]:
     except (UnicodeEncodeError, KeyError, TypeError):  # what no form can say
         body, content_type = json.dumps(post).encode(), "application/json"
     for _ in range(rng.choice([0, 0, 0, 1, 3, 20])):
-        body = _damage(rng, body)
+        body = damage(rng, body)
     headers = {"Content-Type": content_type}
     for name in rng.sample(list(HEADERS), rng.choice([0, 0, 1, 2])):
         headers[name] = rng.choice(HEADERS[name])
@@ -96,7 +96,7 @@ def _change(rng: random.Random, post: Any) -> None:
         place[rng.choice([*place, *NAMES])] = copy.deepcopy(rng.choice(ODD))
 
 
-def _damage(rng: random.Random, body: bytes) -> bytes:
+def damage(rng: random.Random, body: bytes) -> bytes:
     """Change a few bytes of *body*."""
     at = rng.randint(0, len(body))
     piece = rng.choice(
