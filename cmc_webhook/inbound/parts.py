@@ -28,7 +28,7 @@ MOST_PARTS = 200
 # What is parsed as JSON at once: brackets take thirty times their size in memory.
 _LARGEST_JSON = 8 * 1024 * 1024
 _PIECE = 64 * 1024
-_FIRST_LINE = re.compile(rb"\s*--([^\r\n]{1,200}?)[ \t]*\r?\n")
+_FIRST_LINE = re.compile(rb"\s*--([^\r\n]{1,200})\r?\n")
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,8 +55,8 @@ class Post:
                 self.fields.setdefault(name, part.content)
 
     def text(self, name: str) -> str:
-        """Return a field as text, empty for none."""
-        return decode(self.fields.get(name, b"")).strip()
+        """Return the beginning of a field as text, empty for none."""
+        return decode(self.fields.get(name, b"")[:_LARGEST_JSON]).strip()
 
     def json(self, name: str) -> Any:
         """Return a field that holds JSON, None if it does not."""
@@ -81,7 +81,7 @@ def is_multipart(body: bytes) -> bool:
 def read_post(body: bytes) -> Post:
     """Return the parts of *body*, or raise UnreadableMail if it is cut, or none of the formats."""
     if first := _FIRST_LINE.match(body):
-        return Post(_read_multipart(body, first[1]))
+        return Post(_read_multipart(body, first[1].rstrip(b" \t")))
     if len(body) > _LARGEST_JSON:
         raise UnreadableMail("too_long")
     fields = [
@@ -93,6 +93,8 @@ def read_post(body: bytes) -> Post:
 
 
 def _as_bytes(value: Any) -> bytes:
+    if value is None:
+        return b""
     text = value if isinstance(value, str) else json.dumps(value)
     return text.encode(errors="replace")
 
