@@ -1,6 +1,7 @@
 """Charsets as Japanese mail uses them: the standards, Microsoft's variants, and lies."""
 
 import base64
+from urllib.parse import quote
 
 import pytest
 
@@ -127,3 +128,24 @@ def test_a_file_name_is_decoded_and_holds_no_path(inbound, mails, objects, name,
     [attachment] = mails()[0]["attachments"]
     assert attachment.get("file_name") == expected
     assert objects()[attachment["stored_at"]] == b"content"
+
+
+@pytest.mark.parametrize(
+    ("told", "expected"),
+    [
+        ("filename*=ISO-2022-JP''" + quote(JIS_MS), "① 髙 ｱｲｳ"),
+        ("filename*=Shift_JIS''" + quote("①髙".encode("cp932")), "①髙"),
+        (
+            "filename*0*=Shift_JIS'ja'" + quote("①".encode("cp932")) + '; filename*1="a.txt"',
+            "①a.txt",
+        ),
+        ("filename*=cp50221''" + quote("本".encode("iso2022_jp")), "本"),
+        ("filename*=''" + quote("本"), "本"),
+        ('filename="本"', "本"),
+    ],
+)
+def test_a_file_name_of_a_raw_mail_is_in_the_charset_that_it_names(inbound, mails, told, expected):
+    email = f"Content-Type: a/b\nContent-Disposition: attachment; {told}\n\nx"
+    inbound.post("/", data=sendgrid(headers=..., email=email))
+
+    assert mails()[0]["attachments"][0]["file_name"] == expected
