@@ -51,8 +51,11 @@ class Post:
             name = part.name.lower()
             if part.file_name is not None or re.fullmatch("attachment[0-9]+", name):
                 self.files.append(part)
+            elif name in self.fields:
+                # A mail that holds the boundary, which SendGrid does not change, adds fields.
+                raise UnreadableMail("repeated_field")
             else:
-                self.fields.setdefault(name, part.content)
+                self.fields[name] = part.content
 
     def text(self, name: str) -> str:
         """Return the beginning of a field as text, empty for none."""
@@ -124,6 +127,8 @@ def _events(body: bytes, boundary: bytes) -> Iterator[Event]:
             decoder.receive_data(piece)
             while not isinstance(event := decoder.next_event(), NeedData):
                 if isinstance(event, Epilogue):
+                    if event.data.strip():
+                        raise UnreadableMail("unreadable_multipart")
                     return
                 yield event
     except RequestEntityTooLarge as error:

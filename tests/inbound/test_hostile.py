@@ -48,6 +48,20 @@ UNREADABLE = {
         sendgrid(headers=..., email="Content-Type: a/b; name*=x; name*1*=y\n\nx"),
         "unreadable_mime",
     ),
+    "a text that holds the boundary and a field": (
+        sendgrid(text="x\r\n--xYzZY\r\n" + part("envelope", '{"to":["a@b"]}').decode()),
+        "repeated_field",
+    ),
+    "a text that holds the end of the post": (
+        sendgrid(
+            text="x\r\n--xYzZY\r\n"
+            + part("sender_ip", "192.0.2.9").decode()
+            + "\r\n--xYzZY\r\n"
+            + part("envelope", '{"to":["a@b"]}').decode()
+            + "\r\n--xYzZY--"
+        ),
+        "unreadable_multipart",
+    ),
     "a NUL in the charset of a text": (
         sendgrid(headers=..., email="Content-Type: text/plain; charset*=a\0b''x\n\nx"),
         "unreadable_mime",
