@@ -6,8 +6,11 @@ has a codec in one case of three: cp932. The other two differ from it by arithme
 """
 
 import codecs
+import encodings
+import pkgutil
 import re
 from collections.abc import Callable, Iterator
+from encodings.aliases import aliases
 
 # Names that mail uses and Python does not know.
 _ALIASES = {
@@ -15,6 +18,8 @@ _ALIASES = {
     **dict.fromkeys(("cp51932", "eucjp-ms", "eucjp-win", "x-euc-jp"), "euc_jp"),
     **dict.fromkeys(("x-sjis", "x-ms-cp932", "windows-932"), "cp932"),
 }
+# The names that Python knows: it remembers every other that it is asked for, and for ever.
+_KNOWN = {*aliases, *(module.name for module in pkgutil.iter_modules(encodings.__path__))}
 # Codecs that are no charsets of text; the first two take quadratic time.
 _REFUSED = {"punycode", "idna", "unicode_escape", "raw_unicode_escape"}
 # What Python makes of the bytes of Shift_JIS that have no character.
@@ -36,7 +41,10 @@ def read(content: bytes, charset: str) -> str | None:
     """Return the text of *content* in *charset*, else in one that fits; None if none does."""
     for name in (charset, *_GUESSES):
         try:
-            codec = codecs.lookup(_ALIASES.get(name.lower(), name)).name
+            told = _ALIASES.get(name.lower(), name)
+            if encodings.normalize_encoding(told).lower() not in _KNOWN:
+                continue
+            codec = codecs.lookup(told).name
             if codec not in _REFUSED:
                 return _READERS.get(codec, lambda c, codec=codec: c.decode(codec))(content)
         except (LookupError, ValueError):  # no charset of that name; bytes that are not in it

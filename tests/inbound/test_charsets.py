@@ -1,6 +1,7 @@
 """Charsets as Japanese mail uses them: the standards, Microsoft's variants, and lies."""
 
 import base64
+import encodings
 from urllib.parse import quote
 
 import pytest
@@ -149,3 +150,11 @@ def test_a_file_name_of_a_raw_mail_is_in_the_charset_that_it_names(inbound, mail
     inbound.post("/", data=sendgrid(headers=..., email=email))
 
     assert mails()[0]["attachments"][0]["file_name"] == expected
+
+
+def test_names_of_no_charset_leave_nothing_in_memory():
+    before = len(encodings._cache)
+    for number in range(100):
+        assert read(b"x", f"nonsense-{number}") == "x"
+
+    assert len(encodings._cache) <= before + 4  # those that are tried instead
