@@ -46,7 +46,10 @@ IMPORTS = {
     "inbound.headers": {"inbound.charsets", "text"},
     "inbound.parts": {"envelope", "inbound.charsets", "inbound.errors"},
     "inbound.mail": {"inbound.headers"},
-    "inbound.mime": {"inbound.errors", "inbound.headers", "inbound.mail", "inbound.parts"},
+    "inbound.mime": {
+        *("inbound.charsets", "inbound.errors", "inbound.headers", "inbound.mail"),
+        "inbound.parts",
+    },
     "inbound.cmc": {"inbound.errors", "inbound.headers", "inbound.mail", "inbound.parts"},
     "inbound.sendgrid": {
         *("inbound.errors", "inbound.headers", "inbound.mail", "inbound.mime", "inbound.parts"),

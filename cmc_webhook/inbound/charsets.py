@@ -6,8 +6,11 @@ has a codec in one case of three: cp932. The other two differ from it by arithme
 """
 
 import codecs
+import encodings
+import pkgutil
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from encodings.aliases import aliases
 
 # Names that mail uses and Python does not know.
 _ALIASES = {
@@ -15,10 +18,15 @@ _ALIASES = {
     **dict.fromkeys(("cp51932", "eucjp-ms", "eucjp-win", "x-euc-jp"), "euc_jp"),
     **dict.fromkeys(("x-sjis", "x-ms-cp932", "windows-932"), "cp932"),
 }
+# The names that Python knows: it remembers every other that it is asked for, and for ever.
+_KNOWN = {*aliases, *(module.name for module in pkgutil.iter_modules(encodings.__path__))}
 # Codecs that are no charsets of text; the first two take quadratic time.
 _REFUSED = {"punycode", "idna", "unicode_escape", "raw_unicode_escape"}
 # What Python makes of the bytes of Shift_JIS that have no character.
 _UNASSIGNED = re.compile("[\x80\xa0\uf8f0-\uf8f3]")
+# Possessive, so that a long run takes no memory for ways back into it.
+_JIS_RUN = re.compile(rb"(\x1b\$[@B]|\x1b\([BIJ]|^)([^\x1b]*+)")
+_EUC_RUN = re.compile(rb"([\x00-\x7f]++)|\x8e([\xa1-\xdf])|((?:[\xa1-\xfe]{2})++)")
 # What undeclared text may be, the strictest first: each refuses most text of those after it.
 _GUESSES = ("utf-8", "iso2022_jp", "euc_jp", "cp932")
 
@@ -33,7 +41,10 @@ def read(content: bytes, charset: str) -> str | None:
     """Return the text of *content* in *charset*, else in one that fits; None if none does."""
     for name in (charset, *_GUESSES):
         try:
-            codec = codecs.lookup(_ALIASES.get(name.lower(), name)).name
+            told = _ALIASES.get(name.lower(), name)
+            if encodings.normalize_encoding(told).lower() not in _KNOWN:
+                continue
+            codec = codecs.lookup(told).name
             if codec not in _REFUSED:
                 return _READERS.get(codec, lambda c, codec=codec: c.decode(codec))(content)
         except (LookupError, ValueError):  # no charset of that name; bytes that are not in it
@@ -52,14 +63,10 @@ def _iso_2022_jp(content: bytes) -> str:
     try:
         return content.decode("iso2022_jp_ext")
     except UnicodeDecodeError:
-        first, *rest = re.split(rb"(\x1b\$[@B]|\x1b\([BIJ])", content)
-        runs = zip([b"\x1b(B", *rest[::2]], [first, *rest[1::2]], strict=True)
-        return "".join(_run(escape, run) for escape, run in runs)
+        return "".join(_run(run[1], run[2]) for run in _runs(_JIS_RUN, content))
 
 
 def _run(escape: bytes, run: bytes) -> str:
-    if b"\x1b" in run:
-        raise ValueError("an escape sequence of another standard")
     if escape.startswith(b"\x1b$"):
         return _shifted(run).decode("cp932")
     if escape == b"\x1b(I":
@@ -71,15 +78,22 @@ def _euc_jp(content: bytes) -> str:
     try:
         return content.decode("euc_jp")
     except UnicodeDecodeError:
-        if not re.fullmatch(rb"(?:[\x00-\x7f]|\x8e[\xa1-\xdf]|[\xa1-\xfe]{2})*", content):
-            raise
-        kana_or_pairs = rb"\x8e([\xa1-\xdf])|((?:[\xa1-\xfe]{2})+)"
-        shifted = re.sub(
-            kana_or_pairs,
-            lambda m: m[1] or _shifted(bytes(byte & 0x7F for byte in m[2])),
-            content,
-        )
+        shifted = bytearray()
+        for run in _runs(_EUC_RUN, content):
+            shifted += run[1] or run[2] or _shifted(bytes(byte & 0x7F for byte in run[3]))
         return shifted.decode("cp932")
+
+
+def _runs(pattern: re.Pattern[bytes], content: bytes) -> Iterator[re.Match[bytes]]:
+    """Yield the matches that *content* is made of, one by one; raise ValueError at a gap."""
+    end = 0
+    for run in pattern.finditer(content):
+        if run.start() != end:
+            break
+        end = run.end()
+        yield run
+    if end != len(content):
+        raise ValueError("bytes of another charset")
 
 
 def _shifted(jis: bytes) -> bytes:

@@ -30,10 +30,13 @@ class Headers:
 
     def __init__(self, items: Iterable[tuple[str, str]]) -> None:
         self.items = [(name, re.sub(r"\r?\n(?=[ \t])", "", value)) for name, value in items]
+        self._values: dict[str, list[str]] = {}
+        for name, value in self.items:
+            self._values.setdefault(name.lower(), []).append(value[:_MOST_VALUE])
 
     def values(self, name: str) -> list[str]:
-        """Return the value of every field of that *name*, as it came."""
-        return [value[:_MOST_VALUE] for key, value in self.items if key.lower() == name]
+        """Return the beginning of the value of every field of that *name*, as it came."""
+        return self._values.get(name, [])
 
     def first(self, name: str) -> str:
         """Return the first value of *name*, empty for none."""
@@ -72,14 +75,18 @@ def _decode_run(run: re.Match[str]) -> str:
 
 def addresses(values: Iterable[str]) -> list[dict[str, str]]:
     """Return the addresses of header *values*, each with its name, if it has one."""
-    found = []
-    for value in values:
+    found: list[dict[str, str]] = []
+    room = _MOST_VALUE  # of all values together
+    for whole in values:
+        value = whole[:room]
+        room -= len(value)
         pairs = _address_pairs(value)
         if not any(address for _, address in pairs):  # Python takes the whole for malformed
             words = re.split(r"[\s<>,;]+", value)
             pairs = [("", word) for word in words if re.fullmatch(".+@.+", word)]
-        found += [_address(name, address) for name, address in pairs if address]
-    return found[:_MOST_ADDRESSES]
+        named = [(name, address) for name, address in pairs if address]
+        found += [_address(*pair) for pair in named[: _MOST_ADDRESSES - len(found)]]
+    return found
 
 
 def _address_pairs(value: str) -> list[tuple[str, str]]:

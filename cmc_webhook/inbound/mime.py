@@ -1,22 +1,51 @@
 """A whole mail in MIME to its contents, by the standard library's parser. Pure."""
 
-import email
-import email.policy
+import functools
+from collections import Counter
 from collections.abc import Iterator
 from email.message import Message
+from email.parser import BytesParser
+from email.policy import compat32
 from typing import Any
 
+from cmc_webhook.inbound.charsets import decode
 from cmc_webhook.inbound.errors import UnreadableMail
 from cmc_webhook.inbound.headers import Headers, as_text
 from cmc_webhook.inbound.mail import Attachment, Contents, Text
 from cmc_webhook.inbound.parts import MOST_PARTS
 
 _MOST_LINE_ENDS = 1_000_000
+# Each delivery status in a report is made a part, too.
+_MOST_MADE = 2_000
+# The parser compares every line with the boundary of every multipart that it is in.
+_MOST_MULTIPARTS = 50
 _MOST_VALUE = 16 * 1024
 
 
 class _Part(Message):
-    """A mail or a part of it. Of a long field the beginning is taken apart: it is quadratic."""
+    """
+    A mail or a part of it; *made* counts those of one mail.
+
+    Of a long field the beginning is taken apart, as that takes quadratic time.
+    """
+
+    def __init__(self, policy: Any, made: Counter[str]) -> None:
+        super().__init__(policy)
+        self._made = made
+        self._made["parts"] += 1
+        if self._made["parts"] > _MOST_MADE:
+            raise UnreadableMail("too_many_parts")
+
+    def get_boundary(self, failobj: Any = None) -> Any:
+        """
+        Return the boundary, for which the parser asks once for each multipart.
+
+        An empty one is none, as an attached mail would be written with one at random.
+        """
+        self._made["multiparts"] += 1
+        if self._made["multiparts"] > _MOST_MULTIPARTS:
+            raise UnreadableMail("too_many_parts")
+        return super().get_boundary() or failobj
 
     def get(self, name: str, failobj: Any = None) -> Any:
         """Return the value of the first field *name*, cut, for all that looks into it."""
@@ -34,20 +63,22 @@ def read_mime(raw: bytes) -> Contents:
     if raw.count(b"\n") + raw.count(b"\r") > _MOST_LINE_ENDS:
         raise UnreadableMail("too_many_lines")
     try:
-        message = email.message_from_bytes(raw, _class=_Part, policy=email.policy.compat32)
+        make: Any = functools.partial(_Part, made=Counter())
+        message = BytesParser(make, policy=compat32).parsebytes(raw)
         leaves = list(_leaves(message))
         if len(leaves) > MOST_PARTS:
             raise UnreadableMail("too_many_parts")
         headers = Headers((name, as_text(value)) for name, value in message.raw_items())
-        text, html = (_first_body(leaves, kind) for kind in ("text/plain", "text/html"))
-        attachments = [_attachment(leaf) for leaf in leaves if leaf not in (text, html)]
+        bodies = [_first_body(leaves, kind) for kind in ("text/plain", "text/html")]
+        text, html = map(_text, bodies)
+        attachments = [_attachment(leaf) for leaf in leaves if leaf not in bodies]
     except UnreadableMail:
         raise
     except Exception as error:
         # A stranger wrote the mail, and the parser raises whatever it trips over: TypeError for
         # parameters in pieces without a number, RecursionError, LookupError and more.
         raise UnreadableMail("unreadable_mime") from error
-    return Contents(headers, _text(text), _text(html), attachments, raw)
+    return Contents(headers, text, html, attachments, raw)
 
 
 def _leaves(part: Message) -> Iterator[Message]:
@@ -98,8 +129,14 @@ def _content(part: Message) -> bytes:
 
 def _file_name(part: Message) -> str:
     # The parser gives up on names in 8 bits, so it is asked again with text.
-    readable = _Part()
+    readable = _Part(compat32, Counter())
     for name, value in part.raw_items():
         if name.lower() in ("content-disposition", "content-type"):
             readable[name] = as_text(value)
-    return readable.get_filename("")
+    places = (("filename", "content-disposition"), ("name", "content-type"))
+    told = (readable.get_param(name, "", header) for name, header in places)
+    found: Any = next(filter(None, told), "")
+    if isinstance(found, tuple):  # in its own charset (RFC 2231), the bytes as characters
+        charset, _, text = found
+        return decode(text.encode("raw-unicode-escape"), charset or "utf-8")
+    return str(found)

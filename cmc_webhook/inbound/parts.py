@@ -28,7 +28,7 @@ MOST_PARTS = 200
 # What is parsed as JSON at once: brackets take thirty times their size in memory.
 _LARGEST_JSON = 8 * 1024 * 1024
 _PIECE = 64 * 1024
-_FIRST_LINE = re.compile(rb"\s*--([^\r\n]{1,200}?)[ \t]*\r?\n")
+_FIRST_LINE = re.compile(rb"\s*--([^\r\n]{1,200})\r?\n")
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,12 +51,15 @@ class Post:
             name = part.name.lower()
             if part.file_name is not None or re.fullmatch("attachment[0-9]+", name):
                 self.files.append(part)
+            elif name in self.fields:
+                # A mail that holds the boundary, which SendGrid does not change, adds fields.
+                raise UnreadableMail("repeated_field")
             else:
-                self.fields.setdefault(name, part.content)
+                self.fields[name] = part.content
 
     def text(self, name: str) -> str:
-        """Return a field as text, empty for none."""
-        return decode(self.fields.get(name, b"")).strip()
+        """Return the beginning of a field as text, empty for none."""
+        return decode(self.fields.get(name, b"")[:_LARGEST_JSON]).strip()
 
     def json(self, name: str) -> Any:
         """Return a field that holds JSON, None if it does not."""
@@ -81,7 +84,7 @@ def is_multipart(body: bytes) -> bool:
 def read_post(body: bytes) -> Post:
     """Return the parts of *body*, or raise UnreadableMail if it is cut, or none of the formats."""
     if first := _FIRST_LINE.match(body):
-        return Post(_read_multipart(body, first[1]))
+        return Post(_read_multipart(body, first[1].rstrip(b" \t")))
     if len(body) > _LARGEST_JSON:
         raise UnreadableMail("too_long")
     fields = [
@@ -93,6 +96,8 @@ def read_post(body: bytes) -> Post:
 
 
 def _as_bytes(value: Any) -> bytes:
+    if value is None:
+        return b""
     text = value if isinstance(value, str) else json.dumps(value)
     return text.encode(errors="replace")
 
@@ -122,6 +127,8 @@ def _events(body: bytes, boundary: bytes) -> Iterator[Event]:
             decoder.receive_data(piece)
             while not isinstance(event := decoder.next_event(), NeedData):
                 if isinstance(event, Epilogue):
+                    if event.data.strip():
+                        raise UnreadableMail("unreadable_multipart")
                     return
                 yield event
     except RequestEntityTooLarge as error:

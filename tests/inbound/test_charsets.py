@@ -1,6 +1,8 @@
 """Charsets as Japanese mail uses them: the standards, Microsoft's variants, and lies."""
 
 import base64
+import encodings
+from urllib.parse import quote
 
 import pytest
 
@@ -127,3 +129,32 @@ def test_a_file_name_is_decoded_and_holds_no_path(inbound, mails, objects, name,
     [attachment] = mails()[0]["attachments"]
     assert attachment.get("file_name") == expected
     assert objects()[attachment["stored_at"]] == b"content"
+
+
+@pytest.mark.parametrize(
+    ("told", "expected"),
+    [
+        ("filename*=ISO-2022-JP''" + quote(JIS_MS), "① 髙 ｱｲｳ"),
+        ("filename*=Shift_JIS''" + quote("①髙".encode("cp932")), "①髙"),
+        (
+            "filename*0*=Shift_JIS'ja'" + quote("①".encode("cp932")) + '; filename*1="a.txt"',
+            "①a.txt",
+        ),
+        ("filename*=cp50221''" + quote("本".encode("iso2022_jp")), "本"),
+        ("filename*=''" + quote("本"), "本"),
+        ('filename="本"', "本"),
+    ],
+)
+def test_a_file_name_of_a_raw_mail_is_in_the_charset_that_it_names(inbound, mails, told, expected):
+    email = f"Content-Type: a/b\nContent-Disposition: attachment; {told}\n\nx"
+    inbound.post("/", data=sendgrid(headers=..., email=email))
+
+    assert mails()[0]["attachments"][0]["file_name"] == expected
+
+
+def test_names_of_no_charset_leave_nothing_in_memory():
+    before = len(encodings._cache)
+    for number in range(100):
+        assert read(b"x", f"nonsense-{number}") == "x"
+
+    assert len(encodings._cache) <= before + 4  # those that are tried instead

@@ -126,6 +126,12 @@ def test_cmc_as_json(inbound, mails):
     }
 
 
+def test_null_is_nothing(inbound, mails):
+    post(inbound, cmc_json(text=None, html=None, subject=None, attachments=None))
+
+    assert mails()[0].keys().isdisjoint({"text", "html", "attachments_missing"})
+
+
 def test_cmc_as_multipart_with_attachments(inbound, mails, objects):
     files = [
         file(1, PNG, "=?UTF-8?B?55S75YOPMS5qcGc=?=", "image/jpeg"),

@@ -1,6 +1,7 @@
 """A mail from a stranger costs what its length costs, whatever stands in its header."""
 
 import contextlib
+import tracemalloc
 
 import pytest
 
@@ -13,6 +14,20 @@ from tests.inbound.mails import file, sendgrid
 
 PIECES = ("a", "<", "a@", '"', "(", "\\", "=?", "=?a?b?", "=?a?b?x?=", "=?a?b?x?= ", "a,", ":")
 PARAMETERS = (";", "; ", ";a=b", "; a*1*=x", ';"', '\\";', "; filename=a", "=?a?b?x?=", "'")
+
+
+def raw(mail):
+    return sendgrid(headers=..., email=mail)
+
+
+FILLING = {
+    "addresses": raw(("To: " + "a@b," * 12_000 + "\n") * 30 + "\nx"),
+    "addresses with names": raw(("To: " + "=?a?q?x?= <a@b>," * 3_000 + "\n") * 30 + "\nx"),
+    "EUC-JP": sendgrid(text=b"\xad\xa1a" * 500_000, charsets={"text": "euc-jp"}),
+    "EUC-JP in a field": sendgrid(subject=b"\xad\xa1a" * 500_000, headers=...),
+    "parts": raw("Content-Type: multipart/mixed; boundary=b\n\n" + "--b\n\n" * 200_000),
+    "reports": raw("Content-Type: message/delivery-status\n\n" + "a:b\n\n" * 200_000),
+}
 
 
 def keep(body):
@@ -46,3 +61,23 @@ def test_long_file_names(piece):
         return sendgrid(*(file(n, b"x", piece * (size // 50 // len(piece))) for n in range(50)))
 
     assert_linear(keep, mail, 512 * 1024)
+
+
+def test_multiparts_in_each_other_around_many_lines():
+    def mail(size):
+        heads = (f"Content-Type: multipart/mixed; boundary={i}\n\n--{i}\n" for i in range(size))
+        return raw("".join(heads) + "\n" + "x\n" * 2_000 * size)
+
+    assert_linear(keep, mail, 40)
+
+
+@pytest.mark.parametrize("case", FILLING)
+def test_memory_is_at_most_thirty_times_the_body(case):
+    tracemalloc.start()
+    try:
+        keep(FILLING[case])
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+
+    assert peak < 30 * len(FILLING[case])

@@ -41,17 +41,39 @@ UNREADABLE = {
     "JSON longer than is parsed": (cmc_json(text="x" * 9_000_000), "too_long"),
     "a raw mail of line ends": (sendgrid(headers=..., email="\n" * 1_100_000), "too_many_lines"),
     "a raw mail nested too deep": (
-        sendgrid(
-            headers=...,
-            email="".join(
-                f"Content-Type: multipart/mixed; boundary={i}\n\n--{i}\n" for i in range(2000)
-            ),
-        ),
+        sendgrid(headers=..., email="Content-Type: message/rfc822\n\n" * 1_500 + "x"),
         "unreadable_mime",
     ),
     "pieces of a file name without a number": (
         sendgrid(headers=..., email="Content-Type: a/b; name*=x; name*1*=y\n\nx"),
         "unreadable_mime",
+    ),
+    "a text that holds the boundary and a field": (
+        sendgrid(text="x\r\n--xYzZY\r\n" + part("envelope", '{"to":["a@b"]}').decode()),
+        "repeated_field",
+    ),
+    "a text that holds the end of the post": (
+        sendgrid(
+            text="x\r\n--xYzZY\r\n"
+            + part("sender_ip", "192.0.2.9").decode()
+            + "\r\n--xYzZY\r\n"
+            + part("envelope", '{"to":["a@b"]}').decode()
+            + "\r\n--xYzZY--"
+        ),
+        "unreadable_multipart",
+    ),
+    "a NUL in the charset of a text": (
+        sendgrid(headers=..., email="Content-Type: text/plain; charset*=a\0b''x\n\nx"),
+        "unreadable_mime",
+    ),
+    "a hundred multiparts in each other": (
+        sendgrid(
+            headers=...,
+            email="".join(
+                f"Content-Type: multipart/mixed; boundary={i}\n\n--{i}\n" for i in range(100)
+            ),
+        ),
+        "too_many_parts",
     ),
     "a thousand parts in a raw mail": (
         sendgrid(

@@ -33,6 +33,17 @@ def test_a_repeat_changes_nothing(inbound, client, objects, make, headers):
     assert len(before[0]) == len(before[1]) == 1
 
 
+def test_a_repeat_of_a_mail_around_a_broken_one_changes_nothing(inbound, mails):
+    email = (
+        "Content-Type: message/rfc822\n\n"
+        'Content-Type: multipart/mixed; boundary=""\n\n--\n\nx\n----\n'
+    )
+    for _ in range(2):
+        inbound.post("/", data=sendgrid(headers=..., email=email))
+
+    assert len(mails()) == 1
+
+
 @pytest.mark.parametrize(
     "changes",
     [
