@@ -1,6 +1,8 @@
 """A mail is kept once, whole, or answered with 503: bucket first, then the document."""
 
+import itertools
 import threading
+import time
 from datetime import timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
@@ -138,13 +140,19 @@ def test_a_bounce_names_the_mail_that_it_returns(inbound, mails, content_type):
 
 @pytest.fixture
 def make_storage(monkeypatch):
-    """Put a Cloud Storage in place that answers everything with one status."""
+    """Put a Cloud Storage in place that answers with one status, and never after some requests."""
     servers = []
+    ended = threading.Event()
 
-    def make(status):
+    def make(status, answers=None):
+        requests = itertools.count()
+
         class Refusing(BaseHTTPRequestHandler):
             def do_POST(self):
                 self.rfile.read(int(self.headers["Content-Length"]))
+                if answers is not None and next(requests) >= answers:
+                    ended.wait()
+                    return
                 self.send_response(status)
                 self.send_header("Content-Length", "0")
                 self.end_headers()
@@ -158,6 +166,7 @@ def make_storage(monkeypatch):
         monkeypatch.setenv("STORAGE_EMULATOR_HOST", url)
 
     yield make
+    ended.set()
     for server in servers:
         server.shutdown()
         server.server_close()
@@ -184,6 +193,30 @@ def test_a_failing_bucket_is_503_and_nothing_refers_to_it(
     assert int(answer.headers["Retry-After"]) > 0
     assert detail in capsys.readouterr().out
     assert (mails(), unreadable()) == ([], [])
+
+
+@pytest.mark.parametrize("size", [1, 9_000_000])
+def test_a_bucket_that_hangs_after_a_refusal_is_503_in_time(
+    make_inbound, make_storage, monkeypatch, size
+):
+    """The try after the refusal begins late, and must end no later than any other."""
+    monkeypatch.setattr("cmc_webhook.inbound.handler._BUDGET_S", 3.0)
+    make_storage(503, answers=1)
+    function = make_inbound(CMC_ALLOW_UNAUTHENTICATED="true")
+    started = time.monotonic()
+
+    answer = function.post("/", data=sendgrid(file(1, b"x" * size, "a")))
+
+    assert answer.status_code == 503
+    assert time.monotonic() - started < 3.5
+
+
+def test_many_attachments_are_stored_at_the_same_time(inbound, mails, objects):
+    answer = inbound.post("/", data=sendgrid(*(file(n, b"%d" % n, f"{n}") for n in range(1, 31))))
+
+    assert answer.json["stored"] == 1
+    assert len(objects()) == 30
+    assert len(mails()[0]["attachments"]) == 30
 
 
 def test_no_bucket_to_be_reached_is_503_and_the_repeat_is_stored(
