@@ -3,14 +3,18 @@
 import csv
 import io
 import json
+from collections import Counter
 from datetime import UTC, datetime
 
 import pytest
 from google.cloud import firestore
 
+from cmc_webhook.command_line.filters import CAUSES
 from cmc_webhook.command_line.table import width
 from cmc_webhook.devserver.firestore import start
+from cmc_webhook.events import Status
 from cmc_webhook.reading.statuses import INDEXED, Filters, MailStatuses
+from tests.faults import FaultyFirestore
 from tests.records import make_record
 
 SUBJECT = "【重要】パスワード再設定のご案内と、会員登録内容の確認のお願い"
@@ -149,6 +153,24 @@ def test_stats_count_by_status_day_cause_and_domain(run, post):
     assert "█" in shown
     assert all(width(line) <= 80 for line in shown.splitlines())
     assert json.loads(run("stats", "--json", "--domain", "none.example").stdout)["statuses"] == {}
+
+
+def test_stats_ask_for_the_words_of_a_day_only_where_there_is_a_mail(
+    run, post, firestore_address, monkeypatch
+):
+    now = datetime.now(UTC).isoformat(timespec="seconds")
+    words = ("queued", "deferred", "succeeded")
+    post([make_record(messageId=f"<{w}@example.com>", created=now, status=w) for w in words])
+    faulty = FaultyFirestore(firestore_address)
+    asked = Counter()
+    faulty.plan = lambda rpc: asked.update([rpc])
+    monkeypatch.setenv("FIRESTORE_EMULATOR_HOST", faulty.address)
+
+    counts = json.loads(run("stats", "--days", "366", "--json").stdout)
+    faulty.stop()
+
+    assert list(counts["days"].values()) == [dict.fromkeys(words, 1)]
+    assert asked["RunAggregationQuery"] == len(Status) + 366 + len(words) + len(CAUSES)
 
 
 def test_an_exported_csv_is_for_excel_and_defused(run, post, tmp_path):
