@@ -31,10 +31,11 @@ looked at too."""
 @place_options
 def doctor(where: Where, last: int) -> None:
     """
-    Look for what is wrong with settings, documents and quarantine.
+    Say what is wrong with a deployment, and what to do.
 
-    It says first what it cannot see. The settings are those of the environment,
-    so give it the function's. Exit status 1 if it finds something.
+    It says first what it cannot see, then looks at settings, documents and
+    quarantine. The settings are those of the environment, so give it the
+    function's. Exit status 1 if it finds something.
 
     \b
     python -m cmc_webhook doctor

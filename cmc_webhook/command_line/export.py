@@ -43,15 +43,16 @@ def export(
     where: Where, filters: Filters, form: str, output: Path | None, after: Cursor | None
 ) -> None:
     """
-    Export mails, newest status first, to a file or to standard output.
+    Export mails to a file or to standard output.
 
-    CSV is for Excel in Japan: UTF-8 with a byte order mark, times in
-    CMC_TIME_ZONE, no formula. JSON Lines has every field. An export that breaks
-    off says how to go on; what follows is then appended to the file.
+    The newest status comes first. CSV is for Excel in Japan: UTF-8 with a byte
+    order mark, times in CMC_TIME_ZONE, no formula. JSON Lines has every field.
+    An export that breaks off says how to go on; what follows is then appended to
+    the file.
 
     \b
     python -m cmc_webhook export --since 2025-01-01 -o mails.csv
-    python -m cmc_webhook export --status bounced --format jsonl | gzip > bounces.gz
+    python -m cmc_webhook export --status bounced --format jsonl | gzip > gone.gz
     """
     place = where.connect()
     mails = MailStatuses(place.client, place.collection)

@@ -24,7 +24,7 @@ _MOST_SHOWN = 200
 @click.group()
 def quarantine() -> None:
     """
-    Look at what the function could not read, post it again, delete it.
+    Look at what could not be read, post it again, delete it.
 
     An ID is that of an entry or the beginning of it, as `list` shows it.
 
@@ -71,7 +71,9 @@ def list_entries(where: Where, limit: int, json_lines: bool, inbound: bool) -> N
 @place_options
 def show(where: Where, name: str, inbound: bool) -> None:
     """
-    Show an entry with its whole content; of received mail, where in the bucket that is.
+    Show an entry with its whole content.
+
+    Of received mail that is in the bucket: it shows where.
 
     \b
     python -m cmc_webhook quarantine show 3f2a9c
@@ -96,11 +98,13 @@ def show(where: Where, name: str, inbound: bool) -> None:
 @place_options
 def replay(where: Where, names: tuple[str, ...], everything: bool, **options: Any) -> None:
     """
-    Post entries to the function again; they stay in quarantine until deleted.
+    Post entries to the function again.
+
+    They stay in quarantine until deleted.
 
     \b
     python -m cmc_webhook quarantine replay 3f2a9c 77ab01
-    python -m cmc_webhook quarantine replay --all --project P --url https://… --bearer KEY
+    python -m cmc_webhook quarantine replay --all --project P --url https://…
     """
     place = where.connect()
     entries = _chosen(_held(place, inbound=False), names, everything)
@@ -120,7 +124,9 @@ def delete(
     where: Where, names: tuple[str, ...], everything: bool, yes: bool, inbound: bool
 ) -> None:
     """
-    Delete entries; what the bucket holds of received mail stays there.
+    Delete entries.
+
+    What the bucket holds of received mail stays there.
 
     \b
     python -m cmc_webhook quarantine delete 3f2a9c

@@ -213,7 +213,7 @@ def test_what_has_no_meaning_is_refused(run, arguments, word):
 
 
 def test_received_mail_goes_to_a_port_of_its_own(run):
-    assert "to http://localhost:8083;" in run("send", "--inbound").stderr
+    assert "to http://localhost:8083\n" in run("send", "--inbound").stderr
 
 
 def test_a_list_fits_the_terminal(run, letter, monkeypatch):
