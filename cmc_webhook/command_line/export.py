@@ -13,7 +13,8 @@ from zoneinfo import ZoneInfo
 import click
 from google.api_core.exceptions import GoogleAPIError
 
-from cmc_webhook.command_line.filters import CursorType, filter_options
+from cmc_webhook.command_line.filters import filter_options
+from cmc_webhook.command_line.paging import CursorType
 from cmc_webhook.command_line.place import Where, place_options
 from cmc_webhook.command_line.rendering import as_json
 from cmc_webhook.command_line.times import shown

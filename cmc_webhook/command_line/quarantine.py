@@ -7,13 +7,14 @@ import click
 
 from cmc_webhook.command_line import table
 from cmc_webhook.command_line.credentials import target_options
+from cmc_webhook.command_line.paging import paging_options, say_more
 from cmc_webhook.command_line.place import Place, Where, place_options
 from cmc_webhook.command_line.rendering import as_json
 from cmc_webhook.command_line.replay import conclude, message
 from cmc_webhook.command_line.sending import post_all
 from cmc_webhook.command_line.times import shown
 from cmc_webhook.reading.quarantine import CutEntryError, Quarantine, body_of, text_of
-from cmc_webhook.reading.queries import Document
+from cmc_webhook.reading.queries import Cursor, Document
 from cmc_webhook.simulator.posting import is_loopback, without_query
 
 _SHORT_ID = 12
@@ -41,11 +42,13 @@ _inbound = click.option("--inbound", is_flag=True, help="The quarantine of recei
 
 
 @quarantine.command("list")
-@click.option("--limit", default=50, type=click.IntRange(1, 1000), show_default=True)
+@paging_options
 @click.option("--json", "json_lines", is_flag=True, help="A JSON object a line, all fields.")
 @_inbound
 @place_options
-def list_entries(where: Where, limit: int, json_lines: bool, inbound: bool) -> None:
+def list_entries(
+    where: Where, limit: int, after: Cursor | None, json_lines: bool, inbound: bool
+) -> None:
     """
     List entries, the newest first.
 
@@ -53,7 +56,8 @@ def list_entries(where: Where, limit: int, json_lines: bool, inbound: bool) -> N
     python -m cmc_webhook quarantine list --limit 10
     """
     place = where.connect()
-    entries = _held(place, inbound).newest(limit)
+    listing = _held(place, inbound).listing()
+    entries = listing.page(limit, after)
     if json_lines:
         for entry in entries:
             click.echo(as_json(entry.id, entry.fields, place.zone))
@@ -63,6 +67,7 @@ def list_entries(where: Where, limit: int, json_lines: bool, inbound: bool) -> N
         click.secho(table.joined(head), bold=True)
         for cells in padded:
             click.echo(table.joined(cells))
+    say_more(listing, entries, limit)
 
 
 @quarantine.command()

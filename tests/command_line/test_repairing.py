@@ -30,6 +30,16 @@ def test_quarantine_lists_and_shows(run, bad):
     assert "missing_recipient" in shown
 
 
+def test_a_list_goes_on_where_it_says(run, bad):
+    first = run("quarantine", "list", "--json", "--limit", "1")
+    after = first.stderr.split("--after '")[1].split("'")[0]
+
+    second = run("quarantine", "list", "--json", "--after", after)
+
+    assert [json.loads(first.stdout), json.loads(second.stdout)] == entries(run)
+    assert "--after" not in second.stderr
+
+
 def test_what_is_replayed_is_the_same_again(run, bad, url):
     before = entries(run)
 
