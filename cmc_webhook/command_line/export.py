@@ -6,6 +6,7 @@ import io
 import sys
 from collections.abc import Callable, Iterable, Iterator
 from datetime import datetime
+from itertools import chain
 from pathlib import Path
 from typing import IO, Any, TypeAlias
 from zoneinfo import ZoneInfo
@@ -18,12 +19,14 @@ from cmc_webhook.command_line.paging import CursorType
 from cmc_webhook.command_line.place import Where, place_options
 from cmc_webhook.command_line.rendering import as_json
 from cmc_webhook.command_line.times import shown
-from cmc_webhook.reading.queries import Cursor, Document
-from cmc_webhook.reading.statuses import Filters, MailStatuses, cursor_behind
+from cmc_webhook.reading.queries import Cursor, Document, Listing
+from cmc_webhook.reading.statuses import Filters, MailStatuses
 from cmc_webhook.status import FIELDS
 
 _Encoder: TypeAlias = Callable[[Iterable[Document], ZoneInfo, bool], Iterator[str]]
 
+# Each page takes a call, and no Firestore charges anything for a page's length.
+_PAGE = 2_000
 _BOM = "\ufeff"
 _COLUMNS = (
     *(name for name in FIELDS if name not in ("events", "schema_version")),
@@ -64,8 +67,8 @@ def export(
             file: IO[str] = stack.enter_context(output.open(mode, encoding="utf-8", newline=""))
         else:
             file = sys.stdout
-        progress = _Progress(after)
-        found = progress.watched(mails.each(filters, after), mails.counts([filters])[0])
+        progress = _Progress(mails.listing(filters), after)
+        found = progress.mails(total=mails.counts([filters])[0])
         try:
             for text in encode(found, place.zone, after is None):
                 file.write(text)
@@ -79,16 +82,18 @@ def export(
 class _Progress:
     """How far an export has come: shown on a terminal, and where to go on if it breaks off."""
 
-    def __init__(self, after: Cursor | None) -> None:
+    def __init__(self, listing: Listing, after: Cursor | None) -> None:
+        self._listing = listing
         self.after = after
 
-    def watched(self, mails: Iterable[Document], total: int) -> Iterator[Document]:
-        """Yield *mails*; when the next is asked for, the one before is written."""
+    def mails(self, total: int) -> Iterator[Document]:
+        """Yield every mail; when the next is asked for, the one before is written."""
         hidden = not sys.stderr.isatty()
+        mails = chain.from_iterable(self._listing.pages(_PAGE, self.after))
         with click.progressbar(mails, total, file=sys.stderr, hidden=hidden) as shown_mails:
             for mail in shown_mails:
                 yield mail
-                self.after = cursor_behind(mail)
+                self.after = self._listing.behind(mail)
 
 
 def _csv(mails: Iterable[Document], zone: ZoneInfo, fresh: bool) -> Iterator[str]:

@@ -219,7 +219,7 @@ def test_filters_together_need_no_more_indexes_than_each_by_itself(monkeypatch, 
     texts["composition"] = "x"
     every = Filters(statuses=("failed", "bounced"), since=now, until=now, **texts)
 
-    statuses.page(every, 10)
+    statuses.listing(every).page(10)
     statuses.counts([every])
     statuses.domains(every, 10)
     statuses.last_received(1)
