@@ -2,6 +2,7 @@
 
 import csv
 import io
+import itertools
 import json
 from collections import Counter
 from datetime import UTC, datetime
@@ -14,7 +15,7 @@ from cmc_webhook.command_line.table import width
 from cmc_webhook.devserver.firestore import start
 from cmc_webhook.events import Status
 from cmc_webhook.reading.statuses import INDEXED, Filters, MailStatuses
-from tests.faults import FaultyFirestore
+from tests.faults import Fault, FaultyFirestore
 from tests.records import make_record
 
 SUBJECT = "【重要】パスワード再設定のご案内と、会員登録内容の確認のお願い"
@@ -194,6 +195,29 @@ def test_exported_json_lines_have_every_field(run, mails, documents):
     assert {name: set(fields) for name, fields in by_id.items()} == {
         name: set(fields) for name, fields in documents().items()
     }
+
+
+def test_an_export_that_breaks_off_says_how_to_go_on(
+    run, mails, tmp_path, firestore_address, monkeypatch
+):
+    whole, parts = tmp_path / "whole.csv", tmp_path / "parts.csv"
+    run("export", "-o", str(whole))
+    monkeypatch.setattr("cmc_webhook.command_line.export._PAGE", 2)
+    faulty = FaultyFirestore(firestore_address)
+    pages = itertools.count(1)
+    faulty.plan = lambda rpc: (
+        Fault(before="PERMISSION_DENIED") if rpc == "RunQuery" and next(pages) == 2 else None
+    )
+    with monkeypatch.context() as patch:
+        patch.setenv("FIRESTORE_EMULATOR_HOST", faulty.address)
+        broken = run("export", "-o", str(parts))
+    faulty.stop()
+    after = broken.stderr.split("--after '")[1].split("'")[0]
+
+    assert broken.exit_code == 1
+    assert whole.read_text().startswith(parts.read_text())
+    assert run("export", "-o", str(parts), "--after", after).exit_code == 0
+    assert parts.read_text() == whole.read_text()
 
 
 def test_an_export_goes_on_in_the_same_file(run, mails, tmp_path):
