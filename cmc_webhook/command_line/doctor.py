@@ -65,5 +65,6 @@ def _evidence(place: Place, last: int) -> Evidence:
         latest=statuses.last_received(last),
         oldest=statuses.first_received(),
         quarantined=Quarantine(place.client, place.collection).count(),
+        received_quarantined=Quarantine(place.client, place.inbound_collection).count(),
         missing_indexes=statuses.missing_indexes(),
     )

@@ -115,6 +115,14 @@ def test_a_quarantine_that_is_not_empty(run, url, sound):
     assert seen(run) == []
 
 
+def test_a_quarantine_of_received_mail_that_is_not_empty(run, inbound_url, sound):
+    run("replay", "-", "--url", inbound_url, input='"hello=world"')
+    assert seen(run) == ["1 received mails are in quarantine."]
+
+    run("quarantine", "delete", "--inbound", "--all")
+    assert seen(run) == []
+
+
 @pytest.mark.parametrize(
     ("setting", "bad", "good", "told"),
     [
@@ -151,8 +159,8 @@ def test_an_index_that_is_missing(run, sound, firestore_address, monkeypatch):
     counts = itertools.count()
 
     def refuse_second_probe(rpc):
-        # The first count is that of the quarantine, then comes one for each index.
-        return Fault(before="FAILED_PRECONDITION") if rpc == COUNT and next(counts) == 2 else None
+        # The first counts are those of the two quarantines, then comes one for each index.
+        return Fault(before="FAILED_PRECONDITION") if rpc == COUNT and next(counts) == 3 else None
 
     faulty.plan = refuse_second_probe
     found = seen(run)
