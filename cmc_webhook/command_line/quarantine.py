@@ -84,7 +84,7 @@ def show(where: Where, name: str, inbound: bool) -> None:
     python -m cmc_webhook quarantine show 3f2a9c
     """
     place = where.connect()
-    [entry] = _chosen(_held(place, inbound), (name,), everything=False)
+    entry = _one(_held(place, inbound), name)
     for field, value in sorted(entry.fields.items()):
         if field != "content":
             told = shown(value, place.zone) if field.endswith("_at") else value
@@ -111,11 +111,16 @@ def replay(where: Where, names: tuple[str, ...], everything: bool, **options: An
     python -m cmc_webhook quarantine replay 3f2a9c 77ab01
     python -m cmc_webhook quarantine replay --all --project P --url https://…
     """
+    _refuse_accident(names, everything)
     place = where.connect()
-    entries = _chosen(_held(place, inbound=False), names, everything)
+    held = _held(place, inbound=False)
+    entries = [*held.each()] if everything else [_one(held, name) for name in names]
     messages = [(message(_body(entry), options["credential"]), 1) for entry in entries]
     if place.real or not is_loopback(options["url"]):
-        _ask(f"Post {_entries(entries, place)} to {without_query(options['url'])}?", options["yes"])
+        _ask(
+            f"Post {_entries(len(entries), place)} to {without_query(options['url'])}?",
+            options["yes"],
+        )
     conclude(post_all(options["url"], messages))
 
 
@@ -137,27 +142,27 @@ def delete(
     python -m cmc_webhook quarantine delete 3f2a9c
     python -m cmc_webhook quarantine delete --all --project P --yes
     """
+    _refuse_accident(names, everything)
     place = where.connect()
     held = _held(place, inbound)
-    entries = _chosen(held, names, everything)
+    ids = [*held.ids()] if everything else [_one(held, name).id for name in names]
     if place.real:
-        _ask(f"Delete {_entries(entries, place)}?", yes)
-    held.delete(entry.id for entry in entries)
-    click.echo(f"Deleted {_entries(entries, place)}.")
+        _ask(f"Delete {_entries(len(ids), place)}?", yes)
+    held.delete(ids)
+    click.echo(f"Deleted {_entries(len(ids), place)}.")
 
 
 def _held(place: Place, inbound: bool) -> Quarantine:
     return Quarantine(place.client, place.inbound_collection if inbound else place.collection)
 
 
-def _chosen(held: Quarantine, names: tuple[str, ...], everything: bool) -> list[Document]:
-    """Return the entries that are meant, each by a beginning of its id that no other has."""
+def _refuse_accident(names: tuple[str, ...], everything: bool) -> None:
     if bool(names) == everything:
         raise click.UsageError("Name one or more IDs, or give --all.")
-    return held.each() if everything else [_one(held, name) for name in names]
 
 
 def _one(held: Quarantine, name: str) -> Document:
+    """Return the entry that is meant: *name* is a beginning of its id that no other has."""
     found = held.beginning(name) if re.fullmatch("[0-9a-f]+", name) else []
     if len(found) != 1:
         many = f"{len(found)} entries begin" if found else "No entry begins"
@@ -179,8 +184,8 @@ def _ask(question: str, yes: bool) -> None:
         click.confirm(question, abort=True, err=True)
 
 
-def _entries(entries: list[Document], place: Place) -> str:
-    number = "1 entry" if len(entries) == 1 else f"{len(entries):,} entries"
+def _entries(count: int, place: Place) -> str:
+    number = "1 entry" if count == 1 else f"{count:,} entries"
     return f"{number} of project {place.client.project}"
 
 

@@ -1,9 +1,11 @@
 """`quarantine` and `replay`: what could not be read or stored, posted again or deleted."""
 
 import json
+from collections import Counter
 
 import pytest
 
+from tests.faults import FaultyFirestore
 from tests.records import as_form, make_post, make_record
 
 
@@ -68,6 +70,20 @@ def test_delete_deletes_what_is_named(run, bad):
     assert entries(run) == [second]
     assert run("quarantine", "delete", first["id"][:12]).exit_code == 1
     assert run("quarantine", "delete", "--all").exit_code == 0
+    assert entries(run) == []
+
+
+def test_many_are_deleted_at_once(run, bad, firestore_address, monkeypatch):
+    faulty = FaultyFirestore(firestore_address)
+    asked = Counter()
+    faulty.plan = lambda rpc: asked.update([rpc])
+    with monkeypatch.context() as patch:
+        patch.setenv("FIRESTORE_EMULATOR_HOST", faulty.address)
+        deleted = run("quarantine", "delete", "--all").stdout
+    faulty.stop()
+
+    assert "Deleted 2 entries" in deleted
+    assert asked["Commit"] == 1
     assert entries(run) == []
 
 
