@@ -8,18 +8,21 @@ import click
 
 from cmc_webhook.command_line.findings import Evidence, findings
 from cmc_webhook.command_line.place import Place, Where, place_options, settings_here
+from cmc_webhook.command_line.rendering import labelled
 from cmc_webhook.reading.quarantine import Quarantine
 from cmc_webhook.reading.statuses import MailStatuses
 
+_INDENT = 4
 _UNSEEN = """\
 Not to be seen from here: a post that was refused leaves no trace in Firestore.
-Google's log has it:
-  LOGS='resource.type="cloud_run_revision" AND resource.labels.service_name="cmc-webhook"'
-  gcloud logging read "$LOGS AND httpRequest.status=403" --freshness=1d --limit=20
-  gcloud logging read "$LOGS AND httpRequest.status=401" --freshness=1d --limit=20
-  gcloud logging read "$LOGS AND httpRequest.status=400" --freshness=1d --limit=20
-  gcloud logging read "$LOGS AND jsonPayload.error=store_unavailable" --freshness=1d --limit=20
-  gcloud logging read "$LOGS AND severity>=ERROR" --freshness=1d --limit=20"""
+Google's log of the last day has it:
+  LOGS='resource.type="cloud_run_revision"'
+  LOGS="$LOGS AND resource.labels.service_name=cmc-webhook"
+  gcloud logging read "$LOGS AND httpRequest.status=403" --limit=20
+  gcloud logging read "$LOGS AND httpRequest.status=401" --limit=20
+  gcloud logging read "$LOGS AND httpRequest.status=400" --limit=20
+  gcloud logging read "$LOGS AND jsonPayload.error=store_unavailable" --limit=20
+  gcloud logging read "$LOGS AND severity>=ERROR" --limit=20"""
 _NO_CREDENTIAL = """\
 Nor are the credentials: none is set in this environment. Run this with the
 settings of the function (CMC_API_KEYS, CMC_BASIC_CREDENTIALS, ...) to have them
@@ -49,7 +52,12 @@ def doctor(where: Where, last: int) -> None:
     click.echo(f"\nLooked at {len(evidence.latest):,} mails and the settings.")
     found = findings(evidence)
     for number, finding in enumerate(found, 1):
-        click.echo(f"\n{number}. {finding.seen}\n   {finding.remedy}")
+        click.echo()
+        for line in (
+            *labelled(f"{number}.", finding.seen, _INDENT),
+            *labelled("", finding.remedy, _INDENT),
+        ):
+            click.echo(line)
     if found:
         sys.exit(1)
     click.echo("Nothing wrong was found.")

@@ -88,7 +88,7 @@ def _zone(evidence: Evidence) -> Iterator[Finding]:
     if offset:
         key = evidence.settings.time_zone.key
         yield Finding(
-            f"Times are {_hours(offset)} off: the time zone of the posts is not the one in which"
+            f"Times are {_hours(offset)}: the time zone of the posts is not the one in which"
             f" they were read (CMC_TIME_ZONE is {key} here).",
             "Set CMC_TIME_ZONE to タイムゾーン of the webhook in CMC, or the other way round.",
         )
