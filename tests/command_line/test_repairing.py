@@ -102,9 +102,15 @@ def test_with_a_project_it_asks_first(run, bad, real_project, url, command):
     assert refused.exit_code == 1
     assert f"of project {real_project}" in refused.stderr
     assert len(entries(run)) == 2
+
+    done = run(*arguments, "--yes")
+
+    assert "[y/N]" not in done.output
     if command == "delete":
-        assert run(*arguments, "--yes").exit_code == 0
+        assert done.exit_code == 0
         assert entries(run) == []
+    else:  # the body is still no event
+        assert "1 of 2 posts were not accepted" in done.stderr
 
 
 def test_replaying_a_file_twice_changes_nothing(run, url, tmp_path, documents):
