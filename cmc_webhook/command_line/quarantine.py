@@ -9,7 +9,7 @@ from cmc_webhook.command_line import table
 from cmc_webhook.command_line.credentials import target_options
 from cmc_webhook.command_line.paging import paging_options, say_more
 from cmc_webhook.command_line.place import Place, Where, place_options
-from cmc_webhook.command_line.rendering import as_json
+from cmc_webhook.command_line.rendering import as_json, columns
 from cmc_webhook.command_line.replay import conclude, message
 from cmc_webhook.command_line.sending import post_all
 from cmc_webhook.command_line.times import shown
@@ -61,12 +61,10 @@ def list_entries(
     if json_lines:
         for entry in entries:
             click.echo(as_json(entry.id, entry.fields, place.zone))
-    elif entries:
-        rows = [["id", "received", "why", "content"], *(_row(entry, place) for entry in entries)]
-        head, *padded = table.lines(rows, table.terminal_width(), (3,))
-        click.secho(table.joined(head), bold=True)
-        for cells in padded:
-            click.echo(table.joined(cells))
+    else:
+        rows = [_row(entry, place) for entry in entries]
+        for line in columns(["id", "received", "why", "content"], rows, (3,)):
+            click.echo(line)
     say_more(listing, entries, limit)
 
 

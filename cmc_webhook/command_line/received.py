@@ -9,7 +9,7 @@ import click
 from cmc_webhook.command_line import table
 from cmc_webhook.command_line.paging import paging_options, say_more
 from cmc_webhook.command_line.place import Where, place_options
-from cmc_webhook.command_line.rendering import as_json, labelled
+from cmc_webhook.command_line.rendering import as_json, columns, labelled
 from cmc_webhook.command_line.statuses import SHORT_ID, named
 from cmc_webhook.command_line.times import shown
 from cmc_webhook.reading.queries import Cursor, Document
@@ -57,13 +57,10 @@ def list_mails(where: Where, limit: int, after: Cursor | None, json_lines: bool)
     if json_lines:
         for mail in mails:
             click.echo(as_json(mail.id, mail.fields, place.zone))
-    elif mails:
-        headings = ["id", "received", "from", "files", "subject"]
-        rows = [headings, *(_row(mail, place.zone) for mail in mails)]
-        head, *padded = table.lines(rows, table.terminal_width(), (2, 4))
-        click.secho(table.joined(head), bold=True)
-        for cells in padded:
-            click.echo(table.joined(cells))
+    else:
+        rows = [_row(mail, place.zone) for mail in mails]
+        for line in columns(["id", "received", "from", "files", "subject"], rows, (2, 4)):
+            click.echo(line)
     say_more(listing, mails, limit)
 
 
