@@ -8,18 +8,21 @@ import click
 
 from cmc_webhook.command_line.findings import Evidence, findings
 from cmc_webhook.command_line.place import Place, Where, place_options, settings_here
+from cmc_webhook.command_line.rendering import labelled
 from cmc_webhook.reading.quarantine import Quarantine
 from cmc_webhook.reading.statuses import MailStatuses
 
+_INDENT = 4
 _UNSEEN = """\
 Not to be seen from here: a post that was refused leaves no trace in Firestore.
-Google's log has it:
-  LOGS='resource.type="cloud_run_revision" AND resource.labels.service_name="cmc-webhook"'
-  gcloud logging read "$LOGS AND httpRequest.status=403" --freshness=1d --limit=20
-  gcloud logging read "$LOGS AND httpRequest.status=401" --freshness=1d --limit=20
-  gcloud logging read "$LOGS AND httpRequest.status=400" --freshness=1d --limit=20
-  gcloud logging read "$LOGS AND jsonPayload.error=store_unavailable" --freshness=1d --limit=20
-  gcloud logging read "$LOGS AND severity>=ERROR" --freshness=1d --limit=20"""
+Google's log of the last day has it:
+  LOGS='resource.type="cloud_run_revision"'
+  LOGS="$LOGS AND resource.labels.service_name=cmc-webhook"
+  gcloud logging read "$LOGS AND httpRequest.status=403" --limit=20
+  gcloud logging read "$LOGS AND httpRequest.status=401" --limit=20
+  gcloud logging read "$LOGS AND httpRequest.status=400" --limit=20
+  gcloud logging read "$LOGS AND jsonPayload.error=store_unavailable" --limit=20
+  gcloud logging read "$LOGS AND severity>=ERROR" --limit=20"""
 _NO_CREDENTIAL = """\
 Nor are the credentials: none is set in this environment. Run this with the
 settings of the function (CMC_API_KEYS, CMC_BASIC_CREDENTIALS, ...) to have them
@@ -31,10 +34,11 @@ looked at too."""
 @place_options
 def doctor(where: Where, last: int) -> None:
     """
-    Look for what is wrong with settings, documents and quarantine.
+    Say what is wrong with a deployment, and what to do.
 
-    It says first what it cannot see. The settings are those of the environment,
-    so give it the function's. Exit status 1 if it finds something.
+    It says first what it cannot see, then looks at settings, documents and
+    quarantine. The settings are those of the environment, so give it the
+    function's. Exit status 1 if it finds something.
 
     \b
     python -m cmc_webhook doctor
@@ -48,7 +52,12 @@ def doctor(where: Where, last: int) -> None:
     click.echo(f"\nLooked at {len(evidence.latest):,} mails and the settings.")
     found = findings(evidence)
     for number, finding in enumerate(found, 1):
-        click.echo(f"\n{number}. {finding.seen}\n   {finding.remedy}")
+        click.echo()
+        for line in (
+            *labelled(f"{number}.", finding.seen, _INDENT),
+            *labelled("", finding.remedy, _INDENT),
+        ):
+            click.echo(line)
     if found:
         sys.exit(1)
     click.echo("Nothing wrong was found.")
@@ -64,5 +73,6 @@ def _evidence(place: Place, last: int) -> Evidence:
         latest=statuses.last_received(last),
         oldest=statuses.first_received(),
         quarantined=Quarantine(place.client, place.collection).count(),
+        received_quarantined=Quarantine(place.client, place.inbound_collection).count(),
         missing_indexes=statuses.missing_indexes(),
     )

@@ -6,6 +6,7 @@ import io
 import sys
 from collections.abc import Callable, Iterable, Iterator
 from datetime import datetime
+from itertools import chain
 from pathlib import Path
 from typing import IO, Any, TypeAlias
 from zoneinfo import ZoneInfo
@@ -13,16 +14,19 @@ from zoneinfo import ZoneInfo
 import click
 from google.api_core.exceptions import GoogleAPIError
 
-from cmc_webhook.command_line.filters import CursorType, filter_options
+from cmc_webhook.command_line.filters import filter_options
+from cmc_webhook.command_line.paging import CursorType
 from cmc_webhook.command_line.place import Where, place_options
 from cmc_webhook.command_line.rendering import as_json
 from cmc_webhook.command_line.times import shown
-from cmc_webhook.reading.queries import Cursor, Document
-from cmc_webhook.reading.statuses import Filters, MailStatuses, cursor_behind
+from cmc_webhook.reading.queries import Cursor, Document, Listing
+from cmc_webhook.reading.statuses import Filters, MailStatuses
 from cmc_webhook.status import FIELDS
 
 _Encoder: TypeAlias = Callable[[Iterable[Document], ZoneInfo, bool], Iterator[str]]
 
+# Each page takes a call, and no Firestore charges anything for a page's length.
+_PAGE = 2_000
 _BOM = "\ufeff"
 _COLUMNS = (
     *(name for name in FIELDS if name not in ("events", "schema_version")),
@@ -43,15 +47,16 @@ def export(
     where: Where, filters: Filters, form: str, output: Path | None, after: Cursor | None
 ) -> None:
     """
-    Export mails, newest status first, to a file or to standard output.
+    Export mails to a file or to standard output.
 
-    CSV is for Excel in Japan: UTF-8 with a byte order mark, times in
-    CMC_TIME_ZONE, no formula. JSON Lines has every field. An export that breaks
-    off says how to go on; what follows is then appended to the file.
+    The newest status comes first. CSV is for Excel in Japan: UTF-8 with a byte
+    order mark, times in CMC_TIME_ZONE, no formula. JSON Lines has every field.
+    An export that breaks off says how to go on; what follows is then appended to
+    the file.
 
     \b
     python -m cmc_webhook export --since 2025-01-01 -o mails.csv
-    python -m cmc_webhook export --status bounced --format jsonl | gzip > bounces.gz
+    python -m cmc_webhook export --status bounced --format jsonl | gzip > gone.gz
     """
     place = where.connect()
     mails = MailStatuses(place.client, place.collection)
@@ -62,8 +67,8 @@ def export(
             file: IO[str] = stack.enter_context(output.open(mode, encoding="utf-8", newline=""))
         else:
             file = sys.stdout
-        progress = _Progress(after)
-        found = progress.watched(mails.each(filters, after), mails.counts([filters])[0])
+        progress = _Progress(mails.listing(filters), after)
+        found = progress.mails(total=mails.counts([filters])[0])
         try:
             for text in encode(found, place.zone, after is None):
                 file.write(text)
@@ -77,16 +82,18 @@ def export(
 class _Progress:
     """How far an export has come: shown on a terminal, and where to go on if it breaks off."""
 
-    def __init__(self, after: Cursor | None) -> None:
+    def __init__(self, listing: Listing, after: Cursor | None) -> None:
+        self._listing = listing
         self.after = after
 
-    def watched(self, mails: Iterable[Document], total: int) -> Iterator[Document]:
-        """Yield *mails*; when the next is asked for, the one before is written."""
+    def mails(self, total: int) -> Iterator[Document]:
+        """Yield every mail; when the next is asked for, the one before is written."""
         hidden = not sys.stderr.isatty()
+        mails = chain.from_iterable(self._listing.pages(_PAGE, self.after))
         with click.progressbar(mails, total, file=sys.stderr, hidden=hidden) as shown_mails:
             for mail in shown_mails:
                 yield mail
-                self.after = cursor_behind(mail)
+                self.after = self._listing.behind(mail)
 
 
 def _csv(mails: Iterable[Document], zone: ZoneInfo, fresh: bool) -> Iterator[str]:

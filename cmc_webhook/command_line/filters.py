@@ -8,7 +8,6 @@ import click
 
 from cmc_webhook.command_line.times import TimeType
 from cmc_webhook.events import BOUNCES, UNKNOWN_BOUNCE, Status
-from cmc_webhook.reading.queries import Cursor, parse_cursor
 from cmc_webhook.reading.statuses import Filters
 from cmc_webhook.text import ascii_lower
 
@@ -24,26 +23,19 @@ _OPTIONS = (
     ),
     click.option("--to", default="", help="Only this recipient."),
     click.option("--domain", default="", help="Only recipients in this domain."),
-    click.option("--message-id", default="", help="Only this message id."),
+    click.option("--message-id", default="", help="Only this message id, with its brackets."),
     click.option("--api-data", default="", help="Only this X-Api-Data."),
-    click.option("--cause", default="", type=click.Choice(["", *CAUSES]), help="Only this cause."),
+    click.option(
+        "--cause",
+        default="",
+        type=click.Choice(["", *CAUSES]),
+        metavar="CAUSE",
+        help=f"Only this cause: {', '.join(CAUSES)}.",
+    ),
     click.option("--composition", default="", help="Only this server composition."),
     click.option("--since", type=TimeType(), help="Only mails whose status is of then or later."),
     click.option("--until", type=TimeType(), help="Only mails whose status is from before then."),
 )
-
-
-class CursorType(click.ParamType[Cursor]):
-    """The place at which a listing goes on, as the listing before has said it."""
-
-    name = "place"
-
-    def convert(self, value: Any, param: Any, ctx: Any) -> Cursor:
-        """Return the cursor."""
-        try:
-            return parse_cursor(value)
-        except ValueError:
-            self.fail(f"{value!r} is no place that a listing has named.", param, ctx)
 
 
 def filter_options(command: Callable[..., Any]) -> Callable[..., Any]:

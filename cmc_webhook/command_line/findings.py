@@ -43,6 +43,7 @@ class Evidence:
     latest: Sequence[Document]
     oldest: Sequence[Document]
     quarantined: int
+    received_quarantined: int
     missing_indexes: Sequence[str]
 
 
@@ -87,7 +88,7 @@ def _zone(evidence: Evidence) -> Iterator[Finding]:
     if offset:
         key = evidence.settings.time_zone.key
         yield Finding(
-            f"Times are {_hours(offset)} off: the time zone of the posts is not the one in which"
+            f"Times are {_hours(offset)}: the time zone of the posts is not the one in which"
             f" they were read (CMC_TIME_ZONE is {key} here).",
             "Set CMC_TIME_ZONE to タイムゾーン of the webhook in CMC, or the other way round.",
         )
@@ -134,6 +135,14 @@ def _quarantine(evidence: Evidence) -> Iterator[Finding]:
         )
 
 
+def _received_quarantine(evidence: Evidence) -> Iterator[Finding]:
+    if evidence.received_quarantined:
+        yield Finding(
+            f"{evidence.received_quarantined:,} received mails are in quarantine.",
+            "Look with 'python -m cmc_webhook quarantine list --inbound'; delete them when done.",
+        )
+
+
 def _indexes(evidence: Evidence) -> Iterator[Finding]:
     for field in evidence.missing_indexes:
         yield Finding(
@@ -153,7 +162,7 @@ def _no_ttl(evidence: Evidence) -> Iterator[Finding]:
 
 _LOOKS: tuple[Callable[[Evidence], Iterator[Finding]], ...] = (
     *(_unknown_settings, _open_to_all, _short_secrets, _quiet, _zone, _clock_skew),
-    *(_no_bounces, _version_1, _quarantine, _indexes, _no_ttl),
+    *(_no_bounces, _version_1, _quarantine, _received_quarantine, _indexes, _no_ttl),
 )
 
 

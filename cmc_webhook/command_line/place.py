@@ -62,8 +62,9 @@ class Where:
         received = _received_here()
         project = self.project or os.environ.get("GOOGLE_CLOUD_PROJECT") or _LOCAL_PROJECT
         click.echo(
-            f"Firestore {f'on {emulator}' if emulator else 'of Google'}, project {project}:"
-            f" {settings.database}/{settings.collection}, {received}",
+            f"Firestore {f'on {emulator}' if emulator else 'of Google'}, project {project},"
+            f" database {settings.database}\n"
+            f"Collections {settings.collection} and {received}",
             err=True,
         )
         client = _client(project, settings.database)

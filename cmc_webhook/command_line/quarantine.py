@@ -7,13 +7,14 @@ import click
 
 from cmc_webhook.command_line import table
 from cmc_webhook.command_line.credentials import target_options
+from cmc_webhook.command_line.paging import paging_options, say_more
 from cmc_webhook.command_line.place import Place, Where, place_options
-from cmc_webhook.command_line.rendering import as_json
+from cmc_webhook.command_line.rendering import as_json, columns
 from cmc_webhook.command_line.replay import conclude, message
 from cmc_webhook.command_line.sending import post_all
 from cmc_webhook.command_line.times import shown
 from cmc_webhook.reading.quarantine import CutEntryError, Quarantine, body_of, text_of
-from cmc_webhook.reading.queries import Document
+from cmc_webhook.reading.queries import Cursor, Document
 from cmc_webhook.simulator.posting import is_loopback, without_query
 
 _SHORT_ID = 12
@@ -24,7 +25,7 @@ _MOST_SHOWN = 200
 @click.group()
 def quarantine() -> None:
     """
-    Look at what the function could not read, post it again, delete it.
+    Look at what could not be read, post it again, delete it.
 
     An ID is that of an entry or the beginning of it, as `list` shows it.
 
@@ -41,11 +42,13 @@ _inbound = click.option("--inbound", is_flag=True, help="The quarantine of recei
 
 
 @quarantine.command("list")
-@click.option("--limit", default=50, type=click.IntRange(1, 1000), show_default=True)
+@paging_options
 @click.option("--json", "json_lines", is_flag=True, help="A JSON object a line, all fields.")
 @_inbound
 @place_options
-def list_entries(where: Where, limit: int, json_lines: bool, inbound: bool) -> None:
+def list_entries(
+    where: Where, limit: int, after: Cursor | None, json_lines: bool, inbound: bool
+) -> None:
     """
     List entries, the newest first.
 
@@ -53,16 +56,16 @@ def list_entries(where: Where, limit: int, json_lines: bool, inbound: bool) -> N
     python -m cmc_webhook quarantine list --limit 10
     """
     place = where.connect()
-    entries = _held(place, inbound).newest(limit)
+    listing = _held(place, inbound).listing()
+    entries = listing.page(limit, after)
     if json_lines:
         for entry in entries:
             click.echo(as_json(entry.id, entry.fields, place.zone))
-    elif entries:
-        rows = [["id", "received", "why", "content"], *(_row(entry, place) for entry in entries)]
-        head, *padded = table.lines(rows, table.terminal_width(), (3,))
-        click.secho(table.joined(head), bold=True)
-        for cells in padded:
-            click.echo(table.joined(cells))
+    else:
+        rows = [_row(entry, place) for entry in entries]
+        for line in columns(["id", "received", "why", "content"], rows, (3,)):
+            click.echo(line)
+    say_more(listing, entries, limit)
 
 
 @quarantine.command()
@@ -71,13 +74,15 @@ def list_entries(where: Where, limit: int, json_lines: bool, inbound: bool) -> N
 @place_options
 def show(where: Where, name: str, inbound: bool) -> None:
     """
-    Show an entry with its whole content; of received mail, where in the bucket that is.
+    Show an entry with its whole content.
+
+    Of received mail that is in the bucket: it shows where.
 
     \b
     python -m cmc_webhook quarantine show 3f2a9c
     """
     place = where.connect()
-    [entry] = _chosen(_held(place, inbound), (name,), everything=False)
+    entry = _one(_held(place, inbound), name)
     for field, value in sorted(entry.fields.items()):
         if field != "content":
             told = shown(value, place.zone) if field.endswith("_at") else value
@@ -96,17 +101,24 @@ def show(where: Where, name: str, inbound: bool) -> None:
 @place_options
 def replay(where: Where, names: tuple[str, ...], everything: bool, **options: Any) -> None:
     """
-    Post entries to the function again; they stay in quarantine until deleted.
+    Post entries to the function again.
+
+    They stay in quarantine until deleted.
 
     \b
     python -m cmc_webhook quarantine replay 3f2a9c 77ab01
-    python -m cmc_webhook quarantine replay --all --project P --url https://… --bearer KEY
+    python -m cmc_webhook quarantine replay --all --project P --url https://…
     """
+    _refuse_accident(names, everything)
     place = where.connect()
-    entries = _chosen(_held(place, inbound=False), names, everything)
+    held = _held(place, inbound=False)
+    entries = [*held.each()] if everything else [_one(held, name) for name in names]
     messages = [(message(_body(entry), options["credential"]), 1) for entry in entries]
     if place.real or not is_loopback(options["url"]):
-        _ask(f"Post {_entries(entries, place)} to {without_query(options['url'])}?", options["yes"])
+        _ask(
+            f"Post {_entries(len(entries), place)} to {without_query(options['url'])}?",
+            options["yes"],
+        )
     conclude(post_all(options["url"], messages))
 
 
@@ -120,33 +132,35 @@ def delete(
     where: Where, names: tuple[str, ...], everything: bool, yes: bool, inbound: bool
 ) -> None:
     """
-    Delete entries; what the bucket holds of received mail stays there.
+    Delete entries.
+
+    What the bucket holds of received mail stays there.
 
     \b
     python -m cmc_webhook quarantine delete 3f2a9c
     python -m cmc_webhook quarantine delete --all --project P --yes
     """
+    _refuse_accident(names, everything)
     place = where.connect()
     held = _held(place, inbound)
-    entries = _chosen(held, names, everything)
+    ids = [*held.ids()] if everything else [_one(held, name).id for name in names]
     if place.real:
-        _ask(f"Delete {_entries(entries, place)}?", yes)
-    held.delete(entry.id for entry in entries)
-    click.echo(f"Deleted {_entries(entries, place)}.")
+        _ask(f"Delete {_entries(len(ids), place)}?", yes)
+    held.delete(ids)
+    click.echo(f"Deleted {_entries(len(ids), place)}.")
 
 
 def _held(place: Place, inbound: bool) -> Quarantine:
     return Quarantine(place.client, place.inbound_collection if inbound else place.collection)
 
 
-def _chosen(held: Quarantine, names: tuple[str, ...], everything: bool) -> list[Document]:
-    """Return the entries that are meant, each by a beginning of its id that no other has."""
+def _refuse_accident(names: tuple[str, ...], everything: bool) -> None:
     if bool(names) == everything:
         raise click.UsageError("Name one or more IDs, or give --all.")
-    return held.each() if everything else [_one(held, name) for name in names]
 
 
 def _one(held: Quarantine, name: str) -> Document:
+    """Return the entry that is meant: *name* is a beginning of its id that no other has."""
     found = held.beginning(name) if re.fullmatch("[0-9a-f]+", name) else []
     if len(found) != 1:
         many = f"{len(found)} entries begin" if found else "No entry begins"
@@ -168,8 +182,8 @@ def _ask(question: str, yes: bool) -> None:
         click.confirm(question, abort=True, err=True)
 
 
-def _entries(entries: list[Document], place: Place) -> str:
-    number = "1 entry" if len(entries) == 1 else f"{len(entries):,} entries"
+def _entries(count: int, place: Place) -> str:
+    number = "1 entry" if count == 1 else f"{count:,} entries"
     return f"{number} of project {place.client.project}"
 
 

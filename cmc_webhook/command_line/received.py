@@ -7,11 +7,12 @@ from zoneinfo import ZoneInfo
 import click
 
 from cmc_webhook.command_line import table
+from cmc_webhook.command_line.paging import paging_options, say_more
 from cmc_webhook.command_line.place import Where, place_options
-from cmc_webhook.command_line.rendering import as_json, labelled
+from cmc_webhook.command_line.rendering import as_json, columns, labelled
 from cmc_webhook.command_line.statuses import SHORT_ID, named
 from cmc_webhook.command_line.times import shown
-from cmc_webhook.reading.queries import Document
+from cmc_webhook.reading.queries import Cursor, Document
 from cmc_webhook.reading.received import ReceivedMails
 
 _PEOPLE = ("from", "to", "cc", "reply_to")
@@ -38,12 +39,10 @@ def inbound() -> None:
 
 
 @inbound.command("list")
-@click.option("--limit", default=50, type=click.IntRange(1, 1000), show_default=True)
-@click.option(
-    "--json", "json_lines", is_flag=True, help="A JSON object a line, fields of the list."
-)
+@paging_options
+@click.option("--json", "json_lines", is_flag=True, help="A JSON object a line, all fields.")
 @place_options
-def list_mails(where: Where, limit: int, json_lines: bool) -> None:
+def list_mails(where: Where, limit: int, after: Cursor | None, json_lines: bool) -> None:
     """
     List received mails, the one that arrived last first.
 
@@ -52,17 +51,17 @@ def list_mails(where: Where, limit: int, json_lines: bool) -> None:
     python -m cmc_webhook inbound list --json
     """
     place = where.connect()
-    mails = ReceivedMails(place.client, place.inbound_collection).newest(limit)
+    held = ReceivedMails(place.client, place.inbound_collection)
+    listing = held.whole() if json_lines else held.listing()
+    mails = listing.page(limit, after)
     if json_lines:
         for mail in mails:
             click.echo(as_json(mail.id, mail.fields, place.zone))
-    elif mails:
-        headings = ["id", "received", "from", "files", "subject"]
-        rows = [headings, *(_row(mail, place.zone) for mail in mails)]
-        head, *padded = table.lines(rows, table.terminal_width(), (2, 4))
-        click.secho(table.joined(head), bold=True)
-        for cells in padded:
-            click.echo(table.joined(cells))
+    else:
+        rows = [_row(mail, place.zone) for mail in mails]
+        for line in columns(["id", "received", "from", "files", "subject"], rows, (2, 4)):
+            click.echo(line)
+    say_more(listing, mails, limit)
 
 
 @inbound.command()

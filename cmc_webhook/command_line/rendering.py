@@ -2,7 +2,7 @@
 
 import base64
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -36,6 +36,16 @@ def as_json(document_id: str, fields: Mapping[str, Any], zone: ZoneInfo) -> str:
 def coloured(text: str, status: str) -> str:
     """Return *text* in the colour of *status*; click takes it off where there is no terminal."""
     return click.style(text, fg=_COLOURS.get(Status(status))) if status in [*Status] else text
+
+
+def columns(
+    headings: Sequence[str], rows: Sequence[Sequence[str]], elastic: Sequence[int]
+) -> Iterator[str]:
+    """Yield *rows* below their headings; the columns *elastic* give way to the terminal."""
+    if rows:
+        head, *padded = table.lines([headings, *rows], table.terminal_width(), elastic)
+        yield click.style(table.joined(head), bold=True)
+        yield from map(table.joined, padded)
 
 
 def labelled(label: str, text: str, indent: int = LABEL) -> Iterator[str]:

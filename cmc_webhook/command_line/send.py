@@ -49,7 +49,12 @@ _SHARED = {
 @click.command()
 @click.argument("status", required=False, type=click.Choice(_STATUSES))
 @click.option("--code", type=click.IntRange(1, 999), help="Code of the bounce, by default 2.")
-@click.option("--scenario", type=click.Choice(lives.SCENARIOS), help="Whole lives of mails.")
+@click.option(
+    "--scenario",
+    type=click.Choice(lives.SCENARIOS),
+    metavar="NAME",
+    help=f"Whole lives of mails: {', '.join(lives.SCENARIOS)}.",
+)
 @click.option("--count", default=1, type=click.IntRange(1), show_default=True, help="Mails.")
 @click.option(
     "--recipients", default=1, type=click.IntRange(1, 1000), show_default=True, help="Of each mail."
@@ -86,7 +91,7 @@ _SHARED = {
 @place_options
 def send(where: Where, url: str, credential: Credential, real_url: bool, **asked: Any) -> None:
     """
-    Play CMC: post STATUS, or whole lives of mails, to the function.
+    Play CMC: post STATUS, or whole lives of mails.
 
     With --inbound, play CMC and SendGrid posting mail that people have written.
 

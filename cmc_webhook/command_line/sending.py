@@ -57,7 +57,7 @@ def seed_and_end(seed: int | None, end: datetime | None) -> tuple[int, datetime]
 def announce(what: str, url: str, seed: int, end: datetime) -> None:
     """Say what is about to be sent, and how to send the same again."""
     again = f"--seed {seed} --end {end.isoformat(timespec='seconds')}"
-    click.echo(f"{what} to {without_query(url)}; again with {again}", err=True)
+    click.echo(f"{what} to {without_query(url)}\nThe same again with {again}", err=True)
 
 
 def post_all(

@@ -1,7 +1,7 @@
 """`stats`: how many mails of each status, day, cause and domain."""
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import replace
 from datetime import UTC, date, datetime, time, timedelta
 from zoneinfo import ZoneInfo
@@ -39,9 +39,12 @@ def stats(where: Where, days: int, domain: str, as_object: bool) -> None:
     """
     place = where.connect()
     statuses = MailStatuses(place.client, place.collection)
-    filters = _last(days, place.zone, domain)
+    today = datetime.now(place.zone).date()
+    dates = [today - timedelta(days=before) for before in reversed(range(days))]
+    filters = _within(Filters(domain=domain), dates[0], today, place.zone)
+    each_day = {day.isoformat(): _within(filters, day, day, place.zone) for day in dates}
     by_status = _by_status(statuses, filters)
-    by_day = _by_day(statuses, filters, place.zone, by_status)
+    by_day = _by_day(statuses, each_day, by_status)
     by_cause = _by_cause(statuses, filters)
     domains = dict(statuses.domains(filters, _NEWEST).most_common(_MOST_DOMAINS))
     if as_object:
@@ -52,13 +55,10 @@ def stats(where: Where, days: int, domain: str, as_object: bool) -> None:
         click.echo(line)
 
 
-def _last(days: int, zone: ZoneInfo, domain: str) -> Filters:
-    """Return the filter of today, as it is in *zone*, and the days before it."""
-    today = datetime.now(zone).date()
-    return Filters(
-        domain=domain,
-        since=_midnight(today - timedelta(days=days - 1), zone),
-        until=_midnight(today + timedelta(days=1), zone),
+def _within(filters: Filters, first: date, last: date, zone: ZoneInfo) -> Filters:
+    """Return *filters* for the mails of these days, as they are in *zone*."""
+    return replace(
+        filters, since=_midnight(first, zone), until=_midnight(last + timedelta(days=1), zone)
     )
 
 
@@ -73,32 +73,18 @@ def _by_status(statuses: MailStatuses, filters: Filters) -> Counts:
 
 
 def _by_day(
-    statuses: MailStatuses, filters: Filters, zone: ZoneInfo, words: Mapping[str, int]
+    statuses: MailStatuses, each_day: Mapping[str, Filters], words: Collection[str]
 ) -> dict[str, Counts]:
     """Return the counts of each day on which there is a mail; only *words* are asked for."""
-    days = [*_days(filters, zone)]
-    each = [(day, word) for day in days for word in words]
-    asked = [
-        replace(
-            filters,
-            statuses=(word,),
-            since=_midnight(day, zone),
-            until=_midnight(day + timedelta(days=1), zone),
-        )
-        for day, word in each
-    ]
-    by_day: dict[str, Counts] = {day.isoformat(): {} for day in days}
-    for (day, word), count in zip(each, statuses.counts(asked), strict=True):
-        by_day[day.isoformat()][word] = count
-    return {day: _present(counts) for day, counts in by_day.items() if any(counts.values())}
-
-
-def _days(filters: Filters, zone: ZoneInfo) -> Iterator[date]:
-    if filters.since and filters.until:
-        day, end = (moment.astimezone(zone).date() for moment in (filters.since, filters.until))
-        while day < end:
-            yield day
-            day += timedelta(days=1)
+    if not words:
+        return {}
+    totals = statuses.counts(each_day.values())
+    by_day: dict[str, Counts] = {d: {} for d, total in zip(each_day, totals, strict=True) if total}
+    each = [(day, word) for day in by_day for word in words]
+    counts = statuses.counts(replace(each_day[day], statuses=(word,)) for day, word in each)
+    for (day, word), count in zip(each, counts, strict=True):
+        by_day[day][word] = count
+    return {day: _present(found) for day, found in by_day.items()}
 
 
 def _by_cause(statuses: MailStatuses, filters: Filters) -> Counts:

@@ -7,14 +7,15 @@ from zoneinfo import ZoneInfo
 import click
 
 from cmc_webhook.command_line import table
-from cmc_webhook.command_line.filters import CursorType, filter_options
+from cmc_webhook.command_line.filters import filter_options
+from cmc_webhook.command_line.paging import paging_options, say_more
 from cmc_webhook.command_line.place import Where, place_options
 from cmc_webhook.command_line.rendering import LABEL, as_json, coloured, labelled
 from cmc_webhook.command_line.times import shown
 from cmc_webhook.reading.meanings import meaning
 from cmc_webhook.reading.queries import Cursor, Document
 from cmc_webhook.reading.received import ReceivedMails
-from cmc_webhook.reading.statuses import Filters, MailStatuses, cursor_behind
+from cmc_webhook.reading.statuses import Filters, MailStatuses
 
 # The hash, and of CMC's own message ids the part that differs most.
 SHORT_ID = len("974c-9e7e564c")
@@ -27,8 +28,7 @@ _DETAILS = (
 
 @click.command("list")
 @filter_options
-@click.option("--limit", default=50, type=click.IntRange(1, 1000), show_default=True)
-@click.option("--after", type=CursorType(), help="Go on at the place that the last list named.")
+@paging_options
 @click.option("--json", "json_lines", is_flag=True, help="A JSON object a line, all fields.")
 @place_options
 def list_mails(
@@ -43,15 +43,15 @@ def list_mails(
     python -m cmc_webhook list --domain example.jp --since 2025-01-25 --json
     """
     place = where.connect()
-    mails = MailStatuses(place.client, place.collection).page(filters, limit, after)
+    listing = MailStatuses(place.client, place.collection).listing(filters)
+    mails = listing.page(limit, after)
     if json_lines:
         for mail in mails:
             click.echo(as_json(mail.id, mail.fields, place.zone))
     else:
         for line in _rows(mails, place.zone):
             click.echo(line)
-    if len(mails) == limit:
-        click.echo(f"There may be more: --after '{cursor_behind(mails[-1])}'", err=True)
+    say_more(listing, mails, limit)
 
 
 @click.command()

@@ -1,7 +1,8 @@
 """The queries over the quarantine."""
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterator, Sequence
+from itertools import chain
 from typing import Any
 
 from google.cloud.firestore import Client, Query
@@ -9,6 +10,9 @@ from google.cloud.firestore_v1.base_query import FieldFilter
 
 from cmc_webhook.reading import queries
 from cmc_webhook.reading.queries import PATIENCE, Document, Listing, run
+
+_READ_AT_ONCE = 50
+_DELETED_AT_ONCE = 500
 
 
 class CutEntryError(Exception):
@@ -41,6 +45,7 @@ class Quarantine:
     """The quarantine beside a collection of status documents."""
 
     def __init__(self, client: Client, collection: str) -> None:
+        self._client = client
         self._collection = client.collection(f"{collection}_quarantine")
 
     def listing(self) -> Listing:
@@ -51,9 +56,14 @@ class Quarantine:
         """Return the entries that arrived last, the latest first."""
         return self.listing().page(most)
 
-    def each(self) -> list[Document]:
-        """Return all entries."""
-        return run(Query(self._collection))
+    def each(self) -> Iterator[Document]:
+        """Yield all entries; each may have a megabyte."""
+        return chain.from_iterable(self.listing().pages(_READ_AT_ONCE))
+
+    def ids(self) -> Iterator[str]:
+        """Yield the ids of all entries, whose content is not read."""
+        bare = Listing(self._collection.select(["received_at"]), "received_at")
+        return (entry.id for page in bare.pages(_DELETED_AT_ONCE) for entry in page)
 
     def of_composition(self, server_composition: str) -> list[Document]:
         """Return the entries of one server composition."""
@@ -72,7 +82,10 @@ class Quarantine:
         """Return how many entries there are."""
         return queries.count(Query(self._collection))
 
-    def delete(self, ids: Iterable[str]) -> None:
+    def delete(self, ids: Sequence[str]) -> None:
         """Delete the entries with these ids."""
-        for entry_id in ids:
-            self._collection.document(entry_id).delete(**PATIENCE)
+        for start in range(0, len(ids), _DELETED_AT_ONCE):
+            batch = self._client.batch()
+            for entry_id in ids[start : start + _DELETED_AT_ONCE]:
+                batch.delete(self._collection.document(entry_id))
+            batch.commit(**PATIENCE)

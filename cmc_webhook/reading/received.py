@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from google.cloud.firestore import Client
+from google.cloud.firestore import Client, Query
 
 from cmc_webhook.reading import queries
 from cmc_webhook.reading.queries import Document, Listing
@@ -19,6 +19,10 @@ class ReceivedMails:
     def listing(self) -> Listing:
         """Return what a list shows of the mails, by their arrival."""
         return Listing(self._collection.select(_LISTED), "received_at")
+
+    def whole(self) -> Listing:
+        """Return the mails with all their fields, by their arrival."""
+        return Listing(Query(self._collection), "received_at")
 
     def newest(self, most: int) -> list[Document]:
         """Return what a list shows of the mails that arrived last, the latest first."""

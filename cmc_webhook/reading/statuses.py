@@ -7,7 +7,7 @@ https://cloud.google.com/firestore/docs/query-data/index-overview#taking_advanta
 """
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import datetime
@@ -17,7 +17,7 @@ from google.cloud.firestore import Client, Query
 from google.cloud.firestore_v1.base_query import FieldFilter
 
 from cmc_webhook.reading import queries
-from cmc_webhook.reading.queries import Cursor, Document, Listing, count, run
+from cmc_webhook.reading.queries import Document, Listing, count, run
 
 # Each filter of equality, and the field that it is about.
 _EQUAL = {
@@ -29,14 +29,7 @@ _EQUAL = {
     "composition": "server_composition",
 }
 INDEXED = ("status", *_EQUAL.values())
-# Each page takes a call, and no Firestore charges anything for a page's length.
-_LARGEST_PAGE = 2_000
 _COUNTERS = 8
-
-
-def cursor_behind(mail: Document) -> Cursor:
-    """Return the cursor with which a listing goes on after *mail*."""
-    return Cursor(mail.fields["status_at"], mail.id)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -75,15 +68,6 @@ class MailStatuses:
         if filters.until:
             query = query.where(filter=FieldFilter("status_at", "<", filters.until))
         return Listing(query, "status_at")
-
-    def page(self, filters: Filters, size: int, after: Cursor | None = None) -> list[Document]:
-        """Return at most *size* mails, those behind *after* if it is given."""
-        return self.listing(filters).page(size, after)
-
-    def each(self, filters: Filters, after: Cursor | None = None) -> Iterator[Document]:
-        """Yield every mail, however many there are, page by page."""
-        for mails in self.listing(filters).pages(_LARGEST_PAGE, after):
-            yield from mails
 
     def newest(self, filters: Filters, most: int, fields: Iterable[str]) -> list[Document]:
         """Return at most *most* mails with only these fields; each costs a read like a whole."""

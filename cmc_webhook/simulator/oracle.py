@@ -113,6 +113,8 @@ def _fact(event_type: str, record: Any, composition: str, zone: ZoneInfo) -> Fac
     if not 2000 <= local.year <= 2100 or not fact["message_id"] or not fact["to"]:
         return None
     fact["at"] = local.replace(tzinfo=zone).astimezone(UTC)
+    if not 2000 <= fact["at"].year <= 2100:  # 2000 in Tokyo can still be 1999 in UTC
+        return None
     fact["to"] = re.sub("[A-Z]", lambda letter: letter[0].lower(), fact["to"])
     fact["to_domain"] = fact["to"].split("@")[-1] if "@" in fact["to"] else ""
     fact["status"] = _status(fact)

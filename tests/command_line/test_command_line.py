@@ -20,19 +20,37 @@ COMMANDS = [
 ]
 
 
+def test_the_overview_of_the_commands_cuts_no_sentence(run):
+    for group in ([], ["inbound"], ["quarantine"]):
+        overview = run(*group, "--help").stdout.split("Commands:")[1]
+        assert "..." not in overview
+
+
 @pytest.mark.parametrize("command", COMMANDS, ids=" ".join)
 def test_the_help_of_every_command_has_examples(run, command):
     helped = run(*command, "--help")
 
     assert helped.exit_code == 0
     assert f"python -m cmc_webhook {' '.join(command)}" in helped.stdout
+    assert max(map(len, helped.stdout.splitlines())) <= 80
 
 
 def test_it_says_where_it_is_and_prefers_the_local_firestore(run, client, firestore_address):
     said = run("list").stderr
 
     assert firestore_address in said
-    assert f"project {client.project}" in said
+    assert f"project {client.project}, database (default)" in said
+    assert "mail_statuses and inbound_mails" in said
+
+
+def test_what_it_says_of_its_place_and_of_a_repeat_fits_80_columns(run, url, monkeypatch):
+    monkeypatch.setenv("GOOGLE_CLOUD_PROJECT", "demo-cmc-webhook")
+
+    said = run("list").stderr + run("send", "queued", "--url", url).stderr
+
+    assert said.splitlines()[0].endswith("project demo-cmc-webhook, database (default)")
+    assert "again with --seed" in said
+    assert max(map(len, said.splitlines())) <= 80
 
 
 def test_without_a_local_firestore_it_goes_nowhere_else(run, monkeypatch):
@@ -95,7 +113,7 @@ def test_a_broken_pipe_is_quiet(client, firestore_address, post):
 
     assert len(done.stdout) == 10
     assert done.stderr.startswith("Firestore on")
-    assert len(done.stderr.splitlines()) == 1
+    assert len(done.stderr.splitlines()) == 2
 
 
 @pytest.mark.parametrize("command", [["list"], ["export"], ["export", "-o", "/none/mails.csv"]])

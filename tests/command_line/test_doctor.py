@@ -5,6 +5,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from cmc_webhook.command_line.table import width
 from tests.faults import Fault, FaultyFirestore
 
 # Long enough for a bounce to follow, and no offset between time zones.
@@ -17,11 +18,17 @@ def sound(run, url):
     run("send", "--scenario", "campaign", "--count", "30", "--url", url)
 
 
+@pytest.fixture(autouse=True)
+def wide_terminal(run, monkeypatch):
+    """Each finding in one line."""
+    monkeypatch.setenv("COLUMNS", "1000")
+
+
 def seen(run, *arguments):
     """Return the findings, without their numbers, and hold them against the exit status."""
     examined = run("doctor", *arguments)
     lines = examined.stdout.splitlines()
-    found = [line.split(" ", 1)[1] for line in lines if line[:1].isdigit()]
+    found = [line.split(maxsplit=1)[1] for line in lines if line[:1].isdigit()]
     assert examined.exit_code == (1 if found else 0), examined.output
     assert ("Nothing wrong was found." in lines) == (not found)
     return found
@@ -33,6 +40,16 @@ def test_a_sound_deployment_has_no_findings_and_says_what_is_not_seen(run, sound
     assert examined.startswith("Not to be seen from here")
     assert "gcloud logging read" in examined
     assert seen(run) == []
+
+
+def test_what_it_says_fits_80_columns(run, url, monkeypatch):
+    run("send", "queued", "--zone", "UTC", "--url", url)
+    monkeypatch.setenv("COLUMNS", "80")
+
+    examined = run("doctor").stdout
+
+    assert "1.  Times are 9 hours early: " in examined
+    assert max(map(width, examined.splitlines())) <= 80
 
 
 @pytest.mark.parametrize(
@@ -115,6 +132,14 @@ def test_a_quarantine_that_is_not_empty(run, url, sound):
     assert seen(run) == []
 
 
+def test_a_quarantine_of_received_mail_that_is_not_empty(run, inbound_url, sound):
+    run("replay", "-", "--url", inbound_url, input='"hello=world"')
+    assert seen(run) == ["1 received mails are in quarantine."]
+
+    run("quarantine", "delete", "--inbound", "--all")
+    assert seen(run) == []
+
+
 @pytest.mark.parametrize(
     ("setting", "bad", "good", "told"),
     [
@@ -151,8 +176,8 @@ def test_an_index_that_is_missing(run, sound, firestore_address, monkeypatch):
     counts = itertools.count()
 
     def refuse_second_probe(rpc):
-        # The first count is that of the quarantine, then comes one for each index.
-        return Fault(before="FAILED_PRECONDITION") if rpc == COUNT and next(counts) == 2 else None
+        # The first counts are those of the two quarantines, then comes one for each index.
+        return Fault(before="FAILED_PRECONDITION") if rpc == COUNT and next(counts) == 3 else None
 
     faulty.plan = refuse_second_probe
     found = seen(run)

@@ -2,15 +2,20 @@
 
 import csv
 import io
+import itertools
 import json
+from collections import Counter
 from datetime import UTC, datetime
 
 import pytest
 from google.cloud import firestore
 
+from cmc_webhook.command_line.filters import CAUSES
 from cmc_webhook.command_line.table import width
 from cmc_webhook.devserver.firestore import start
+from cmc_webhook.events import Status
 from cmc_webhook.reading.statuses import INDEXED, Filters, MailStatuses
+from tests.faults import Fault, FaultyFirestore
 from tests.records import make_record
 
 SUBJECT = "【重要】パスワード再設定のご案内と、会員登録内容の確認のお願い"
@@ -151,6 +156,24 @@ def test_stats_count_by_status_day_cause_and_domain(run, post):
     assert json.loads(run("stats", "--json", "--domain", "none.example").stdout)["statuses"] == {}
 
 
+def test_stats_ask_for_the_words_of_a_day_only_where_there_is_a_mail(
+    run, post, firestore_address, monkeypatch
+):
+    now = datetime.now(UTC).isoformat(timespec="seconds")
+    words = ("queued", "deferred", "succeeded")
+    post([make_record(messageId=f"<{w}@example.com>", created=now, status=w) for w in words])
+    faulty = FaultyFirestore(firestore_address)
+    asked = Counter()
+    faulty.plan = lambda rpc: asked.update([rpc])
+    monkeypatch.setenv("FIRESTORE_EMULATOR_HOST", faulty.address)
+
+    counts = json.loads(run("stats", "--days", "366", "--json").stdout)
+    faulty.stop()
+
+    assert list(counts["days"].values()) == [dict.fromkeys(words, 1)]
+    assert asked["RunAggregationQuery"] == len(Status) + 366 + len(words) + len(CAUSES)
+
+
 def test_an_exported_csv_is_for_excel_and_defused(run, post, tmp_path):
     post([make_record(subject="=HYPERLINK(1)", to="-a@example.jp", apiData="＋1,2\n3")])
     file = tmp_path / "mails.csv"
@@ -172,6 +195,29 @@ def test_exported_json_lines_have_every_field(run, mails, documents):
     assert {name: set(fields) for name, fields in by_id.items()} == {
         name: set(fields) for name, fields in documents().items()
     }
+
+
+def test_an_export_that_breaks_off_says_how_to_go_on(
+    run, mails, tmp_path, firestore_address, monkeypatch
+):
+    whole, parts = tmp_path / "whole.csv", tmp_path / "parts.csv"
+    run("export", "-o", str(whole))
+    monkeypatch.setattr("cmc_webhook.command_line.export._PAGE", 2)
+    faulty = FaultyFirestore(firestore_address)
+    pages = itertools.count(1)
+    faulty.plan = lambda rpc: (
+        Fault(before="PERMISSION_DENIED") if rpc == "RunQuery" and next(pages) == 2 else None
+    )
+    with monkeypatch.context() as patch:
+        patch.setenv("FIRESTORE_EMULATOR_HOST", faulty.address)
+        broken = run("export", "-o", str(parts))
+    faulty.stop()
+    after = broken.stderr.split("--after '")[1].split("'")[0]
+
+    assert broken.exit_code == 1
+    assert whole.read_text().startswith(parts.read_text())
+    assert run("export", "-o", str(parts), "--after", after).exit_code == 0
+    assert parts.read_text() == whole.read_text()
 
 
 def test_an_export_goes_on_in_the_same_file(run, mails, tmp_path):
@@ -197,7 +243,7 @@ def test_filters_together_need_no_more_indexes_than_each_by_itself(monkeypatch, 
     texts["composition"] = "x"
     every = Filters(statuses=("failed", "bounced"), since=now, until=now, **texts)
 
-    statuses.page(every, 10)
+    statuses.listing(every).page(10)
     statuses.counts([every])
     statuses.domains(every, 10)
     statuses.last_received(1)

@@ -213,7 +213,7 @@ def test_what_has_no_meaning_is_refused(run, arguments, word):
 
 
 def test_received_mail_goes_to_a_port_of_its_own(run):
-    assert "to http://localhost:8083;" in run("send", "--inbound").stderr
+    assert "to http://localhost:8083\n" in run("send", "--inbound").stderr
 
 
 def test_a_list_fits_the_terminal(run, letter, monkeypatch):
@@ -228,6 +228,28 @@ def test_a_list_fits_the_terminal(run, letter, monkeypatch):
     assert json.loads(latest)["received_at"] == "2025-01-25T15:03:06+09:00"
     monkeypatch.setenv("CMC_TIME_ZONE", "UTC")
     assert "01-25 05:03" in run("inbound", "list").stdout
+
+
+def test_a_list_in_json_has_every_field(run, letter):
+    listed = run("inbound", "list", "--json").stdout.splitlines()
+
+    assert [set(json.loads(line)) for line in listed] == [
+        {"id", "received_at", "html"},
+        {"id", *letter},
+    ]
+
+
+@pytest.mark.parametrize("form", [[], ["--json"]])
+def test_a_list_goes_on_where_it_says(run, letter, form):
+    first = run("inbound", "list", "--limit", "1", *form)
+    after = first.stderr.split("--after '")[1].split("'")[0]
+
+    second = run("inbound", "list", "--after", after, *form)
+
+    assert "ffff-other" in first.stdout
+    assert "ffff-other" not in second.stdout
+    assert "0a1b-mail" in second.stdout
+    assert "--after" not in second.stderr
 
 
 def test_show_has_people_thread_text_and_attachments(run, letter):

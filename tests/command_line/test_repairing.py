@@ -1,9 +1,11 @@
 """`quarantine` and `replay`: what could not be read or stored, posted again or deleted."""
 
 import json
+from collections import Counter
 
 import pytest
 
+from tests.faults import FaultyFirestore
 from tests.records import as_form, make_post, make_record
 
 
@@ -28,6 +30,16 @@ def test_quarantine_lists_and_shows(run, bad):
     shown = run("quarantine", "show", record["id"][:12]).stdout
     assert "宛先なし" in shown
     assert "missing_recipient" in shown
+
+
+def test_a_list_goes_on_where_it_says(run, bad):
+    first = run("quarantine", "list", "--json", "--limit", "1")
+    after = first.stderr.split("--after '")[1].split("'")[0]
+
+    second = run("quarantine", "list", "--json", "--after", after)
+
+    assert [json.loads(first.stdout), json.loads(second.stdout)] == entries(run)
+    assert "--after" not in second.stderr
 
 
 def test_what_is_replayed_is_the_same_again(run, bad, url):
@@ -61,6 +73,20 @@ def test_delete_deletes_what_is_named(run, bad):
     assert entries(run) == []
 
 
+def test_many_are_deleted_at_once(run, bad, firestore_address, monkeypatch):
+    faulty = FaultyFirestore(firestore_address)
+    asked = Counter()
+    faulty.plan = lambda rpc: asked.update([rpc])
+    with monkeypatch.context() as patch:
+        patch.setenv("FIRESTORE_EMULATOR_HOST", faulty.address)
+        deleted = run("quarantine", "delete", "--all").stdout
+    faulty.stop()
+
+    assert "Deleted 2 entries" in deleted
+    assert asked["Commit"] == 1
+    assert entries(run) == []
+
+
 @pytest.mark.parametrize("arguments", [["delete"], ["delete", "ab", "--all"], ["replay"]])
 def test_nothing_is_chosen_by_accident(run, bad, arguments):
     assert run("quarantine", *arguments).exit_code == 2
@@ -76,9 +102,15 @@ def test_with_a_project_it_asks_first(run, bad, real_project, url, command):
     assert refused.exit_code == 1
     assert f"of project {real_project}" in refused.stderr
     assert len(entries(run)) == 2
+
+    done = run(*arguments, "--yes")
+
+    assert "[y/N]" not in done.output
     if command == "delete":
-        assert run(*arguments, "--yes").exit_code == 0
+        assert done.exit_code == 0
         assert entries(run) == []
+    else:  # the body is still no event
+        assert "1 of 2 posts were not accepted" in done.stderr
 
 
 def test_replaying_a_file_twice_changes_nothing(run, url, tmp_path, documents):

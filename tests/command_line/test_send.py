@@ -158,6 +158,25 @@ def test_a_wrong_time_zone_is_a_difference(run, url):
     assert "status_at is" in sent.stderr
 
 
+@pytest.mark.parametrize(
+    ("zone", "end", "kept"),
+    [
+        # Of the years 2000 to 2100 both as it is written and in UTC.
+        ("Asia/Tokyo", "2000-01-01T00:00:00Z", 1),
+        ("Asia/Tokyo", "2000-01-01T00:00:00+09:00", 0),
+        ("Asia/Tokyo", "2100-12-31T15:00:00Z", 0),
+        ("America/New_York", "2100-12-31T20:00:00-05:00", 0),
+    ],
+)
+def test_both_ends_of_the_years_are_as_in_the_function(run, serve_here, documents, zone, end, kept):
+    url = serve_here(CMC_ALLOW_UNAUTHENTICATED="true", CMC_TIME_ZONE=zone)
+
+    sent = run("send", "queued", "--zone", zone, "--end", end, "--verify", "--url", url)
+
+    assert len(documents()) == kept
+    assert sent.exit_code == 0, sent.output
+
+
 def test_the_rate_is_kept_and_fills_the_posts(run, url):
     begun = datetime.now(UTC)
 
