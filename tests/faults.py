@@ -162,7 +162,8 @@ def _code(name: str, when: str) -> Chance:
 def _single_writes(rng: random.Random, rpc: str) -> Fault | None:
     if rpc != WRITE:
         return None
-    chosen = {i: rng.choice(SINGLE) for i in range(20) if rng.random() < 0.3}
+    # The first in any case: every batch has one.
+    chosen = {i: rng.choice(SINGLE) for i in range(20) if i == 0 or rng.random() < 0.3}
     return Fault(writes=chosen, applied=frozenset(i for i in chosen if rng.random() < 0.5))
 
 
