@@ -45,8 +45,9 @@ def _add_texts(app: Flask, site: Site) -> None:
     @app.context_processor
     def texts() -> dict[str, Any]:
         t = words()
-        documents_read = g.get("documents_read", 0)
-        seldom = max(_REAL_REFRESH_S, documents_read // _DOCUMENTS_A_SECOND)
+        # None on a page of a failure, which cannot tell what it has cost.
+        documents_read = g.get("documents_read")
+        seldom = max(_REAL_REFRESH_S, (documents_read or 0) // _DOCUMENTS_A_SECOND)
         here = request.full_path.removesuffix("?")
         form_of = request.blueprint or "quarantine"
         return {

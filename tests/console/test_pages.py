@@ -76,6 +76,7 @@ def test_a_trick_in_the_path_finds_nothing(visit, path):
 
     assert answer.status_code == 404
     assert "Traceback" not in answer.text
+    assert "Documents read" not in answer.text  # to look for one costs, too
 
 
 @pytest.mark.parametrize("path", ["/mails?to=%ff%fe", "/mails?to=%00", "/mails?x=y", "/mails?to="])
@@ -268,11 +269,23 @@ def test_every_filter_finds_its_mail(visit, post):
     )
     for chosen in (
         *("status=bounced", "to=a@EXAMPLE.jp", "domain=example.JP", "api_data=order-1"),
-        *("message_id=<mail@example.com>", "cause=unknown_user"),
+        *("message_id=<mail@example.com>", "message_id=mail@example.com", "cause=unknown_user"),
         "status=bounced&status=failed&to=a@example.jp&cause=unknown_user&composition=pro",
     ):
         text = visit.get(f"/mails?{chosen}").text
-        assert re.findall(r'document_id|href="/mails/[^"]+">([^<]+)', text) == ["wanted mail"]
+        assert re.findall(r'href="/mails/[^"]+">([^<]+)', text) == ["wanted mail"]
+
+
+def test_the_part_of_the_page_is_marked(visit, post, documents):
+    post([make_record()])
+    [document_id] = documents()
+
+    for path, marked in (
+        *(("/", "/"), ("/mails", "/mails"), (f"/mails/{document_id}", "/mails")),
+        *(("/received", "/received"), ("/quarantine/received", "/quarantine")),
+    ):
+        nav = visit.get(path).text.partition("</nav>")[0]
+        assert re.findall(r'href="([^"]+)" aria-current', nav) == [marked]
 
 
 def test_a_mail_of_a_real_project_links_to_googles_console(make_visit, post, documents):
