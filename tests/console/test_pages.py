@@ -244,14 +244,16 @@ def test_the_page_says_what_it_read(visit, post):
 
 
 def test_news_are_told_by_one_read(visit, post, documents, inbound):
-    addresses = ["/live/mails", "/live/quarantine", "/live/received"]
+    lists = ["mails", "quarantine", "received", "quarantine/received"]
+    addresses = [f"/live/{name}" for name in lists]
     before = [json.loads(visit.get(address).text) for address in addresses]
     post([make_record(), make_record(messageId="")])
     inbound.post("/", data=cmc_json())
+    inbound.post("/", data=b"no mail")
     after = [json.loads(visit.get(address).text) for address in addresses]
 
-    assert before == [[], [], []]
-    assert [len(marks) for marks in after] == [1, 1, 1]
+    assert before == [[], [], [], []]
+    assert [len(marks) for marks in after] == [1, 1, 1, 1]
     [document_id] = documents()
     first = visit.get(f"/live/mails/{document_id}").text
     post([make_record(messageId="<other@example.com>")])
