@@ -39,6 +39,7 @@ def create_app(site: Site) -> Flask:
 
 def _add_texts(app: Flask, site: Site) -> None:
     app.jinja_env.filters["at"] = lambda time: shown(time, site.zone)
+    app.jinja_env.filters["local"] = lambda time: shown(time, site.zone, "%Y-%m-%dT%H:%M:%S")
     app.jinja_env.filters["number"] = "{:,}".format
     app.jinja_env.globals["site"] = site
 

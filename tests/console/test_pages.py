@@ -233,6 +233,10 @@ def test_times_are_in_the_zone(make_site, visit, post):
     assert "2025-01-25 14:03:06" in visit.get("/mails").text
     listed = visit.get("/mails?since=2025-01-25T14:03:06&until=2025-01-25T14:03:07").text
     assert "件名" in listed
+    assert re.findall(r'name="(since|until)" value="([^"]*)"', listed) == [
+        ("since", "2025-01-25T14:03:06"),
+        ("until", "2025-01-25T14:03:07"),
+    ]
     assert "件名" not in visit.get("/mails?since=2025-01-25T14:03:07").text
 
 
