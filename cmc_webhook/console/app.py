@@ -12,7 +12,7 @@ from cmc_webhook.console.live import live
 from cmc_webhook.console.mail import mail
 from cmc_webhook.console.mails import mails
 from cmc_webhook.console.overview import overview
-from cmc_webhook.console.quarantine import quarantine
+from cmc_webhook.console.quarantine import quarantine, received_quarantine
 from cmc_webhook.console.received import received
 from cmc_webhook.console.site import LANGUAGE_COOKIE, Site, shown, words
 from cmc_webhook.console.words import LANGUAGES
@@ -32,27 +32,30 @@ def create_app(site: Site) -> Flask:
     failures.explain(app)
     _add_texts(app, site)
     _add_own_routes(app, site)
-    for views in (overview, mails, mail, quarantine, received, live):
+    for views in (overview, mails, mail, quarantine, received_quarantine, received, live):
         app.register_blueprint(views(site))
     return app
 
 
 def _add_texts(app: Flask, site: Site) -> None:
     app.jinja_env.filters["at"] = lambda time: shown(time, site.zone)
+    app.jinja_env.filters["local"] = lambda time: shown(time, site.zone, "%Y-%m-%dT%H:%M:%S")
     app.jinja_env.filters["number"] = "{:,}".format
     app.jinja_env.globals["site"] = site
 
     @app.context_processor
     def texts() -> dict[str, Any]:
         t = words()
-        documents_read = g.get("documents_read", 0)
-        seldom = max(_REAL_REFRESH_S, documents_read // _DOCUMENTS_A_SECOND)
+        # None on a page of a failure, which cannot tell what it has cost.
+        documents_read = g.get("documents_read")
+        seldom = max(_REAL_REFRESH_S, (documents_read or 0) // _DOCUMENTS_A_SECOND)
         here = request.full_path.removesuffix("?")
+        form_of = request.blueprint or "quarantine"
         return {
             "t": t,
             "languages": LANGUAGES,
-            # What a form has done is shown above the quarantine, which has an address of its own.
-            "here": here if request.method == "GET" else url_for("quarantine.show"),
+            # What a form has done is shown above a quarantine, which has an address of its own.
+            "here": here if request.method == "GET" else url_for(f"{form_of}.show"),
             "status_label": lambda status: t.of(meanings.label(status)),
             "cause_label": lambda cause: t.of(meanings.CAUSES.get(cause, (cause, cause))),
             "cause_advice": lambda cause: t.of(meanings.ADVICE[cause]),

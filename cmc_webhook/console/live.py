@@ -32,6 +32,10 @@ def live(site: Site) -> Blueprint:
     def quarantine() -> Response:
         return _mark(site.quarantine.newest(1), "received_at")
 
+    @views.get("/quarantine/received")
+    def received_quarantine() -> Response:
+        return _mark(site.received_quarantine.newest(1), "received_at")
+
     return views
 
 

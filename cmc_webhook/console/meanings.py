@@ -125,6 +125,17 @@ QUARANTINED: Mapping[str, Texts] = {
         "the held document was changed and cannot be read",
         "既存のドキュメントが変更され読めない",
     ),
+    # Of received mail
+    "not_a_mail": ("a status, not a received mail", "受信メールではなく配信状況"),
+    "unknown_fields": ("fields of no known provider", "既知のサービスの項目でない"),
+    "unreadable_body": ("the body cannot be read", "本体が読めない"),
+    "unreadable_multipart": ("the multipart form cannot be read", "マルチパート形式が読めない"),
+    "unreadable_headers": ("the headers cannot be read", "ヘッダーが読めない"),
+    "unreadable_envelope": ("the envelope cannot be read", "エンベロープが読めない"),
+    "unreadable_mime": ("the raw mail cannot be read", "元のメールが読めない"),
+    "too_many_parts": ("too many parts", "パートが多すぎる"),
+    "too_many_lines": ("too many lines", "行が多すぎる"),
+    "too_long": ("JSON that is too long", "JSONが長すぎる"),
 }
 _WAIT: Mapping[str, Texts] = {
     Status.QUEUED: (

@@ -1,17 +1,22 @@
-"""The quarantine: what is there and why, posted again or deleted."""
+"""
+The quarantine of each function: what is there and why, given out, posted again, deleted.
+
+Only what is beside the statuses can be posted again: the page knows the URL of that function.
+"""
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
-from flask import Blueprint, request
+from flask import Blueprint, Response, request
 from werkzeug.exceptions import Forbidden, NotFound
 
 from cmc_webhook.command_line.replay import message
 from cmc_webhook.console.choices import is_document_id
+from cmc_webhook.console.downloads import download
 from cmc_webhook.console.paging import paged
 from cmc_webhook.console.site import Site, page
-from cmc_webhook.reading.quarantine import CutEntryError, body_of, text_of
+from cmc_webhook.reading.quarantine import CutEntryError, Quarantine, body_of, text_of
 from cmc_webhook.reading.queries import Document
 from cmc_webhook.simulator.posting import Credential, Message, Pace, Target, deliver
 
@@ -19,6 +24,8 @@ _PAGE = 50
 # So many are held in memory; one entry has up to 900,000 bytes.
 _REPLAYED_AT_ONCE = 50
 _SENDERS = 4
+# Of the bucket, as cmc_inbound names it.
+_FOLDER = "quarantine"
 
 
 @dataclass(slots=True)
@@ -39,30 +46,50 @@ class Replay:
 
 
 def quarantine(site: Site) -> Blueprint:
-    """Return the views of the quarantine."""
-    views = Blueprint("quarantine", __name__, url_prefix="/quarantine")
-
-    @views.get("")
-    def show() -> str:
-        return _listed(site)
-
-    @views.get("/<entry_id>")
-    def entry(entry_id: str) -> str:
-        found = _entry(site, entry_id)
-        return page("entry.html", documents_read=1, entry=found, content=text_of(found))
+    """Return the views of the quarantine beside the statuses."""
+    views = _views("quarantine", "/quarantine", site, site.quarantine)
 
     @views.post("/replay")
     def replay_all() -> str:
         _refuse_unless_allowed(site)
-        return _listed(
-            site, replayed=_replay(site, site.quarantine.listing().pages(_REPLAYED_AT_ONCE))
-        )
+        pages = site.quarantine.listing().pages(_REPLAYED_AT_ONCE)
+        return _listed(site.quarantine, replayed=_replay(site, pages))
 
     @views.post("/<entry_id>/replay")
     def replay(entry_id: str) -> str:
         _refuse_unless_allowed(site)
-        found = _entry(site, entry_id)
-        return _listed(site, replayed=_replay(site, [[found]]))
+        found = _entry(site.quarantine, entry_id)
+        return _listed(site.quarantine, replayed=_replay(site, [[found]]))
+
+    return views
+
+
+def received_quarantine(site: Site) -> Blueprint:
+    """Return the views of the quarantine of received mail."""
+    held = site.received_quarantine
+    views = _views("received_quarantine", "/quarantine/received", site, held)
+
+    @views.get("/<entry_id>/content")
+    def content(entry_id: str) -> Response:
+        found = _entry(held, entry_id)
+        file = site.objects.download(_FOLDER, found.fields.get("stored_at", ""))
+        return download(file, f"{entry_id}.txt")
+
+    return views
+
+
+def _views(name: str, prefix: str, site: Site, held: Quarantine) -> Blueprint:
+    """Return what both have."""
+    views = Blueprint(name, __name__, url_prefix=prefix)
+
+    @views.get("")
+    def show() -> str:
+        return _listed(held)
+
+    @views.get("/<entry_id>")
+    def entry(entry_id: str) -> str:
+        found = _entry(held, entry_id)
+        return page("entry.html", documents_read=1, entry=found, content=_content(found))
 
     @views.post("/<entry_id>/delete")
     def delete(entry_id: str) -> str:
@@ -70,27 +97,32 @@ def quarantine(site: Site) -> Blueprint:
         # A checkbox that must be ticked works without JavaScript, too.
         if "sure" not in request.form:
             raise Forbidden
-        site.quarantine.delete([_entry(site, entry_id).id])
-        return _listed(site, deleted=True)
+        held.delete([_entry(held, entry_id).id])
+        return _listed(held, deleted=True)
 
     return views
 
 
-def _listed(site: Site, replayed: Replay | None = None, *, deleted: bool = False) -> str:
-    found = paged(site.quarantine.listing(), _PAGE, "quarantine.show")
+def _listed(held: Quarantine, replayed: Replay | None = None, *, deleted: bool = False) -> str:
+    found = paged(held.listing(), _PAGE, ".show")
     before = replayed.entries if replayed else int(deleted)
     return page(
         "quarantine.html",
         documents_read=found.documents_read + before,
         found=found,
-        entries=[(entry, text_of(entry)) for entry in found.documents],
+        entries=[(entry, _content(entry)) for entry in found.documents],
         replayed=replayed,
         deleted=deleted,
     )
 
 
-def _entry(site: Site, entry_id: str) -> Document:
-    found = site.quarantine.get(entry_id) if is_document_id(entry_id) else None
+def _content(entry: Document) -> str | None:
+    """Return the text of *entry*, None if it is in the bucket."""
+    return text_of(entry) if "content" in entry.fields else None
+
+
+def _entry(held: Quarantine, entry_id: str) -> Document:
+    found = held.get(entry_id) if is_document_id(entry_id) else None
     if found is None:
         raise NotFound
     return found

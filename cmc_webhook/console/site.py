@@ -51,6 +51,11 @@ class Site:
         return Quarantine(self.place.client, self.place.collection)
 
     @property
+    def received_quarantine(self) -> Quarantine:
+        """The quarantine of received mail, whose contents are in the bucket."""
+        return Quarantine(self.place.client, self.place.inbound_collection)
+
+    @property
     def received(self) -> ReceivedMails:
         """The mails that the other function has received."""
         return ReceivedMails(self.place.client, self.place.inbound_collection)

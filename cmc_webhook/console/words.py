@@ -89,6 +89,14 @@ TEXTS: Mapping[str, tuple[str, str]] = {
         "What the function could not read. Mend the cause, post it again, then delete it.",
         "関数が解釈できなかったデータです。原因を取り除き、再投入してから削除してください。",
     ),
+    "of_statuses": ("Statuses", "配信状況"),
+    "received_quarantine_about": (
+        "What could not be read as a received mail, as it came. It is in the bucket, and stays"
+        " there when an entry is deleted.",
+        "受信メールとして解釈できなかったデータです。内容はバケットにあり、ここで削除しても"
+        "バケットには残ります。",
+    ),
+    "stored_content": ("The post, as it came", "内容(受信時のまま)"),
     "no_quarantine": ("Nothing is in quarantine.", "隔離されたデータはありません。"),
     "why": ("Why", "理由"),
     "received_at": ("Received", "受信時刻"),

@@ -26,6 +26,8 @@ from cmc_webhook.devserver.queries import Query
 _FEWEST_DOCUMENTS = 500
 # Of each collection, because each of them is written with every document.
 _MOST_COLUMNS = _MOST_INDEXES = 50
+# Of one alternative; SQLite takes a thousand terms one within the other.
+_MOST_FILTERS = 500
 
 # The name of a document, and its key for each order of the query.
 Row: TypeAlias = tuple[DocumentName, Sequence[bytes]]
@@ -81,6 +83,8 @@ class Columns:
         """Return the table that answers *query*, made so that it does."""
         leaves = [*chain.from_iterable(query.alternatives)]
         if any(leaf.is_of_elements() for leaf in leaves):
+            return None
+        if any(len(each) > _MOST_FILTERS for each in query.alternatives):
             return None
         if query.scope.descendants or not query.scope.collection:
             return None

@@ -35,20 +35,20 @@ class Objects:
     def __init__(self, client: Client | None) -> None:
         self._client = client
 
-    def download(self, document_id: str, stored_at: str) -> IO[bytes]:
+    def download(self, folder: str, stored_at: str) -> IO[bytes]:
         """
         Return the object at *stored_at* as an open file at its end; past 1 MiB it is on the disk.
 
-        It must be beneath the id of the document that names it. Raise NoStorageError,
-        MissingObjectError or StorageError.
+        It must be in *folder*: what belongs to a mail is in that of its document's id. Raise
+        NoStorageError, MissingObjectError or StorageError.
         """
         if self._client is None:
             raise NoStorageError
         # As cmc_inbound names them: whatever else a document may say, nothing else is read.
         place = re.fullmatch(r"gs://([a-z0-9][a-z0-9._-]{1,221})/([^/]+)/([0-9a-f]{64})", stored_at)
-        if place is None or place[2] != document_id:
+        if place is None or place[2] != folder:
             raise MissingObjectError
-        blob = self._client.bucket(place[1]).blob(f"{document_id}/{place[3]}")
+        blob = self._client.bucket(place[1]).blob(f"{folder}/{place[3]}")
         with ExitStack() as opened:
             file = opened.enter_context(tempfile.SpooledTemporaryFile(_IN_MEMORY))
             try:

@@ -97,8 +97,13 @@ def beginning(collection: CollectionReference, start: str) -> list[Document]:
 
 def of_message(collection: CollectionReference, message_id: str) -> list[Document]:
     """Return the documents with this message id, which may lack its angle brackets."""
+    return of_messages(collection, spellings(message_id))
+
+
+def spellings(message_id: str) -> list[str]:
+    """Return how documents may write this message id: without angle brackets and with them."""
     bare = message_id.removeprefix("<").removesuffix(">")
-    return of_messages(collection, [bare, f"<{bare}>"])
+    return [bare, f"<{bare}>"]
 
 
 def of_messages(collection: CollectionReference, message_ids: Sequence[str]) -> list[Document]:

@@ -2,7 +2,7 @@
 The queries over status documents.
 
 Each filter by itself, and any of them together, needs only the composite indexes that the README
-lists: one for each field of _EQUAL, with `status_at` descending. Firestore merges them, see
+lists: one for each field of INDEXED, with `status_at` descending. Firestore merges them, see
 https://cloud.google.com/firestore/docs/query-data/index-overview#taking_advantage_of_index_merging
 """
 
@@ -23,18 +23,21 @@ from cmc_webhook.reading.queries import Document, Listing, count, run
 _EQUAL = {
     "to": "to",
     "domain": "to_domain",
-    "message_id": "message_id",
     "api_data": "api_data",
     "cause": "bounce_cause",
     "composition": "server_composition",
 }
-INDEXED = ("status", *_EQUAL.values())
+INDEXED = ("status", *_EQUAL.values(), "message_id")
 _COUNTERS = 8
 
 
 @dataclass(frozen=True, kw_only=True)
 class Filters:
-    """What must be true of a mail; empty is anything. *until* itself is not included."""
+    """
+    What must be true of a mail; empty is anything.
+
+    *message_id* may lack its angle brackets, and *until* itself is not included.
+    """
 
     statuses: Sequence[str] = ()
     to: str = ""
@@ -59,6 +62,9 @@ class MailStatuses:
         for name, path in _EQUAL.items():
             if value := getattr(filters, name):
                 query = query.where(filter=FieldFilter(path, "==", value))
+        if filters.message_id:
+            either = queries.spellings(filters.message_id)
+            query = query.where(filter=FieldFilter("message_id", "in", either))
         if len(filters.statuses) == 1:
             query = query.where(filter=FieldFilter("status", "==", filters.statuses[0]))
         elif filters.statuses:

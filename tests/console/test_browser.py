@@ -262,13 +262,53 @@ def test_everything_but_live_works_without_javascript(browser, page_url, post):
 
 
 @pytest.mark.parametrize("width", [360, 1200])
-@pytest.mark.parametrize("path", ["/", "/mails", "/quarantine", "/received"])
-def test_nothing_is_wider_than_the_screen(browser, page_url, post, width, path):
+@pytest.mark.parametrize(
+    "path", ["/", "/mails", "/quarantine", "/received", "/quarantine/received"]
+)
+def test_nothing_is_wider_than_the_screen(browser, page_url, post, inbound, width, path):
     long = {"subject": "x" * 300, "to": "a" * 200 + "@example.jp"}
-    post([mail(1) | long, mail(2) | long | {"messageId": ""}])
+    post([mail(1, reason="y" * 500) | long, mail(2) | long | {"messageId": ""}])
+    inbound.post("/", data=cmc_json(subject="x" * 300, text="y" * 500))
+    inbound.post("/", data=b"no mail")
     context = browser.new_context(viewport={"width": width, "height": 700}, base_url=page_url)
     reader = context.new_page()
     reader.goto(path)
 
     assert reader.evaluate("document.documentElement.scrollWidth") <= width
+    if path != "/":
+        follow(reader, reader.locator(".list a").first)
+        assert reader.evaluate("document.documentElement.scrollWidth") <= width
+    context.close()
+
+
+def test_the_keyboard_suffices(reader, post):
+    post([mail(1), mail(2, status="failed")])
+    reader.goto("/mails")
+    reader.keyboard.press("Tab")
+    assert reader.locator(":focus").inner_text() == "Skip to the content"
+    reader.keyboard.press("Enter")
+    for key in ("Tab", "Tab", "Tab", "Tab", "Space"):  # to the fourth status
+        reader.keyboard.press(key)
+    with reader.expect_navigation():
+        reader.keyboard.press("Enter")
+    assert subjects(reader) == ["Mail 2"]
+    reader.locator("td.subject a").focus()
+    with reader.expect_navigation():
+        reader.keyboard.press("Enter")
+
+    assert reader.locator("h1").inner_text() == "Mail 2"
+
+
+def test_a_page_that_gets_no_answer_says_so_and_keeps_trying(browser, page_url, post):
+    context = browser.new_context(locale="en-US", base_url=page_url)
+    reader = context.new_page()
+    reader.goto("/mails")
+    reader.get_by_text("What is new appears by itself.").wait_for()
+    reader.route("**/live/**", lambda route: route.abort())
+    reader.get_by_text("it keeps trying").wait_for()
+    post([mail(1)])
+    reader.unroute("**/live/**")
+
+    reader.get_by_text("Mail 1").wait_for()
+    assert reader.locator(".live").inner_text() == "What is new appears by itself."
     context.close()

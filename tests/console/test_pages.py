@@ -76,6 +76,7 @@ def test_a_trick_in_the_path_finds_nothing(visit, path):
 
     assert answer.status_code == 404
     assert "Traceback" not in answer.text
+    assert "Documents read" not in answer.text  # to look for one costs, too
 
 
 @pytest.mark.parametrize("path", ["/mails?to=%ff%fe", "/mails?to=%00", "/mails?x=y", "/mails?to="])
@@ -232,6 +233,10 @@ def test_times_are_in_the_zone(make_site, visit, post):
     assert "2025-01-25 14:03:06" in visit.get("/mails").text
     listed = visit.get("/mails?since=2025-01-25T14:03:06&until=2025-01-25T14:03:07").text
     assert "件名" in listed
+    assert re.findall(r'name="(since|until)" value="([^"]*)"', listed) == [
+        ("since", "2025-01-25T14:03:06"),
+        ("until", "2025-01-25T14:03:07"),
+    ]
     assert "件名" not in visit.get("/mails?since=2025-01-25T14:03:07").text
 
 
@@ -243,14 +248,16 @@ def test_the_page_says_what_it_read(visit, post):
 
 
 def test_news_are_told_by_one_read(visit, post, documents, inbound):
-    addresses = ["/live/mails", "/live/quarantine", "/live/received"]
+    lists = ["mails", "quarantine", "received", "quarantine/received"]
+    addresses = [f"/live/{name}" for name in lists]
     before = [json.loads(visit.get(address).text) for address in addresses]
     post([make_record(), make_record(messageId="")])
     inbound.post("/", data=cmc_json())
+    inbound.post("/", data=b"no mail")
     after = [json.loads(visit.get(address).text) for address in addresses]
 
-    assert before == [[], [], []]
-    assert [len(marks) for marks in after] == [1, 1, 1]
+    assert before == [[], [], [], []]
+    assert [len(marks) for marks in after] == [1, 1, 1, 1]
     [document_id] = documents()
     first = visit.get(f"/live/mails/{document_id}").text
     post([make_record(messageId="<other@example.com>")])
@@ -268,11 +275,23 @@ def test_every_filter_finds_its_mail(visit, post):
     )
     for chosen in (
         *("status=bounced", "to=a@EXAMPLE.jp", "domain=example.JP", "api_data=order-1"),
-        *("message_id=<mail@example.com>", "cause=unknown_user"),
+        *("message_id=<mail@example.com>", "message_id=mail@example.com", "cause=unknown_user"),
         "status=bounced&status=failed&to=a@example.jp&cause=unknown_user&composition=pro",
     ):
         text = visit.get(f"/mails?{chosen}").text
-        assert re.findall(r'document_id|href="/mails/[^"]+">([^<]+)', text) == ["wanted mail"]
+        assert re.findall(r'href="/mails/[^"]+">([^<]+)', text) == ["wanted mail"]
+
+
+def test_the_part_of_the_page_is_marked(visit, post, documents):
+    post([make_record()])
+    [document_id] = documents()
+
+    for path, marked in (
+        *(("/", "/"), ("/mails", "/mails"), (f"/mails/{document_id}", "/mails")),
+        *(("/received", "/received"), ("/quarantine/received", "/quarantine")),
+    ):
+        nav = visit.get(path).text.partition("</nav>")[0]
+        assert re.findall(r'href="([^"]+)" aria-current', nav) == [marked]
 
 
 def test_a_mail_of_a_real_project_links_to_googles_console(make_visit, post, documents):

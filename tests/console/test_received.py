@@ -4,10 +4,12 @@ import base64
 import html
 import itertools
 import re
+from pathlib import Path
 
 import pytest
 
 from cmc_webhook.console.downloads import safe_name
+from cmc_webhook.console.meanings import QUARANTINED
 from tests.inbound.mails import cmc_json, cmc_multipart, file
 from tests.processes import free_port
 
@@ -194,3 +196,60 @@ def test_received_mails_are_listed_page_by_page(inbound, walk):
     pages = walk("/received", r">(Question \d+)<")
     assert [len(page) for page in pages] == [50, 50, 20]
     assert [*itertools.chain(*pages)] == [f"Question {number}" for number in reversed(range(120))]
+
+
+@pytest.fixture
+def refused(inbound, documents, bucket):
+    """Post what is no mail; return its id in quarantine."""
+    inbound.post("/", data=b"a=<b>&b=2")
+    [entry_id] = documents("inbound_mails_quarantine")
+    return entry_id
+
+
+def test_a_post_that_is_no_mail_is_listed_given_out_and_deleted(refused, visit, token, documents):
+    path = f"/quarantine/received/{refused}"
+    listed = visit.get("/quarantine/received").text
+    content = visit.get(f"{path}/content")
+
+    assert f'href="{path}">fields of no known provider</a>' in listed
+    assert "9 bytes" in listed
+    assert f"inbound_mails_quarantine/{refused}" in visit.get(path).text
+    assert content.data == b"a=<b>&b=2"
+    assert content.headers["Content-Disposition"] == f"attachment; filename={refused}.txt"
+
+    form = {"token": token(path)}
+    assert visit.post(f"{path}/delete", data=form).status_code == 403
+    text = visit.post(f"{path}/delete", data={**form, "sure": "on"}).text
+    assert documents("inbound_mails_quarantine") == {}
+    assert 'data-here="/quarantine/received"' in text
+    assert "Deleted." in text
+
+
+def test_no_quarantine_gives_out_or_deletes_what_is_in_the_other(refused, visit, token, client):
+    form = {"token": token(f"/quarantine/received/{refused}"), "sure": "on"}
+    entry = client.document(f"inbound_mails_quarantine/{refused}")
+    entry.update({"stored_at": entry.get().get("stored_at").replace("quarantine/", "other/")})
+
+    assert visit.get(f"/quarantine/received/{refused}/content").status_code == 404
+    assert visit.post(f"/quarantine/{refused}/delete", data=form).status_code == 404
+    assert visit.post(f"/quarantine/{refused}/replay", data=form).status_code == 404
+    assert visit.post(f"/quarantine/received/{refused}/replay", data=form).status_code == 404
+    assert entry.get().exists
+
+
+def test_the_quarantine_of_received_mail_is_not_changed_unless_it_is_allowed(refused, make_visit):
+    visit = make_visit(may_change=False)
+    path = f"/quarantine/received/{refused}"
+    form = {"token": visit.application.jinja_env.globals["token"], "sure": "on"}
+
+    assert "<form" not in visit.get(path).text
+    assert visit.post(f"{path}/delete", data=form).status_code == 403
+    assert visit.get(path).status_code == 200
+
+
+def test_every_reason_of_quarantine_has_its_words():
+    sources = "".join(path.read_text() for path in Path("cmc_webhook/inbound").glob("*.py"))
+    told = {*re.findall(r'UnreadableMail\("(\w+)"', sources)}
+
+    assert "unreadable_mime" in told
+    assert told | {"refused_by_firestore", "not_a_mail"} <= QUARANTINED.keys()
