@@ -2,6 +2,7 @@
 
 import functools
 import os
+import threading
 import uuid
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -12,6 +13,7 @@ import pytest
 from flask.testing import FlaskClient
 from gcp_storage_emulator.server import create_server
 from google.cloud import firestore, storage
+from werkzeug.serving import make_server
 from werkzeug.test import TestResponse
 
 from tests.faults import FaultyFirestore
@@ -189,6 +191,22 @@ def post(function: FlaskClient) -> Callable[..., TestResponse]:
         return function.post("/", data=body, content_type=content_type)
 
     return send
+
+
+@pytest.fixture
+def serve_app() -> Iterator[Callable[..., str]]:
+    """Serve an application of this process on a port, and return its address."""
+    servers = []
+
+    def serve(app, port=0) -> str:
+        servers.append(make_server("127.0.0.1", port, app, threaded=True))
+        threading.Thread(target=servers[-1].serve_forever, daemon=True).start()
+        return f"http://127.0.0.1:{servers[-1].port}"
+
+    yield serve
+    for server in servers:
+        server.shutdown()
+        server.server_close()
 
 
 @pytest.fixture

@@ -23,7 +23,7 @@ _OPTIONS = (
     ),
     click.option("--to", default="", help="Only this recipient."),
     click.option("--domain", default="", help="Only recipients in this domain."),
-    click.option("--message-id", default="", help="Only this message id, with its brackets."),
+    click.option("--message-id", default="", help="Only this message id."),
     click.option("--api-data", default="", help="Only this X-Api-Data."),
     click.option(
         "--cause",

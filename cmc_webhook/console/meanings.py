@@ -130,6 +130,7 @@ QUARANTINED: Mapping[str, Texts] = {
     "unknown_fields": ("fields of no known provider", "既知のサービスの項目でない"),
     "unreadable_body": ("the body cannot be read", "本体が読めない"),
     "unreadable_multipart": ("the multipart form cannot be read", "マルチパート形式が読めない"),
+    "repeated_field": ("a field of the form stands twice", "同じ項目が2つある"),
     "unreadable_headers": ("the headers cannot be read", "ヘッダーが読めない"),
     "unreadable_envelope": ("the envelope cannot be read", "エンベロープが読めない"),
     "unreadable_mime": ("the raw mail cannot be read", "元のメールが読めない"),

@@ -9,7 +9,6 @@ import pytest
 from click.testing import CliRunner, Result
 from flask.testing import FlaskClient
 from google.cloud import firestore
-from werkzeug.serving import make_server
 
 from cmc_webhook.command_line import place
 from cmc_webhook.command_line.main import main
@@ -47,22 +46,16 @@ def real_project(client, firestore_address, monkeypatch) -> str:
 
 
 @pytest.fixture
-def serve_here(make_function, monkeypatch) -> Iterator[Callable[..., str]]:
+def serve_here(make_function, serve_app, monkeypatch) -> Callable[..., str]:
     """Serve a function on a free port, in this process, with these settings."""
-    servers = []
 
     def serve(make: Callable[..., FlaskClient] = make_function, **environ: str) -> str:
         app = make(**environ).application
         for name in environ:  # they are the function's, not the command's
             monkeypatch.delenv(name)
-        servers.append(make_server("127.0.0.1", 0, app, threaded=True))
-        threading.Thread(target=servers[-1].serve_forever, daemon=True).start()
-        return f"http://127.0.0.1:{servers[-1].port}"
+        return serve_app(app)
 
-    yield serve
-    for server in servers:
-        server.shutdown()
-        server.server_close()
+    return serve
 
 
 @pytest.fixture

@@ -3,12 +3,10 @@
 import html
 import re
 import shutil
-import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 
 import pytest
 from flask.testing import FlaskClient
-from werkzeug.serving import make_server
 
 from cmc_webhook.command_line.place import Where
 from cmc_webhook.console.app import create_app
@@ -22,22 +20,6 @@ _OPTIONS = [
     *("--no-sandbox", "--disable-gpu", "--disable-background-networking"),
     *("--disable-component-update", "--disable-sync", "--no-first-run"),
 ]
-
-
-@pytest.fixture
-def serve_app() -> Iterator[Callable[..., str]]:
-    """Serve an application of this process on a port, and return its address."""
-    servers = []
-
-    def serve(app, port=0) -> str:
-        servers.append(make_server("127.0.0.1", port, app, threaded=True))
-        threading.Thread(target=servers[-1].serve_forever, daemon=True).start()
-        return f"http://127.0.0.1:{servers[-1].port}"
-
-    yield serve
-    for server in servers:
-        server.shutdown()
-        server.server_close()
 
 
 @pytest.fixture
