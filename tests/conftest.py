@@ -29,8 +29,8 @@ TALLY = pytest.StashKey[Tally]()
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--seeds", type=int, default=180, help="random schedules of faults to run")
-    parser.addoption("--rounds", type=int, default=5, help="rounds of killing the function")
-    parser.addoption("--fuzz", type=int, default=3000, help="odd requests to send")
+    parser.addoption("--rounds", type=int, default=3, help="rounds of killing the function")
+    parser.addoption("--fuzz", type=int, default=2000, help="odd requests to send")
     parser.addoption("--first-seed", type=int, default=0, help="the first of both")
 
 
