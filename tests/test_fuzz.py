@@ -15,6 +15,8 @@ from tests.fuzz import KEY, make_request
 EXPECTED = {200, 400, 401, 413}
 # The deadline of 7 s, and what a busy machine adds.
 ANSWERED_S = 10.0
+# So that bodies that are not let go are told from noise.
+PADDING = b" " * 16 * 1024
 
 
 @pytest.fixture
@@ -47,13 +49,14 @@ def test_requests_over_the_wire(serve, fuzz_seeds):
         if seed == warm:
             before, sent = server.memory(), 0
         headers, body = make_request(seed)
+        body += PADDING
         sent += len(body)
         started = time.monotonic()
         status = server.post(body, headers=headers)[0]
         longest = max(longest, time.monotonic() - started)
         assert status in EXPECTED, f"seed {seed}"
     assert longest < ANSWERED_S
-    assert server.memory() - before < sent / 2
+    assert server.memory() - before < sent / 4
     assert "MARKER" not in server.output()
 
 
