@@ -1,27 +1,29 @@
 """
-What Google Cloud Functions and functions-framework start: settings to client to entry point.
+Composition root: settings, then the database, then the webhook, then the entry points.
 
-Two entry points, one deployed function each. Only the one that FUNCTION_TARGET names is built
-(functions-framework sets it from --target, too), so that neither waits for what the other needs.
+functions-framework and Google Cloud Functions load this file. There are two entry points, one
+deployed function each. Only the one that FUNCTION_TARGET names is built (functions-framework sets
+the variable from --target), so that neither function loads what only the other needs.
 """
 
 import os
 import sys
-from collections.abc import Callable
+from typing import Any
 
 from flask import Request, Response
 
-from cmc_webhook.logs import log
-from cmc_webhook.rpc import connect
+from cmc_webhook.answers import Endpoint
+from cmc_webhook.auth import Credentials
+from cmc_webhook.database import connect
+from cmc_webhook.logs import LogEntry, log
+from cmc_webhook.redaction import Redactor
 from cmc_webhook.settings import SettingsError, from_env, inbound_from_env, unknown_variables
 
-Webhook = Callable[[Request], Response]
 
-
-def _status_webhook() -> Webhook:
-    from cmc_webhook.guess import Guesses
-    from cmc_webhook.handler import StatusWebhook
-    from cmc_webhook.store import StatusStore
+def _status_endpoint() -> Endpoint[Any]:
+    from cmc_webhook.status.cache import Cache
+    from cmc_webhook.status.store import StatusStore
+    from cmc_webhook.status.webhook import StatusWebhook
 
     settings = from_env(os.environ)
     database = connect(os.environ, settings.database)
@@ -29,40 +31,42 @@ def _status_webhook() -> Webhook:
         database,
         settings.collection,
         retention=settings.retention,
-        guesses=Guesses(),  # without this line every document is read before it is written
+        cache=Cache(),  # without this line every document is read before it is written
     )
-    return StatusWebhook(settings, store, project=database.project)
+    webhook = StatusWebhook(settings, store, Redactor(settings))
+    return Endpoint(webhook, Credentials(settings), project=database.project)
 
 
-def _inbound_webhook() -> Webhook:
+def _inbound_endpoint() -> Endpoint[Any]:
     from cmc_webhook.inbound.bucket import connect_bucket
-    from cmc_webhook.inbound.handler import InboundWebhook
+    from cmc_webhook.inbound.webhook import InboundWebhook
     from cmc_webhook.writer import Writer
 
     settings = inbound_from_env(os.environ)
     database = connect(os.environ, settings.database)
-    return InboundWebhook(
+    webhook = InboundWebhook(
         settings,
         Writer(database, settings.retention),
         connect_bucket(database.project, settings.attachment_bucket),
-        project=database.project,
+        Redactor(settings),
     )
+    return Endpoint(webhook, Credentials(settings), project=database.project)
 
 
 try:
     _inbound = os.environ.get("FUNCTION_TARGET") == "cmc_inbound"
-    _webhook = _inbound_webhook() if _inbound else _status_webhook()
+    _endpoint = _inbound_endpoint() if _inbound else _status_endpoint()
 except SettingsError as error:
     sys.exit(str(error))
 for sentence in unknown_variables(os.environ):
-    log("ERROR", sentence)
+    log(LogEntry(severity="ERROR", message=sentence))
 
 
 def cmc_webhook(request: Request) -> Response:
-    """Entry point of the status function; functions-framework asks for a plain function."""
-    return _webhook(request)
+    """Entry point of the status function; functions-framework needs a plain function."""
+    return _endpoint.answer(request)
 
 
 def cmc_inbound(request: Request) -> Response:
     """Entry point of the function for received mail."""
-    return _webhook(request)
+    return _endpoint.answer(request)

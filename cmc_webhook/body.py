@@ -1,6 +1,5 @@
-"""A request's body, read so that none is taken for whole that is not, and none fills the memory."""
+"""Reads a request body with a size limit, and detects a truncated one."""
 
-from collections.abc import Iterator
 from typing import Protocol
 
 from gunicorn.http.errors import ParseException
@@ -17,38 +16,27 @@ class Stream(Protocol):
     def read(self, size: int, /) -> bytes: ...
 
 
-def read_body(stream: Stream, declared: int | None, largest: int) -> bytes:
+def read_body(stream: Stream, declared: int | None, largest: int, most: int) -> bytes | None:
     """
-    Return the body, whose Content-Length is *declared*, None where it comes in chunks.
+    Return the body, or None if it is over *most* bytes, which are read but not kept.
 
-    Raise BodyTooLarge over *largest* bytes, having read that much, as a sender who is
-    cut off earlier sees no answer; and BodyIncomplete if the sender goes away.
+    *declared* is the Content-Length, None if the body is chunked. Raises BodyTooLarge
+    over *largest* bytes, having read that much (a sender that is cut off earlier sees no
+    answer), and BodyIncomplete if the body is truncated.
     """
-    return b"".join(_pieces(stream, declared, largest))
-
-
-def read_small_body(stream: Stream, declared: int | None, largest: int, most: int) -> bytes | None:
-    """Do as read_body, but return None for a body over *most* bytes, which are not held."""
     pieces: list[bytes] = []
-    length = 0
-    for piece in _pieces(stream, declared, largest):
-        length += len(piece)
-        if length > most:
-            pieces.clear()
-        else:
-            pieces.append(piece)
-    return b"".join(pieces) if length <= most else None
-
-
-def _pieces(stream: Stream, declared: int | None, largest: int) -> Iterator[bytes]:
     length = 0
     while piece := _read(stream):
         length += len(piece)
         if length > largest:
             raise BodyTooLarge(f"The body is over {largest} bytes.")
-        yield piece
+        if length > most:
+            pieces.clear()
+        else:
+            pieces.append(piece)
     if declared is not None and length < declared:
         raise _incomplete()
+    return b"".join(pieces) if length <= most else None
 
 
 def _read(stream: Stream) -> bytes:
@@ -59,4 +47,4 @@ def _read(stream: Stream) -> bytes:
 
 
 def _incomplete() -> BodyIncomplete:
-    return BodyIncomplete("The body did not arrive whole; post it again.")
+    return BodyIncomplete("The body is truncated; post it again.")

@@ -1,9 +1,8 @@
 """
-Python values to and from Firestore's protobuf values, without the objects in between.
+Converts Python values to and from Firestore's protobuf values. Pure.
 
-The client library's own conversion costs several times as much (see
-tests/benchmarks). A value of a kind that is not listed here stays the message
-it is, so that what others keep in a document survives being written again. Pure.
+The client library's own conversion is several times slower (tests/by_hand has the benchmark). A
+value of another type stays the message it is, so that it survives being written again.
 """
 
 from collections.abc import Mapping

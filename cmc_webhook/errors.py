@@ -1,32 +1,32 @@
-"""Why a request is refused or cannot be served. No HTTP in it. Pure."""
+"""Why a request is refused or cannot be served; `answers` has the HTTP status of each. Pure."""
 
 
 class WebhookError(Exception):
-    """The answer to one request; its text goes to the sender and holds nothing of the request."""
+    """The answer to one request. Its text goes to the sender and quotes nothing of the request."""
 
 
 class MethodNotAllowed(WebhookError):
-    """The request is no POST."""
+    """The request is not a POST."""
 
 
 class EncodedBody(WebhookError):
-    """The body is compressed; CMC sends it plain."""
+    """The body is compressed. CMC sends it uncompressed."""
 
 
 class BodyTooLarge(WebhookError):
-    """The body is over the limit."""
+    """The body is over the size limit."""
 
 
 class BodyIncomplete(WebhookError):
-    """The sender went away, or its chunks are garbled: the body did not arrive whole."""
+    """The body is truncated: the sender closed the connection, or its chunks are invalid."""
 
 
 class NotAuthenticated(WebhookError):
-    """No accepted credential, wherever it may stand."""
+    """No accepted credential in the header, the query string or the body."""
 
 
 class MalformedEnvelope(WebhookError):
-    """The body is complete and is nothing that this function is for."""
+    """The body is complete, and it is not an event of this webhook."""
 
 
 class StoreUnavailable(WebhookError):
@@ -34,8 +34,8 @@ class StoreUnavailable(WebhookError):
 
 
 class StoreMisconfigured(StoreUnavailable):
-    """Google refuses this deployment, not this record; the text says what to grant or create."""
+    """Google refuses every request of this deployment; the text says what to grant or create."""
 
 
 class DocumentRefused(StoreUnavailable):
-    """Firestore takes a document for invalid; to repeat it would not help."""
+    """Firestore rejects a document as invalid; sending it again would not help."""

@@ -1,39 +1,93 @@
 """
-Log lines as Cloud Logging reads them: one JSON object a line on standard output.
+Log lines in the format of Cloud Logging: one JSON object per line on standard output.
 
 https://cloud.google.com/logging/docs/structured-logging
 """
 
+import dataclasses
 import json
+import os
 import re
 import sys
 import threading
 import time
+from collections import Counter
 from collections.abc import Callable, Hashable
 from typing import Any
 
+from cmc_webhook import __version__
+
 _QUIET_S = 60.0
+_TRACE = "logging.googleapis.com/trace"
 
 
-def log(severity: str, message: str, **fields: Any) -> None:
-    """Write one line; the caller sees to it that nothing personal or secret is in it."""
-    line = json.dumps({"severity": severity, "message": message, **fields}, ensure_ascii=False)
-    sys.stdout.write(line + "\n")
+def _about(unit: str, meaning: str, name: str = "") -> Any:
+    """Return a field with its unit, its meaning, and its name in the log if that differs."""
+    return dataclasses.field(
+        default=None, metadata={"unit": unit, "meaning": meaning, "name": name}
+    )
+
+
+@dataclasses.dataclass(slots=True, kw_only=True)
+class LogEntry:
+    """
+    One line of the log, without the fields that are None. status/README.md has the same table.
+
+    A line holds counts and fixed words, never an address, subject, body or reason of a
+    mail. ``envelope`` and ``body`` are the exception, only with ``CMC_LOG_UNSTORED``.
+    """
+
+    severity: str | None = _about("word", "`INFO`, `WARNING` or `ERROR`")
+    message: str | None = _about("text", "the same in a sentence")
+    version: str | None = _about("text", "version of this program")
+    revision: str | None = _about("name", "revision of the service, from `K_REVISION`")
+    trace: str | None = _about("name", "links the line to the request's own entry", _TRACE)
+    status: int | None = _about("HTTP status", "of the answer")
+    error: str | None = _about("word", "error code of the answer")
+    detail: str | None = _about("text", "for the operator: what failed, and what to do")
+    posts: int | None = _about("requests", "refusals or warnings that this line stands for")
+    credential: str | None = _about("name", "setting and position of the accepted credential")
+    received: int | None = _about("records", "in the post")
+    stored: int | None = _about("records", "whose document this post wrote")
+    unchanged: int | None = _about("records", "already known")
+    quarantined: int | None = _about("records", "now in quarantine")
+    why: Counter[str] | None = _about("records by word", "reasons of the quarantined")
+    lag_s: float | None = _about("seconds", "arrival minus `created`, of the newest event")
+    bytes: int | None = _about("bytes", "of the body; received mail only")
+    rpcs: Counter[str] | None = _about("calls by name", "to Firestore and Cloud Storage")
+    duration_ms: float | None = _about("milliseconds", "from the first byte to the answer")
+    envelope: str | None = _about("JSON", "records that were not stored, to be posted again")
+    body: str | None = _about("text", "beginning of a body that was not stored")
+
+
+# Each field by its name in the log.
+FIELDS = {f.metadata["name"] or f.name: f for f in dataclasses.fields(LogEntry)}
+
+
+def log(entry: LogEntry) -> None:
+    """Write one line, with the version and the revision that are running."""
+    entry.version = __version__
+    entry.revision = os.environ.get("K_REVISION")
+    values = {name: getattr(entry, field.name) for name, field in FIELDS.items()}
+    line = {name: value for name, value in values.items() if value is not None}
+    sys.stdout.write(json.dumps(line, ensure_ascii=False) + "\n")
     sys.stdout.flush()
 
 
-def trace_fields(header: Callable[[str, str], str], project: str) -> dict[str, str]:
-    """Return what ties a line to the request's own entry in Cloud Logging, if a *header* tells."""
+def trace_of(header: Callable[[str, str], str], project: str) -> str | None:
+    """Return the name of the request's trace in Cloud Logging, if a header has it."""
     parent = re.match("[0-9a-f]{2}-([0-9a-f]{32})-", header("traceparent", ""))
     cloud = re.match("([0-9a-f]{32})/", header("X-Cloud-Trace-Context", ""))
     trace = parent or cloud
-    if not trace:
-        return {}
-    return {"logging.googleapis.com/trace": f"projects/{project}/traces/{trace[1]}"}
+    return f"projects/{project}/traces/{trace[1]}" if trace else None
 
 
 class Throttle:
-    """Lets the first of a kind through at once and then one a minute, with the number since."""
+    """
+    Rate limiter for log lines, thread-safe.
+
+    The first of each kind is logged at once, later ones once a minute with a count.
+    """
 
     def __init__(self) -> None:
         self._lock = threading.Lock()

@@ -1,8 +1,8 @@
-"""What a deployment decides, read once from its environment. Pure."""
+"""Reads the settings of a deployment from environment variables. Pure."""
 
 import difflib
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any, TypeVar
@@ -11,42 +11,60 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 T = TypeVar("T")
 
 
+# The variables that hold credentials, one a line.
+API_KEYS = "CMC_API_KEYS"
+BASIC_CREDENTIALS = "CMC_BASIC_CREDENTIALS"
+MAIL_KEYS = "CMC_MAIL_KEYS"
+CREDENTIALS = (API_KEYS, BASIC_CREDENTIALS, MAIL_KEYS)
+
+
 class SettingsError(Exception):
-    """A setting is missing or bad; the text is one sentence that names the variable."""
+    """A setting is missing or invalid; the text is one sentence that names the variable."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Settings:
-    """What both functions read. The README's table says what each setting means."""
+    """
+    The settings of both functions; the table in status/README.md explains each.
 
-    api_keys: tuple[str, ...]
-    basic_credentials: tuple[str, ...]
-    mail_keys: tuple[str, ...] = ()
-    allow_unauthenticated: bool
+    *credentials* are the accepted ones by their variable: only those variables that
+    the function reads.
+    """
+
+    credentials: Mapping[str, tuple[str, ...]]
     collection: str
     database: str
     retention: timedelta | None
     log_unstored: bool
 
+    @property
+    def credential_pairs(self) -> list[str]:
+        """The credentials of the form ``name:secret``."""
+        return [
+            pair
+            for variable in (BASIC_CREDENTIALS, MAIL_KEYS)
+            for pair in self.credentials.get(variable, ())
+        ]
+
 
 @dataclass(frozen=True, kw_only=True)
 class StatusSettings(Settings):
-    """What the status function reads."""
+    """The settings of the status function."""
 
     time_zone: ZoneInfo
 
 
 @dataclass(frozen=True, kw_only=True)
 class InboundSettings(Settings):
-    """What the function for received mail reads."""
+    """The settings of the function for received mail."""
 
     attachment_bucket: str
 
 
-# Every variable that is read, and what an empty one means.
+# Every variable that is read, and its value when unset or empty.
 DEFAULTS = {
-    "CMC_API_KEYS": "",
-    "CMC_BASIC_CREDENTIALS": "",
+    API_KEYS: "",
+    BASIC_CREDENTIALS: "",
     "CMC_ALLOW_UNAUTHENTICATED": "false",
     "CMC_TIME_ZONE": "Asia/Tokyo",
     "CMC_COLLECTION": "mail_statuses",
@@ -55,66 +73,63 @@ DEFAULTS = {
     "CMC_LOG_UNSTORED": "false",
     "CMC_INBOUND_COLLECTION": "inbound_mails",
     "CMC_ATTACHMENT_BUCKET": "",
-    "CMC_MAIL_KEYS": "",
+    MAIL_KEYS: "",
 }
 
 
 def from_env(environ: Mapping[str, str]) -> StatusSettings:
-    """Return the settings of the status function in *environ*, or raise SettingsError."""
-    settings = StatusSettings(
-        **_shared(environ),
+    """Return the settings of the status function in *environ*. Raises SettingsError."""
+    return StatusSettings(
+        **_shared(environ, (API_KEYS, BASIC_CREDENTIALS)),
         collection=_read(environ, _collection, "CMC_COLLECTION"),
         time_zone=_read(environ, _time_zone, "CMC_TIME_ZONE"),
     )
-    _require_credentials(settings, "CMC_API_KEYS and CMC_BASIC_CREDENTIALS are both empty")
-    return settings
 
 
 def inbound_from_env(environ: Mapping[str, str]) -> InboundSettings:
-    """Return the settings for received mail in *environ*, or raise SettingsError."""
-    settings = InboundSettings(
-        **_shared(environ),
-        mail_keys=_read(environ, _mail_keys, "CMC_MAIL_KEYS"),
+    """Return the settings of the function for received mail. Raises SettingsError."""
+    return InboundSettings(
+        **_shared(environ, CREDENTIALS),
         collection=inbound_collection(environ),
         attachment_bucket=_read(environ, _bucket, "CMC_ATTACHMENT_BUCKET"),
     )
-    _require_credentials(
-        settings, "CMC_API_KEYS, CMC_BASIC_CREDENTIALS and CMC_MAIL_KEYS are all empty"
-    )
-    return settings
 
 
 def inbound_collection(environ: Mapping[str, str]) -> str:
-    """Return the collection of received mail in *environ*, or raise SettingsError."""
+    """Return the collection of received mail. Raises SettingsError."""
     return _read(environ, _collection, "CMC_INBOUND_COLLECTION")
 
 
-def _shared(environ: Mapping[str, str]) -> dict[str, Any]:
+def _shared(environ: Mapping[str, str], variables: Sequence[str]) -> dict[str, Any]:
     return {
-        "api_keys": _read(environ, _lines, "CMC_API_KEYS"),
-        "basic_credentials": _read(environ, _basic_credentials, "CMC_BASIC_CREDENTIALS"),
-        "allow_unauthenticated": _read(environ, _boolean, "CMC_ALLOW_UNAUTHENTICATED"),
+        "credentials": _credentials(environ, variables),
         "database": _read(environ, _database, "CMC_DATABASE"),
         "retention": _read(environ, _days, "CMC_RETENTION_DAYS"),
         "log_unstored": _read(environ, _boolean, "CMC_LOG_UNSTORED"),
     }
 
 
+def _credentials(
+    environ: Mapping[str, str], variables: Sequence[str]
+) -> dict[str, tuple[str, ...]]:
+    """Return the credentials in *variables*, at least one unless none is expressly allowed."""
+    found = {variable: _read(environ, _PARSERS[variable], variable) for variable in variables}
+    allowed = _read(environ, _boolean, "CMC_ALLOW_UNAUTHENTICATED")
+    if not (any(found.values()) or allowed):
+        names = f"{', '.join(variables[:-1])} and {variables[-1]}"
+        raise SettingsError(
+            f"{names} are {'both' if len(variables) == 2 else 'all'} empty: set one of them to what"
+            " is entered in CMC, or CMC_ALLOW_UNAUTHENTICATED=true to accept posts from anybody."
+        )
+    return found
+
+
 def _read(environ: Mapping[str, str], read_value: Callable[[str, str], T], variable: str) -> T:
     return read_value(variable, environ.get(variable, "").strip() or DEFAULTS[variable])
 
 
-def _require_credentials(settings: Settings, missing: str) -> None:
-    secrets = settings.api_keys or settings.basic_credentials or settings.mail_keys
-    if not (secrets or settings.allow_unauthenticated):
-        raise SettingsError(
-            f"{missing}: set one of them to what is entered in CMC, or"
-            " CMC_ALLOW_UNAUTHENTICATED=true to accept posts from anybody."
-        )
-
-
 def unknown_variables(environ: Mapping[str, str]) -> list[str]:
-    """Return a sentence for each CMC_ variable that no version up to this one knows."""
+    """Return a sentence for each CMC_ variable that this version does not know."""
     unknown = sorted(name for name in environ if name.startswith("CMC_") and name not in DEFAULTS)
     return [_unknown(name) for name in unknown]
 
@@ -148,6 +163,9 @@ def _pairs(variable: str, value: str, form: str) -> tuple[str, ...]:
     return lines
 
 
+_PARSERS = {API_KEYS: _lines, BASIC_CREDENTIALS: _basic_credentials, MAIL_KEYS: _mail_keys}
+
+
 def _boolean(variable: str, value: str) -> bool:
     if value.lower() not in ("true", "false"):
         raise SettingsError(f"{variable} must be true or false.")
@@ -159,28 +177,28 @@ def _time_zone(variable: str, value: str) -> ZoneInfo:
         return ZoneInfo(value)
     except (ZoneInfoNotFoundError, ValueError, OSError) as error:
         raise SettingsError(
-            f"{variable}={value!r} is no time zone; use a name such as Asia/Tokyo or UTC."
+            f"{variable}={value!r} is not a time zone; use a name such as Asia/Tokyo or UTC."
         ) from error
 
 
 def _collection(variable: str, value: str) -> str:
     # https://cloud.google.com/firestore/quotas#collections_documents_and_fields
     if "/" in value or value in (".", "..") or re.fullmatch("__.*__", value) or len(value) > 200:
-        raise SettingsError(f"{variable}={value!r} is no name for a collection of Firestore.")
+        raise SettingsError(f"{variable}={value!r} is not a valid Firestore collection name.")
     return value
 
 
 def _database(variable: str, value: str) -> str:
     # https://cloud.google.com/firestore/docs/manage-databases#database_id
     if value != "(default)" and not re.fullmatch("[a-z][a-z0-9-]{2,61}[a-z0-9]", value):
-        raise SettingsError(f"{variable}={value!r} is no id of a Firestore database.")
+        raise SettingsError(f"{variable}={value!r} is not a valid Firestore database id.")
     return value
 
 
 def _bucket(variable: str, value: str) -> str:
     # https://cloud.google.com/storage/docs/buckets#naming
     if not re.fullmatch("[a-z0-9][a-z0-9._-]{1,220}[a-z0-9]", value):
-        raise SettingsError(f"{variable}={value!r} is no name of a Cloud Storage bucket.")
+        raise SettingsError(f"{variable}={value!r} is not a valid Cloud Storage bucket name.")
     return value
 
 

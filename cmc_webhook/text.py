@@ -1,4 +1,4 @@
-"""Text from outside made safe to store, compare and digest. Pure."""
+"""Cleans untrusted text, and derives ids from it. Pure."""
 
 import hashlib
 import re
@@ -8,7 +8,7 @@ _NUL_OR_SURROGATE = re.compile("[\x00\ud800-\udfff]")
 
 
 def clean(text: str, limit: int) -> str:
-    """Return *text* with NULs and half emojis replaced, cut to *limit* bytes of UTF-8."""
+    """Replace NULs and lone surrogates with U+FFFD; cut to *limit* bytes of UTF-8."""
     if not text.isascii() or "\x00" in text:
         text = _NUL_OR_SURROGATE.sub("\N{REPLACEMENT CHARACTER}", text)
     encoded = text.encode()
@@ -16,16 +16,16 @@ def clean(text: str, limit: int) -> str:
 
 
 def ascii_lower(text: str) -> str:
-    """Lower A to Z and nothing else, so that every language can compute the same."""
+    """Lower A to Z only, so that every programming language computes the same."""
     return text.lower() if text.isascii() else text.encode().lower().decode()
 
 
 def digest(*parts: str | bytes) -> str:
     """
-    Return the SHA-256 of *parts* in hex, each part preceded by its length.
+    Return the SHA-256 of *parts* in hex, each prefixed with its length.
 
-    A part goes in as its length in bytes of UTF-8 in decimal, a colon and the
-    bytes: ("ab", "", "日") is digested as ``2:ab0:3:日``.
+    Each part is hashed as its length in bytes of UTF-8, in decimal, a colon and the
+    bytes: ("ab", "", "日") is hashed as ``2:ab0:3:日``.
     """
     sha256 = hashlib.sha256()
     for part in parts:
@@ -38,10 +38,11 @@ def mail_id(message_id: str, *parts: str | bytes) -> str:
     """
     Return the id of a document about the mail *message_id*, unique by *parts*.
 
-    It is four hex digits that spread the load, ``-``, the readable message id,
-    ``.`` and sixteen hex digits of the digest of the parts.
+    Four hex digits that spread the load, ``-``, the readable message id, ``.`` and
+    sixteen hex digits of the digest of *parts*.
     """
-    # CMC's own ids are version 1 UUIDs: those of one moment begin alike, and would heat one range.
+    # CMC's own ids are version 1 UUIDs: ids made at the same time share a prefix and would create a
+    # hotspot in Firestore.
     spread = hashlib.sha256(message_id.encode()).hexdigest()[:4]
     readable = _UNREADABLE.sub("_", message_id.removeprefix("<").removesuffix(">"))
     return f"{spread}-{readable[:200]}.{digest(*parts)[:16]}"

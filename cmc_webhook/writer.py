@@ -1,4 +1,4 @@
-"""Sends writes until they are done, and tells what Firestore refuses: for every collection."""
+"""Sends writes with retries until the deadline; reports documents that Firestore rejects."""
 
 import itertools
 import random
@@ -10,9 +10,9 @@ from typing import Any
 from google.api_core.exceptions import GoogleAPICallError
 from grpc import StatusCode
 
+from cmc_webhook.batches import Write, requests
+from cmc_webhook.database import Budget, Database, Written
 from cmc_webhook.errors import DocumentRefused, StoreMisconfigured, StoreUnavailable
-from cmc_webhook.rpc import Budget, Database, Written
-from cmc_webhook.writes import Write, requests
 
 TRANSIENT = {
     StatusCode.UNAVAILABLE,
@@ -23,7 +23,7 @@ TRANSIENT = {
     StatusCode.UNKNOWN,
     StatusCode.CANCELLED,
 }
-# A call that Firestore refuses because of the deployment, and what to do.
+# Codes of a call that a wrong deployment causes, and what to do.
 _DEPLOYMENT = {
     StatusCode.PERMISSION_DENIED: "grant the function's service account roles/datastore.user",
     StatusCode.UNAUTHENTICATED: "give the function a service account that exists",
@@ -33,7 +33,7 @@ _DEPLOYMENT = {
 
 
 class Writer:
-    """The writes of one database, whose documents live as long as *retention*. Thread-safe."""
+    """Writes to one database. Thread-safe. Documents expire after *retention*; None: never."""
 
     def __init__(self, database: Database, retention: timedelta | None) -> None:
         self._database = database
@@ -47,10 +47,10 @@ class Writer:
         budget: Budget,
     ) -> set[str]:
         """
-        Make each document, fields by id, that is not there yet; return the ids of those made.
+        Create each document, fields by id, that does not exist; return the ids created.
 
-        ``received_at`` and ``expires_at`` are added. Raise DocumentRefused if Firestore
-        takes one for invalid, StoreUnavailable if *budget* runs out first.
+        Adds ``received_at`` and ``expires_at``. Raises DocumentRefused if Firestore
+        rejects one as invalid, StoreUnavailable if *budget* runs out.
         """
         about = {"received_at": received_at, **self.expiry(received_at)}
         pending = {
@@ -75,7 +75,7 @@ class Writer:
         raise StoreUnavailable(f"{len(pending)} documents of {collection} not stored in time")
 
     def write(self, writes: Mapping[str, Write], budget: Budget) -> dict[str, Written]:
-        """Return what became of each write."""
+        """Return the result of each write; raises StoreUnavailable if retries cannot help."""
         outcomes: dict[str, Written] = {}
         waiting = [writes]
         while waiting:
@@ -86,7 +86,7 @@ class Writer:
                     if error.grpc_status_code is not StatusCode.INVALID_ARGUMENT:
                         self.raise_unless_transient(error)
                     elif len(ids) > 1:
-                        # Nothing of the call was applied: find the write that it refuses.
+                        # Nothing was applied: halve the batch to find the rejected write.
                         middle = len(ids) // 2
                         halves = ids[:middle], ids[middle:]
                         waiting += [{i: writes[i] for i in half} for half in halves]
@@ -96,11 +96,11 @@ class Writer:
         return outcomes
 
     def expiry(self, written_at: datetime) -> dict[str, datetime]:
-        """Return the field that tells Firestore when to delete a document, if it ever shall."""
+        """Return the TTL field, or nothing if retention is off."""
         return {"expires_at": written_at + self._retention} if self._retention else {}
 
     def raise_unless_transient(self, error: GoogleAPICallError) -> None:
-        """Raise StoreUnavailable if to repeat the call that raised *error* would not help."""
+        """Raise StoreUnavailable unless a retry of the call that raised *error* may succeed."""
         code = error.grpc_status_code
         if code and code in _DEPLOYMENT:
             place = f"project {self._database.project}, database {self._database.database}"
@@ -113,7 +113,7 @@ class Writer:
 
 
 def attempts(budget: Budget) -> Iterator[int]:
-    """Count until *budget* is spent, pausing at random between, so that rivals come apart."""
+    """Count attempts until *budget* is spent, with jitter, so that competing writers spread."""
     for attempt in itertools.count():
         yield attempt
         pause = random.uniform(0, min(0.02 * 2 ** min(attempt, 5), 0.5))

@@ -16,11 +16,11 @@ from google.cloud import firestore, storage
 from werkzeug.serving import make_server
 from werkzeug.test import TestResponse
 
-from tests.faults import FaultyFirestore
-from tests.processes import free_port
-from tests.records import as_json, make_post
-from tests.server import FunctionServer
-from tests.tally import Tally
+from tests.support.faults import FaultyFirestore
+from tests.support.processes import free_port
+from tests.support.records import as_json, make_post
+from tests.support.server import FunctionServer
+from tests.support.tally import Tally
 
 EMULATOR = os.environ.get("FIRESTORE_EMULATOR_HOST")
 MAIN = Path(__file__).parents[1] / "main.py"
@@ -80,7 +80,7 @@ def firestore_address() -> Iterator[str]:
         yield EMULATOR
         return
 
-    from cmc_webhook.devserver.firestore import start
+    from cmc_webhook.local_firestore.firestore import start
 
     server = start(data=":memory:", port=0)
     os.environ["FIRESTORE_EMULATOR_HOST"] = server.address

@@ -3,6 +3,8 @@
 import ast
 import subprocess
 import sys
+from collections import Counter
+from graphlib import TopologicalSorter
 from pathlib import Path
 
 import pathspec
@@ -11,91 +13,11 @@ import pytest
 ROOT = Path(__file__).parents[1]
 PACKAGE = ROOT / "cmc_webhook"
 
-# Each module, and those of ours that it imports: only such as stand above it.
-IMPORTS = {
-    "errors": set(),
-    "text": set(),
-    "logs": set(),
-    "settings": set(),
-    "codec": set(),
-    "receipt": set(),
-    "body": {"errors"},
-    "auth": {"settings"},
-    "endpoint": {"auth", "errors", "logs"},
-    "envelope": {"errors", "text"},
-    "events": {"envelope", "errors", "text"},
-    "status": {"events", "text"},
-    "quarantine": {"auth", "envelope", "events", "text"},
-    "unstored": {"auth", "envelope", "events"},
-    "rpc": {"codec", "settings"},
-    "writes": {"codec"},
-    "writer": {"errors", "rpc", "writes"},
-    "guess": {"events", "rpc"},
-    "store": {"errors", "events", "guess", "quarantine", "rpc", "status", "writer", "writes"},
-    "intake": {
-        *("auth", "envelope", "errors", "events", "logs", "quarantine", "receipt", "rpc"),
-        *("settings", "status", "store", "unstored"),
-    },
-    "handler": {
-        *("auth", "body", "endpoint", "envelope", "errors", "intake", "logs", "rpc", "settings"),
-        "store",
-    },
-    # Received mail. What stands above knows nothing of it.
-    "inbound.errors": set(),
-    "inbound.charsets": set(),
-    "inbound.headers": {"inbound.charsets", "text"},
-    "inbound.parts": {"envelope", "inbound.charsets", "inbound.errors"},
-    "inbound.mail": {"inbound.headers"},
-    "inbound.mime": {
-        *("inbound.charsets", "inbound.errors", "inbound.headers", "inbound.mail"),
-        "inbound.parts",
-    },
-    "inbound.cmc": {"inbound.errors", "inbound.headers", "inbound.mail", "inbound.parts"},
-    "inbound.sendgrid": {
-        *("inbound.errors", "inbound.headers", "inbound.mail", "inbound.mime", "inbound.parts"),
-    },
-    "inbound.providers": {
-        *("envelope", "errors", "inbound.cmc", "inbound.errors", "inbound.mail", "inbound.parts"),
-        "inbound.sendgrid",
-    },
-    "inbound.document": {"inbound.charsets", "inbound.headers", "inbound.mail", "text"},
-    "inbound.bucket": {"errors", "rpc", "settings"},
-    "inbound.intake": {
-        *("auth", "errors", "inbound.bucket", "inbound.document", "inbound.errors"),
-        *("inbound.parts", "inbound.providers", "logs", "receipt", "rpc", "settings"),
-        *("unstored", "writer"),
-    },
-    "inbound.handler": {
-        *("auth", "body", "endpoint", "errors", "inbound.bucket", "inbound.errors"),
-        *("inbound.intake", "inbound.parts", "rpc", "settings", "writer"),
-    },
-    "main": {
-        *("guess", "handler", "inbound.bucket", "inbound.handler", "logs", "rpc", "settings"),
-        *("store", "writer"),
-    },
-}
-# Each folder of tools, and the other folders that it may import.
-TOOLS = {
-    "devserver": set(),
-    "reading": set(),
-    "simulator": set(),
-    "command_line": {"reading", "simulator"},
-    "console": {"command_line", "reading", "simulator"},
-}
-PURE = {
-    "errors",
-    "text",
-    "settings",
-    "auth",
-    "envelope",
-    "events",
-    "status",
-    "quarantine",
-    "unstored",
-    "codec",
-    "receipt",
-    *(f"inbound.{name}" for name in ("errors", "charsets", "headers", "parts", "mail", "mime")),
-    *(f"inbound.{name}" for name in ("cmc", "sendgrid", "providers", "document")),
+FUNCTIONS = ("status", "inbound")
+# The modules that may do I/O; every other deployed module is pure.
+WITH_IO = {
+    *("main", "answers", "database", "logs", "dead_letters", "writer"),
+    *("status.store", "status.cache", "status.webhook", "inbound.bucket", "inbound.webhook"),
 }
 IO_MODULES = {"os", "sys", "socket", "time", "threading", "random", "subprocess", "flask", "grpc"}
 
@@ -111,36 +33,73 @@ def imported(path):
 
 
 def own(names):
-    """Return the modules of ours in *names*, `cmc_webhook` itself left out."""
-    parts = [name.split(".")[1:] for name in names if name.startswith("cmc_webhook.")]
-    modules = {".".join(part[: 2 if part[0] == "inbound" else 1]) for part in parts}
-    return modules - {"__version__"}
+    """Return the modules and packages of ours in *names*."""
+    return {name.removeprefix("cmc_webhook.") for name in names if name.startswith("cmc_webhook.")}
 
 
-def production():
+def folder(module):
+    """Return the folder in which the module of this dotted name is, empty for none."""
+    first = module.split(".")[0]
+    return first if (PACKAGE / first).is_dir() else ""
+
+
+def deployed():
+    """Return the path of each deployed module, by its dotted name."""
     files = [path for path in PACKAGE.glob("*.py") if path.stem != "__main__"]
-    inbound = {f"inbound.{path.stem}": path for path in (PACKAGE / "inbound").glob("*.py")}
-    status = {path.stem: path for path in [*files, ROOT / "main.py"]}
-    return {name: path for name, path in (status | inbound).items() if path.stem != "__init__"}
-
-
-def test_the_imports_are_those_of_the_table():
-    found = {name: own(imported(path)) for name, path in production().items()}
-
-    assert found == IMPORTS
-    for place, name in enumerate(IMPORTS):  # one direction: down the table's order
-        assert IMPORTS[name] <= set(list(IMPORTS)[:place])
-
-
-def test_the_tools_import_each_other_in_one_direction():
-    found = {
-        folder: own({name for path in (PACKAGE / folder).glob("*.py") for name in imported(path)})
-        for folder in TOOLS
+    files += [path for name in FUNCTIONS for path in (PACKAGE / name).glob("*.py")]
+    named = {".".join(path.relative_to(PACKAGE).with_suffix("").parts): path for path in files}
+    return {"main": ROOT / "main.py"} | {
+        name: path for name, path in named.items() if path.stem != "__init__"
     }
 
-    for folder, names in found.items():
-        assert names & TOOLS.keys() <= TOOLS[folder] | {folder}, folder
-    assert found["simulator"] == {"simulator"}
+
+def folders_imported(path):
+    return {folder(name) for name in own(imported(path))} - {""}
+
+
+def test_the_shared_files_import_no_folder():
+    shared = {name: path for name, path in deployed().items() if "." not in name and name != "main"}
+
+    for name, path in shared.items():
+        assert folders_imported(path) == set(), name
+
+
+@pytest.mark.parametrize("function", FUNCTIONS)
+def test_a_function_imports_shared_files_and_itself(function):
+    for path in (PACKAGE / function).glob("*.py"):
+        assert folders_imported(path) <= {function}, path
+
+
+def test_nothing_that_is_deployed_imports_a_tool():
+    for name, path in deployed().items():
+        assert folders_imported(path) <= set(FUNCTIONS), name
+
+
+def test_no_two_deployed_modules_or_public_classes_share_a_name_but_twins():
+    """A twin does the same for the other function."""
+    modules = Counter(name.rpartition(".")[2] for name in deployed())
+    assert {name for name, count in modules.items() if count > 1} == {"document", "webhook"}
+
+    classes = Counter(
+        node.name
+        for path in deployed().values()
+        for node in ast.parse(path.read_text()).body
+        if isinstance(node, ast.ClassDef) and not node.name.startswith("_")
+    )
+    assert {name for name, count in classes.items() if count > 1} == set()
+
+
+def test_tools_import_each_other_in_one_direction():
+    tools = [path for path in PACKAGE.iterdir() if path.is_dir() and path.name not in FUNCTIONS]
+    imports = {
+        tool.name: set().union(*(folders_imported(path) for path in tool.glob("*.py")))
+        - {tool.name, *FUNCTIONS}
+        for tool in tools
+        if (tool / "__init__.py").exists()
+    }
+
+    assert "command_line" not in imports["console"]
+    tuple(TopologicalSorter(imports).static_order())  # raises CycleError
 
 
 def test_the_oracle_imports_nothing_of_ours():
@@ -148,11 +107,13 @@ def test_the_oracle_imports_nothing_of_ours():
 
 
 def test_pure_modules_import_no_io():
-    for name in PURE:
-        roots = {imported_name.split(".")[0] for imported_name in imported(production()[name])}
+    assert deployed().keys() >= WITH_IO
+    for name in deployed().keys() - WITH_IO:
+        roots = {imported_name.split(".")[0] for imported_name in imported(deployed()[name])}
         assert not roots & IO_MODULES, name
 
 
+TOOLS = [p.name for p in PACKAGE.iterdir() if p.is_dir() and p.name not in FUNCTIONS]
 FOREIGN = [*(f"cmc_webhook.{tool}" for tool in TOOLS), "sqlite3", "tests", "gcp_storage_emulator"]
 
 
@@ -160,7 +121,7 @@ FOREIGN = [*(f"cmc_webhook.{tool}" for tool in TOOLS), "sqlite3", "tests", "gcp_
     ("target", "foreign"),
     [
         ("cmc_webhook", [*FOREIGN, "cmc_webhook.inbound", "google.cloud.storage"]),
-        ("cmc_inbound", [*FOREIGN, "cmc_webhook.store", "cmc_webhook.handler"]),
+        ("cmc_inbound", [*FOREIGN, "cmc_webhook.status"]),
     ],
 )
 def test_a_function_loads_nothing_of_the_other_nor_of_the_tools(target, foreign):
@@ -195,13 +156,13 @@ def test_only_the_function_is_uploaded():
 
     uploaded = {name for name in files if not ignored.match_file(name)}
 
-    modules = {f"cmc_webhook/{name.replace('.', '/')}.py" for name in IMPORTS if name != "main"}
-    packages = {"cmc_webhook/__init__.py", "cmc_webhook/inbound/__init__.py"}
-    assert uploaded - packages == {"main.py", "requirements.txt", *modules}
+    modules = {str(path.relative_to(ROOT)) for path in deployed().values()}
+    packages = {f"cmc_webhook/{name}__init__.py" for name in ("", "status/", "inbound/")}
+    assert uploaded == {"requirements.txt", *modules, *packages}
 
 
 def test_secrets_are_compared_in_one_place():
-    users = [path.name for path in production().values() if "compare_digest" in path.read_text()]
+    users = [path.name for path in deployed().values() if "compare_digest" in path.read_text()]
     assert users == ["auth.py"]
     comparing = [
         function.name

@@ -6,9 +6,9 @@ import json
 
 import pytest
 
-from cmc_webhook.auth import Credentials
+from cmc_webhook.redaction import Redactor
 from cmc_webhook.settings import from_env
-from tests.records import as_form, as_json, make_post, make_record
+from tests.support.records import as_form, as_json, make_post, make_record
 
 KEYS = "old-key\nnew-key"
 BASIC = "user:pass:word\n日本:語"
@@ -98,8 +98,8 @@ def test_no_record_is_interpreted_before_authentication(guarded, monkeypatch):
     def interpreted(*_):
         raise AssertionError("a record was interpreted")
 
-    monkeypatch.setattr("cmc_webhook.intake.read_envelope", interpreted)
-    monkeypatch.setattr("cmc_webhook.intake.read_events", interpreted)
+    monkeypatch.setattr("cmc_webhook.status.webhook.read_envelope", interpreted)
+    monkeypatch.setattr("cmc_webhook.status.webhook.read_events", interpreted)
 
     assert send(guarded, as_json, {}, {"api_key": "x"}).status_code == 401
     guarded.application.testing = True
@@ -177,4 +177,4 @@ def test_www_authenticate_only_where_basic_is_configured(make_function):
 def test_redaction(content, expected):
     environ = {"CMC_API_KEYS": 's/ec "ret\n鍵', "CMC_BASIC_CREDENTIALS": "user:letmein"}
 
-    assert Credentials(from_env(environ)).redact(content) == expected
+    assert Redactor(from_env(environ)).redact(content) == expected

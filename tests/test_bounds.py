@@ -6,7 +6,7 @@ import socket
 
 import pytest
 
-from tests.records import as_form, as_json, make_post, make_record
+from tests.support.records import as_form, as_json, make_post, make_record
 
 KEY = "the-key"
 AUTHORIZED = {"Authorization": f"Bearer {KEY}"}

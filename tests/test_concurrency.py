@@ -4,8 +4,8 @@ import random
 import time
 from concurrent.futures import ThreadPoolExecutor
 
-from tests.faults import at_random
-from tests.ledger import Ledger, body_of, shuffled_posts
+from tests.support.faults import at_random
+from tests.support.ledger import Ledger, body_of, shuffled_posts
 
 SERVER = {"CMC_ALLOW_UNAUTHENTICATED": "true", "THREADS": "8"}
 

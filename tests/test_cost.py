@@ -2,9 +2,9 @@
 
 import pytest
 
-from tests.benchmarks.contenders import OURS, Contender
-from tests.benchmarks.load import body, new_mails, told
-from tests.benchmarks.recorder import Recorder
+from tests.by_hand.benchmarks.contenders import OURS, Contender
+from tests.by_hand.benchmarks.load import body, new_mails, told
+from tests.by_hand.benchmarks.recorder import Recorder
 
 
 @pytest.fixture(scope="module")

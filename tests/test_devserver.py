@@ -11,10 +11,10 @@ from pathlib import Path
 import pytest
 from google.cloud import firestore, storage
 
-from tests.inbound.mails import cmc_multipart, file
-from tests.processes import Program, free_port, listens, until
-from tests.records import as_json, make_post, make_record
-from tests.server import FunctionServer
+from tests.support.mails import cmc_multipart, file
+from tests.support.processes import Program, free_port, listens, until
+from tests.support.records import as_json, make_post, make_record
+from tests.support.server import FunctionServer
 
 pytestmark = pytest.mark.builtin
 

@@ -5,7 +5,7 @@ import time
 
 import pytest
 
-from tests.faults import (
+from tests.support.faults import (
     CHANCES,
     EVERYTHING,
     HANGING_S,
@@ -18,8 +18,8 @@ from tests.faults import (
     at_random,
     once,
 )
-from tests.ledger import Ledger, body_of, shuffled_posts
-from tests.records import make_post, make_record
+from tests.support.ledger import Ledger, body_of, shuffled_posts
+from tests.support.records import make_post, make_record
 
 RECORDS = [make_record(messageId=f"<{i}@example.com>") for i in range(5)]
 
@@ -32,8 +32,8 @@ def function(make_function, faulty):
 @pytest.fixture
 def impatient(monkeypatch):
     """A deadline that is often over before the faults are, and calls that are soon given up."""
-    monkeypatch.setattr("cmc_webhook.handler._BUDGET_S", 0.3)
-    monkeypatch.setattr("cmc_webhook.rpc._LONGEST_RPC_S", 0.1)
+    monkeypatch.setattr("cmc_webhook.status.webhook.StatusWebhook.budget_s", 0.3)
+    monkeypatch.setattr("cmc_webhook.database._LONGEST_RPC_S", 0.1)
 
 
 FAULTS = [*CHANCES, EVERYTHING]
@@ -148,7 +148,7 @@ def test_a_quarantine_that_fails_is_503(function, faulty, quarantine, body, impa
 def test_a_hung_call_is_given_up_and_the_answer_comes_in_time(
     function, faulty, documents, rpc, monkeypatch
 ):
-    monkeypatch.setattr("cmc_webhook.rpc._LONGEST_RPC_S", 0.5)
+    monkeypatch.setattr("cmc_webhook.database._LONGEST_RPC_S", 0.5)
     faulty.plan = once(rpc, Fault(delay=HANGING_S))
     record = RECORDS[0] | {"status": "succeeded"}
 

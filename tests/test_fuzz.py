@@ -5,12 +5,13 @@ import time
 
 import pytest
 
-from cmc_webhook import status
-from cmc_webhook.envelope import read_envelope, read_fields
 from cmc_webhook.errors import WebhookError
-from cmc_webhook.events import read_events
+from cmc_webhook.fields import read_fields
 from cmc_webhook.settings import from_env
-from tests.fuzz import KEY, make_request
+from cmc_webhook.status import document as status
+from cmc_webhook.status.envelope import read_envelope
+from cmc_webhook.status.events import read_events
+from tests.support.fuzz import KEY, make_request
 
 EXPECTED = {200, 400, 401, 413}
 # The deadline of 7 s, and what a busy machine adds.

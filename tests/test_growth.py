@@ -4,12 +4,13 @@ import contextlib
 
 import pytest
 
-from cmc_webhook.auth import Credentials
-from cmc_webhook.envelope import body_keys, read_envelope, read_fields
 from cmc_webhook.errors import MalformedEnvelope
-from cmc_webhook.quarantine import quarantined_body
+from cmc_webhook.fields import api_keys, read_fields
+from cmc_webhook.redaction import Redactor
 from cmc_webhook.settings import from_env
-from tests.growth import assert_linear
+from cmc_webhook.status.envelope import read_envelope
+from cmc_webhook.status.quarantine import quarantined_body
+from tests.support.growth import assert_linear
 
 PIECES = (
     *(b'"api_key":', b'"api_key" ', b'"api_key":"', b'"api_key":"\\', b'"api_key"' + b" " * 50),
@@ -18,17 +19,17 @@ PIECES = (
     *(b"%", b"\xff", b"\xed\xa0\xbd", b"&", b"<>"),
 )
 BEGINNINGS = (b"", b'{"event":"', b"--x\r\n", b'"api_key":', b"event=")
-CREDENTIALS = Credentials(
+REDACTOR = Redactor(
     from_env({"CMC_API_KEYS": 's/ec "ret', "CMC_BASIC_CREDENTIALS": "user:password"})
 )
 
 
 def read_and_keep(body):
     fields = read_fields(body)
-    body_keys(fields)
+    api_keys(fields)
     with contextlib.suppress(MalformedEnvelope):
         read_envelope(fields)
-    quarantined_body(body, CREDENTIALS)
+    quarantined_body(body, REDACTOR)
 
 
 @pytest.mark.parametrize("piece", PIECES)

@@ -5,8 +5,8 @@ import time
 
 import pytest
 
-from tests.processes import Program, free_port
-from tests.records import as_json, make_post, make_record
+from tests.support.processes import Program, free_port
+from tests.support.records import as_json, make_post, make_record
 
 pytestmark = pytest.mark.builtin
 

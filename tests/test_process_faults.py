@@ -12,10 +12,10 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from tests.ledger import Ledger, body_of, shuffled_posts
-from tests.processes import Program, free_port, until
-from tests.records import as_json, make_post, make_record
-from tests.server import FunctionServer
+from tests.support.ledger import Ledger, body_of, shuffled_posts
+from tests.support.processes import Program, free_port, until
+from tests.support.records import as_json, make_post, make_record
+from tests.support.server import FunctionServer
 
 OPEN = {"CMC_ALLOW_UNAUTHENTICATED": "true", "THREADS": "4"}
 

@@ -8,13 +8,13 @@ import pytest
 from google.cloud import firestore
 from google.cloud.firestore_v1.base_query import FieldFilter
 
-from cmc_webhook.devserver.firestore import start
-from cmc_webhook.endpoint import STATUS_CODES
+from cmc_webhook.answers import ERRORS
+from cmc_webhook.local_firestore.firestore import start
 from cmc_webhook.reading.statuses import INDEXED
 from cmc_webhook.settings import DEFAULTS
-from cmc_webhook.status import document_id
-from tests import readme
-from tests.records import as_form, as_json, make_post, make_record
+from cmc_webhook.status.document import document_id
+from tests.support import readme
+from tests.support.records import as_form, as_json, make_post, make_record
 
 GOOD = make_record(messageId="<good@example.com>")
 ODD = make_record(messageId="<odd@example.com>")
@@ -82,7 +82,7 @@ def test_the_answers_are_those_of_the_code():
     rows = readme.table("what happened", "status", "body")
     codes = {int(readme.code(row[1])) for row in rows}
 
-    assert codes == {200, 500, *map(int, STATUS_CODES.values())}
+    assert codes == {200, 500, *map(int, [status for status, _ in ERRORS.values()])}
 
 
 def test_the_worked_example_of_a_document_id():

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.records import as_form, as_json
+from tests.support.records import as_form, as_json
 
 PAYLOADS = Path(__file__).parent / "payloads"
 NAMES = (

@@ -10,8 +10,8 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
-from tests.processes import free_port
-from tests.records import as_form, as_json, make_post, make_record
+from tests.support.processes import free_port
+from tests.support.records import as_form, as_json, make_post, make_record
 
 MIB = 1024 * 1024
 OPEN = {"CMC_ALLOW_UNAUTHENTICATED": "true"}

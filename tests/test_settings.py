@@ -16,7 +16,6 @@ def test_defaults():
     assert settings.collection == "mail_statuses"
     assert settings.database == "(default)"
     assert settings.retention is None
-    assert settings.allow_unauthenticated is False
 
 
 def test_lists_have_one_entry_a_line_without_blanks_and_carriage_returns():
@@ -24,8 +23,8 @@ def test_lists_have_one_entry_a_line_without_blanks_and_carriage_returns():
         {"CMC_API_KEYS": " one \r\n\r\n two\n", "CMC_BASIC_CREDENTIALS": "user:pass:word\r\n"}
     )
 
-    assert settings.api_keys == ("one", "two")
-    assert settings.basic_credentials == ("user:pass:word",)
+    assert settings.credentials["CMC_API_KEYS"] == ("one", "two")
+    assert settings.credentials["CMC_BASIC_CREDENTIALS"] == ("user:pass:word",)
 
 
 def test_every_variable_is_read():
@@ -42,7 +41,7 @@ def test_every_variable_is_read():
         }
     )
 
-    assert settings.allow_unauthenticated is True
+    assert settings.credentials["CMC_API_KEYS"] == ("k",)
     assert settings.time_zone.key == "UTC"
     assert settings.collection == "mails"
     assert settings.database == "cmc-db"

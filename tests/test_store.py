@@ -5,10 +5,10 @@ from datetime import UTC, datetime
 import pytest
 from google.api_core import exceptions
 
-from cmc_webhook import rpc
+from cmc_webhook import database as rpc
 from cmc_webhook.errors import StoreMisconfigured, StoreUnavailable
-from cmc_webhook.store import Saved, StatusStore
-from tests.test_status import at, make_event
+from cmc_webhook.status.store import Saved, StatusStore
+from tests.test_document import at, make_event
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 

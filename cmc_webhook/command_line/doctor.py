@@ -7,8 +7,9 @@ from datetime import UTC, datetime
 import click
 
 from cmc_webhook.command_line.findings import Evidence, findings
-from cmc_webhook.command_line.place import Place, Where, place_options, settings_here
 from cmc_webhook.command_line.rendering import labelled
+from cmc_webhook.reading.connection import Connection, FirestoreOptions, settings_here
+from cmc_webhook.reading.options import connected, firestore_options
 from cmc_webhook.reading.quarantine import Quarantine
 from cmc_webhook.reading.statuses import MailStatuses
 
@@ -31,8 +32,8 @@ looked at too."""
 
 @click.command()
 @click.option("--last", default=200, type=click.IntRange(1, 1000), show_default=True, help="Mails.")
-@place_options
-def doctor(where: Where, last: int) -> None:
+@firestore_options
+def doctor(where: FirestoreOptions, last: int) -> None:
     """
     Say what is wrong with a deployment, and what to do.
 
@@ -44,10 +45,10 @@ def doctor(where: Where, last: int) -> None:
     python -m cmc_webhook doctor
     CMC_TIME_ZONE=UTC python -m cmc_webhook doctor --project P --database cmc
     """
-    place = where.connect()
-    evidence = _evidence(place, last)
+    connection = connected(where)
+    evidence = _evidence(connection, last)
     click.echo(_UNSEEN)
-    if not (evidence.settings.api_keys or evidence.settings.basic_credentials):
+    if not any(evidence.settings.credentials.values()):
         click.echo(_NO_CREDENTIAL)
     click.echo(f"\nLooked at {len(evidence.latest):,} mails and the settings.")
     found = findings(evidence)
@@ -63,16 +64,16 @@ def doctor(where: Where, last: int) -> None:
     click.echo("Nothing wrong was found.")
 
 
-def _evidence(place: Place, last: int) -> Evidence:
-    statuses = MailStatuses(place.client, place.collection)
+def _evidence(connection: Connection, last: int) -> Evidence:
+    statuses = MailStatuses(connection.client, connection.collection)
     return Evidence(
         environ=os.environ,
         settings=settings_here(),
-        real=place.real,
+        real=connection.real,
         now=datetime.now(UTC),
         latest=statuses.last_received(last),
         oldest=statuses.first_received(),
-        quarantined=Quarantine(place.client, place.collection).count(),
-        received_quarantined=Quarantine(place.client, place.inbound_collection).count(),
+        quarantined=Quarantine(connection.client, connection.collection).count(),
+        received_quarantined=Quarantine(connection.client, connection.inbound_collection).count(),
         missing_indexes=statuses.missing_indexes(),
     )

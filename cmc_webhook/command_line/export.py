@@ -16,12 +16,13 @@ from google.api_core.exceptions import GoogleAPIError
 
 from cmc_webhook.command_line.filters import filter_options
 from cmc_webhook.command_line.paging import CursorType
-from cmc_webhook.command_line.place import Where, place_options
 from cmc_webhook.command_line.rendering import as_json
 from cmc_webhook.command_line.times import shown
+from cmc_webhook.reading.connection import FirestoreOptions
+from cmc_webhook.reading.options import connected, firestore_options
 from cmc_webhook.reading.queries import Cursor, Document, Listing
 from cmc_webhook.reading.statuses import Filters, MailStatuses
-from cmc_webhook.status import FIELDS
+from cmc_webhook.status.document import FIELDS
 
 _Encoder: TypeAlias = Callable[[Iterable[Document], ZoneInfo, bool], Iterator[str]]
 
@@ -42,9 +43,9 @@ _FORMULA = tuple("=+-@\t\r\n＝＋－＠")
 @click.option("--format", "form", type=click.Choice(["csv", "jsonl"]), default="csv")
 @click.option("-o", "--output", type=click.Path(dir_okay=False, path_type=Path), help="A file.")
 @click.option("--after", type=CursorType(), help="Go on at the place that a broken export named.")
-@place_options
+@firestore_options
 def export(
-    where: Where, filters: Filters, form: str, output: Path | None, after: Cursor | None
+    where: FirestoreOptions, filters: Filters, form: str, output: Path | None, after: Cursor | None
 ) -> None:
     """
     Export mails to a file or to standard output.
@@ -58,8 +59,8 @@ def export(
     python -m cmc_webhook export --since 2025-01-01 -o mails.csv
     python -m cmc_webhook export --status bounced --format jsonl | gzip > gone.gz
     """
-    place = where.connect()
-    mails = MailStatuses(place.client, place.collection)
+    connection = connected(where)
+    mails = MailStatuses(connection.client, connection.collection)
     encode: _Encoder = _csv if form == "csv" else _json_lines
     with contextlib.ExitStack() as stack:
         if output:
@@ -70,7 +71,7 @@ def export(
         progress = _Progress(mails.listing(filters), after)
         found = progress.mails(total=mails.counts([filters])[0])
         try:
-            for text in encode(found, place.zone, after is None):
+            for text in encode(found, connection.zone, after is None):
                 file.write(text)
         except (KeyboardInterrupt, GoogleAPIError):
             if progress.after:

@@ -7,11 +7,11 @@ from typing import Any
 import click
 
 from cmc_webhook.command_line.times import TimeType
-from cmc_webhook.events import BOUNCES, UNKNOWN_BOUNCE, Status
 from cmc_webhook.reading.statuses import Filters
+from cmc_webhook.status.events import BOUNCE_CODES, UNKNOWN_BOUNCE_CODE, Status
 from cmc_webhook.text import ascii_lower
 
-CAUSES = sorted({cause for cause, _ in (*BOUNCES.values(), UNKNOWN_BOUNCE)})
+CAUSES = sorted({cause for cause, _ in (*BOUNCE_CODES.values(), UNKNOWN_BOUNCE_CODE)})
 
 _OPTIONS = (
     click.option(

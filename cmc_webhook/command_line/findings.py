@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, NamedTuple
 
 from cmc_webhook.reading.queries import Document
-from cmc_webhook.settings import StatusSettings, unknown_variables
+from cmc_webhook.settings import API_KEYS, StatusSettings, unknown_variables
 
 _UUID_EPOCH = datetime(1582, 10, 15, tzinfo=UTC)
 # Zones differ by quarters of an hour, clocks that somebody looks after by less.
@@ -167,10 +167,11 @@ _LOOKS: tuple[Callable[[Evidence], Iterator[Finding]], ...] = (
 
 
 def _secrets(settings: StatusSettings) -> list[tuple[str, str]]:
-    passwords = [pair.partition(":")[2] for pair in settings.basic_credentials]
+    """Return each secret of *settings* with its variable; of a pair only what is secret."""
     return [
-        *(("CMC_API_KEYS", key) for key in settings.api_keys),
-        *(("CMC_BASIC_CREDENTIALS", password) for password in passwords),
+        (variable, secret if variable == API_KEYS else secret.partition(":")[2])
+        for variable, secrets in settings.credentials.items()
+        for secret in secrets
     ]
 
 

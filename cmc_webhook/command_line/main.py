@@ -1,24 +1,40 @@
 """The commands, and how a failure looks: one sentence on stderr and an exit status."""
 
 import sys
+from importlib import import_module
 from typing import Any
 
 import click
-from google.api_core.exceptions import GoogleAPIError
-
-from cmc_webhook.command_line.doctor import doctor
-from cmc_webhook.command_line.export import export
-from cmc_webhook.command_line.quarantine import quarantine
-from cmc_webhook.command_line.received import inbound
-from cmc_webhook.command_line.replay import replay
-from cmc_webhook.command_line.send import send
-from cmc_webhook.command_line.stats import stats
-from cmc_webhook.command_line.statuses import list_mails, show
 
 _INTERRUPTED = 130  # what a shell expects after Ctrl-C
 
+# Each command, its module, and its name there. A module is imported when its command is used.
+_COMMANDS = {
+    "devserver": ("cmc_webhook.devserver.__main__", "main"),
+    "console": ("cmc_webhook.console.__main__", "main"),
+    "send": ("cmc_webhook.command_line.send", "send"),
+    "list": ("cmc_webhook.command_line.statuses", "list_mails"),
+    "show": ("cmc_webhook.command_line.statuses", "show"),
+    "stats": ("cmc_webhook.command_line.stats", "stats"),
+    "export": ("cmc_webhook.command_line.export", "export"),
+    "inbound": ("cmc_webhook.command_line.received", "inbound"),
+    "quarantine": ("cmc_webhook.command_line.quarantine", "quarantine"),
+    "replay": ("cmc_webhook.command_line.replay", "replay"),
+    "doctor": ("cmc_webhook.command_line.doctor", "doctor"),
+}
+
 
 class _Commands(click.Group):
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(_COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in _COMMANDS:
+            return None
+        module, name = _COMMANDS[cmd_name]
+        command: click.Command = getattr(import_module(module), name)
+        return command
+
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         for argument in args:
             try:
@@ -28,10 +44,16 @@ class _Commands(click.Group):
         return super().parse_args(ctx, args)
 
     def invoke(self, ctx: click.Context) -> Any:
+        from google.api_core.exceptions import GoogleAPIError
+
+        from cmc_webhook.settings import SettingsError
+
         try:
             return super().invoke(ctx)
         except GoogleAPIError as error:
             raise click.ClickException(f"Firestore: {str(error).splitlines()[0]}") from error
+        except SettingsError as error:
+            raise click.UsageError(str(error)) from error
         except BrokenPipeError:
             raise  # click leaves quietly
         except OSError as error:
@@ -44,18 +66,14 @@ class _Commands(click.Group):
 @click.group(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"]})
 def main() -> None:
     """
-    Send to the function, read and mend what it stores.
+    Send test events, look up mails, and fix stored data.
 
-    Commands work on the local Firestore (FIRESTORE_EMULATOR_HOST, else
-    127.0.0.1:8081) unless --project names a real one, and say on stderr which it
-    is. GOOGLE_CLOUD_PROJECT names the project of the local one.
+    Commands read the local Firestore (FIRESTORE_EMULATOR_HOST, else 127.0.0.1:8081)
+    unless --project names a real one. They say on stderr which it is.
+    GOOGLE_CLOUD_PROJECT names the project of the local one.
 
     \b
-    python -m cmc_webhook.devserver            start a function and a Firestore
-    python -m cmc_webhook send --count 10      play CMC
-    python -m cmc_webhook list                 see what came of it
+    python -m cmc_webhook devserver            start the functions and a Firestore
+    python -m cmc_webhook send --count 10      send test events
+    python -m cmc_webhook list                 see what became of the mails
     """
-
-
-for command in (send, list_mails, show, stats, export, inbound, quarantine, replay, doctor):
-    main.add_command(command)

@@ -6,16 +6,16 @@ from typing import Any
 import click
 
 from cmc_webhook.command_line import table
-from cmc_webhook.command_line.credentials import target_options
 from cmc_webhook.command_line.paging import paging_options, say_more
-from cmc_webhook.command_line.place import Place, Where, place_options
 from cmc_webhook.command_line.rendering import as_json, columns
-from cmc_webhook.command_line.replay import conclude, message
+from cmc_webhook.command_line.replay import conclude
 from cmc_webhook.command_line.sending import post_all
 from cmc_webhook.command_line.times import shown
+from cmc_webhook.reading.connection import Connection, FirestoreOptions
+from cmc_webhook.reading.options import connected, firestore_options, function_options
 from cmc_webhook.reading.quarantine import CutEntryError, Quarantine, body_of, text_of
 from cmc_webhook.reading.queries import Cursor, Document
-from cmc_webhook.simulator.posting import is_loopback, without_query
+from cmc_webhook.simulator.posting import is_loopback, saved_message, without_query
 
 _SHORT_ID = 12
 # Of what may have a megabyte in one line.
@@ -45,9 +45,9 @@ _inbound = click.option("--inbound", is_flag=True, help="The quarantine of recei
 @paging_options
 @click.option("--json", "json_lines", is_flag=True, help="A JSON object a line, all fields.")
 @_inbound
-@place_options
+@firestore_options
 def list_entries(
-    where: Where, limit: int, after: Cursor | None, json_lines: bool, inbound: bool
+    where: FirestoreOptions, limit: int, after: Cursor | None, json_lines: bool, inbound: bool
 ) -> None:
     """
     List entries, the newest first.
@@ -55,14 +55,14 @@ def list_entries(
     \b
     python -m cmc_webhook quarantine list --limit 10
     """
-    place = where.connect()
-    listing = _held(place, inbound).listing()
+    connection = connected(where)
+    listing = _held(connection, inbound).listing()
     entries = listing.page(limit, after)
     if json_lines:
         for entry in entries:
-            click.echo(as_json(entry.id, entry.fields, place.zone))
+            click.echo(as_json(entry.id, entry.fields, connection.zone))
     else:
-        rows = [_row(entry, place) for entry in entries]
+        rows = [_row(entry, connection) for entry in entries]
         for line in columns(["id", "received", "why", "content"], rows, (3,)):
             click.echo(line)
     say_more(listing, entries, limit)
@@ -71,8 +71,8 @@ def list_entries(
 @quarantine.command()
 @click.argument("name", metavar="ID")
 @_inbound
-@place_options
-def show(where: Where, name: str, inbound: bool) -> None:
+@firestore_options
+def show(where: FirestoreOptions, name: str, inbound: bool) -> None:
     """
     Show an entry with its whole content.
 
@@ -81,11 +81,11 @@ def show(where: Where, name: str, inbound: bool) -> None:
     \b
     python -m cmc_webhook quarantine show 3f2a9c
     """
-    place = where.connect()
-    entry = _one(_held(place, inbound), name)
+    connection = connected(where)
+    entry = _one(_held(connection, inbound), name)
     for field, value in sorted(entry.fields.items()):
         if field != "content":
-            told = shown(value, place.zone) if field.endswith("_at") else value
+            told = shown(value, connection.zone) if field.endswith("_at") else value
             click.echo(f"{field:<20}{table.printable(told)}")
     if "content" in entry.fields:
         click.echo()
@@ -97,9 +97,11 @@ def show(where: Where, name: str, inbound: bool) -> None:
 @click.argument("names", metavar="[ID]...", nargs=-1)
 @click.option("--all", "everything", is_flag=True, help="Every entry.")
 @click.option("--yes", is_flag=True, help="Do not ask before posting for a real project.")
-@target_options
-@place_options
-def replay(where: Where, names: tuple[str, ...], everything: bool, **options: Any) -> None:
+@function_options
+@firestore_options
+def replay(
+    where: FirestoreOptions, names: tuple[str, ...], everything: bool, **options: Any
+) -> None:
     """
     Post entries to the function again.
 
@@ -110,13 +112,13 @@ def replay(where: Where, names: tuple[str, ...], everything: bool, **options: An
     python -m cmc_webhook quarantine replay --all --project P --url https://…
     """
     _refuse_accident(names, everything)
-    place = where.connect()
-    held = _held(place, inbound=False)
+    connection = connected(where)
+    held = _held(connection, inbound=False)
     entries = [*held.each()] if everything else [_one(held, name) for name in names]
-    messages = [(message(_body(entry), options["credential"]), 1) for entry in entries]
-    if place.real or not is_loopback(options["url"]):
+    messages = [(saved_message(_body(entry), options["credential"]), 1) for entry in entries]
+    if connection.real or not is_loopback(options["url"]):
         _ask(
-            f"Post {_entries(len(entries), place)} to {without_query(options['url'])}?",
+            f"Post {_entries(len(entries), connection)} to {without_query(options['url'])}?",
             options["yes"],
         )
     conclude(post_all(options["url"], messages))
@@ -127,9 +129,9 @@ def replay(where: Where, names: tuple[str, ...], everything: bool, **options: An
 @click.option("--all", "everything", is_flag=True, help="Every entry.")
 @click.option("--yes", is_flag=True, help="Do not ask before deleting in a real project.")
 @_inbound
-@place_options
+@firestore_options
 def delete(
-    where: Where, names: tuple[str, ...], everything: bool, yes: bool, inbound: bool
+    where: FirestoreOptions, names: tuple[str, ...], everything: bool, yes: bool, inbound: bool
 ) -> None:
     """
     Delete entries.
@@ -141,17 +143,19 @@ def delete(
     python -m cmc_webhook quarantine delete --all --project P --yes
     """
     _refuse_accident(names, everything)
-    place = where.connect()
-    held = _held(place, inbound)
+    connection = connected(where)
+    held = _held(connection, inbound)
     ids = [*held.ids()] if everything else [_one(held, name).id for name in names]
-    if place.real:
-        _ask(f"Delete {_entries(len(ids), place)}?", yes)
+    if connection.real:
+        _ask(f"Delete {_entries(len(ids), connection)}?", yes)
     held.delete(ids)
-    click.echo(f"Deleted {_entries(len(ids), place)}.")
+    click.echo(f"Deleted {_entries(len(ids), connection)}.")
 
 
-def _held(place: Place, inbound: bool) -> Quarantine:
-    return Quarantine(place.client, place.inbound_collection if inbound else place.collection)
+def _held(connection: Connection, inbound: bool) -> Quarantine:
+    return Quarantine(
+        connection.client, connection.inbound_collection if inbound else connection.collection
+    )
 
 
 def _refuse_accident(names: tuple[str, ...], everything: bool) -> None:
@@ -182,13 +186,13 @@ def _ask(question: str, yes: bool) -> None:
         click.confirm(question, abort=True, err=True)
 
 
-def _entries(count: int, place: Place) -> str:
+def _entries(count: int, connection: Connection) -> str:
     number = "1 entry" if count == 1 else f"{count:,} entries"
-    return f"{number} of project {place.client.project}"
+    return f"{number} of project {connection.client.project}"
 
 
-def _row(entry: Document, place: Place) -> list[str]:
+def _row(entry: Document, connection: Connection) -> list[str]:
     fields = entry.fields
-    received = shown(fields.get("received_at"), place.zone, "%m-%d %H:%M")
+    received = shown(fields.get("received_at"), connection.zone, "%m-%d %H:%M")
     content = text_of(entry) if "content" in fields else fields.get("stored_at", "")
     return [entry.id[:_SHORT_ID], received, fields.get("why", ""), content[:_MOST_SHOWN]]

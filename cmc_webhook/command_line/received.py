@@ -8,10 +8,11 @@ import click
 
 from cmc_webhook.command_line import table
 from cmc_webhook.command_line.paging import paging_options, say_more
-from cmc_webhook.command_line.place import Where, place_options
 from cmc_webhook.command_line.rendering import as_json, columns, labelled
 from cmc_webhook.command_line.statuses import SHORT_ID, named
 from cmc_webhook.command_line.times import shown
+from cmc_webhook.reading.connection import FirestoreOptions
+from cmc_webhook.reading.options import connected, firestore_options
 from cmc_webhook.reading.queries import Cursor, Document
 from cmc_webhook.reading.received import ReceivedMails
 
@@ -41,8 +42,8 @@ def inbound() -> None:
 @inbound.command("list")
 @paging_options
 @click.option("--json", "json_lines", is_flag=True, help="A JSON object a line, all fields.")
-@place_options
-def list_mails(where: Where, limit: int, after: Cursor | None, json_lines: bool) -> None:
+@firestore_options
+def list_mails(where: FirestoreOptions, limit: int, after: Cursor | None, json_lines: bool) -> None:
     """
     List received mails, the one that arrived last first.
 
@@ -50,15 +51,15 @@ def list_mails(where: Where, limit: int, after: Cursor | None, json_lines: bool)
     python -m cmc_webhook inbound list --limit 10
     python -m cmc_webhook inbound list --json
     """
-    place = where.connect()
-    held = ReceivedMails(place.client, place.inbound_collection)
+    connection = connected(where)
+    held = ReceivedMails(connection.client, connection.inbound_collection)
     listing = held.whole() if json_lines else held.listing()
     mails = listing.page(limit, after)
     if json_lines:
         for mail in mails:
-            click.echo(as_json(mail.id, mail.fields, place.zone))
+            click.echo(as_json(mail.id, mail.fields, connection.zone))
     else:
-        rows = [_row(mail, place.zone) for mail in mails]
+        rows = [_row(mail, connection.zone) for mail in mails]
         for line in columns(["id", "received", "from", "files", "subject"], rows, (2, 4)):
             click.echo(line)
     say_more(listing, mails, limit)
@@ -67,8 +68,8 @@ def list_mails(where: Where, limit: int, after: Cursor | None, json_lines: bool)
 @inbound.command()
 @click.argument("name", metavar="ID")
 @click.option("--json", "json_lines", is_flag=True, help="A JSON object a line, all fields.")
-@place_options
-def show(where: Where, name: str, json_lines: bool) -> None:
+@firestore_options
+def show(where: FirestoreOptions, name: str, json_lines: bool) -> None:
     """
     Show a received mail: people, thread, attachments and text.
 
@@ -79,15 +80,15 @@ def show(where: Where, name: str, json_lines: bool) -> None:
     python -m cmc_webhook inbound show 974c-9e7e564c
     python -m cmc_webhook inbound show '<mail@example.org>'
     """
-    place = where.connect()
-    mails = named(ReceivedMails(place.client, place.inbound_collection), name)
+    connection = connected(where)
+    mails = named(ReceivedMails(connection.client, connection.inbound_collection), name)
     for place_of_mail, mail in enumerate(mails):
         if json_lines:
-            click.echo(as_json(mail.id, mail.fields, place.zone))
+            click.echo(as_json(mail.id, mail.fields, connection.zone))
             continue
         if place_of_mail:
             click.echo()
-        for line in _letter(mail, place.zone):
+        for line in _letter(mail, connection.zone):
             click.echo(line)
 
 

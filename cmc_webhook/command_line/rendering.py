@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo
 import click
 
 from cmc_webhook.command_line import table
-from cmc_webhook.events import Status
+from cmc_webhook.status.events import Status
 
 LABEL = len("server_composition") + 2
 _COLOURS = {

@@ -7,15 +7,13 @@ from typing import IO, Any
 import click
 
 from cmc_webhook.command_line import report
-from cmc_webhook.command_line.credentials import RateType, target_options
 from cmc_webhook.command_line.sending import post_all
+from cmc_webhook.reading.options import RateType, function_options
 from cmc_webhook.simulator.posting import (
-    FORM,
-    JSON,
     Answer,
     Credential,
-    Message,
     is_loopback,
+    saved_message,
     without_query,
 )
 
@@ -24,7 +22,7 @@ from cmc_webhook.simulator.posting import (
 @click.argument("file", type=click.File("rb"))
 @click.option("--rate", default=0.0, type=RateType(), help="Posts a second.")
 @click.option("--yes", is_flag=True, help="Do not ask before posting to another machine.")
-@target_options
+@function_options
 def replay(file: IO[bytes], rate: float, yes: bool, url: str, credential: Credential) -> None:
     """
     Post saved bodies to the function again.
@@ -37,7 +35,7 @@ def replay(file: IO[bytes], rate: float, yes: bool, url: str, credential: Creden
     gcloud logging read "$LOGS AND jsonPayload.envelope:*" --order=asc \\
       --format='value(jsonPayload.envelope)' > envelopes.jsonl
     """
-    messages = [message(body, credential) for body in _bodies(file)]
+    messages = [saved_message(body, credential) for body in _bodies(file)]
     if not is_loopback(url) and not yes:
         click.confirm(
             f"Post {len(messages):,} bodies to {without_query(url)}?", abort=True, err=True
@@ -52,15 +50,6 @@ def conclude(answers: list[Answer]) -> None:
     refused = sum(not answer.accepted for answer in answers)
     if refused:
         raise click.ClickException(f"{refused:,} of {len(answers):,} posts were not accepted.")
-
-
-def message(body: Any, credential: Credential) -> Message:
-    """Return the request for a saved *body*: an object, or bytes that are posted as they are."""
-    if isinstance(body, bytes):
-        content_type = JSON if body.lstrip().startswith(b"{") else FORM
-        return Message(body, content_type, credential.authorization)
-    key = {"api_key": credential.api_key} if credential.api_key else {}
-    return Message(json.dumps(body | key).encode(), JSON, credential.authorization)
 
 
 def _bodies(file: IO[bytes]) -> Iterator[Any]:

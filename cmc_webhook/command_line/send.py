@@ -9,8 +9,6 @@ from zoneinfo import ZoneInfo
 import click
 
 from cmc_webhook.command_line import report
-from cmc_webhook.command_line.credentials import RateType, target_options
-from cmc_webhook.command_line.place import Place, Where, place_options, settings_here
 from cmc_webhook.command_line.send_received import send_received
 from cmc_webhook.command_line.sending import (
     Options,
@@ -21,6 +19,8 @@ from cmc_webhook.command_line.sending import (
 )
 from cmc_webhook.command_line.times import TimeType, ZoneType
 from cmc_webhook.command_line.verify import verify
+from cmc_webhook.reading.connection import Connection, FirestoreOptions, settings_here
+from cmc_webhook.reading.options import RateType, connected, firestore_options, function_options
 from cmc_webhook.simulator import chaos, lives, posts
 from cmc_webhook.simulator.posting import (
     FORM,
@@ -87,9 +87,11 @@ _SHARED = {
 )
 @click.option("--verify", is_flag=True, help="Compare Firestore with what must have come of it.")
 @click.option("--real-url", is_flag=True, help="Allow a URL that is not on this machine.")
-@target_options
-@place_options
-def send(where: Where, url: str, credential: Credential, real_url: bool, **asked: Any) -> None:
+@function_options
+@firestore_options
+def send(
+    where: FirestoreOptions, url: str, credential: Credential, real_url: bool, **asked: Any
+) -> None:
     """
     Play CMC: post STATUS, or whole lives of mails.
 
@@ -115,9 +117,9 @@ def send(where: Where, url: str, credential: Credential, real_url: bool, **asked
         raise click.UsageError(
             f"{without_query(url)} is not on this machine; if you mean it, add --real-url."
         )
-    place = where.connect() if options.verify else None
+    connection = connected(where) if options.verify else None
     play = send_received if options.inbound else _send_statuses
-    play(url, credential, options, place)
+    play(url, credential, options, connection)
 
 
 def _refuse_meaningless(url: str) -> str:
@@ -141,14 +143,16 @@ def _refuse(options: Options, credential: Credential) -> None:
         raise click.UsageError("--wrong-key needs the right one: --bearer, --body-key or --basic.")
 
 
-def _send_statuses(url: str, credential: Credential, options: Options, place: Place | None) -> None:
+def _send_statuses(
+    url: str, credential: Credential, options: Options, connection: Connection | None
+) -> None:
     seed, end = seed_and_end(options.seed, options.end)
     zone = options.zone or settings_here().time_zone
     planned = _plan(options, zone, end, random.Random(seed))
     records = sum(len(post.records) for post in planned)
     announce(f"{records:,} records in {len(planned):,} posts", url, seed, end)
     answers = _post(planned, url, credential, options)
-    _conclude(list(zip(planned, answers, strict=True)), zone, place)
+    _conclude(list(zip(planned, answers, strict=True)), zone, connection)
 
 
 def _plan(options: Options, zone: ZoneInfo, end: datetime, rng: random.Random) -> list[Post]:
@@ -208,13 +212,15 @@ def _post(planned: list[Post], url: str, credential: Credential, options: Option
     return post_all(url, messages, options.rate, options.concurrency)
 
 
-def _conclude(sent: list[tuple[Post, Answer]], zone: ZoneInfo, place: Place | None) -> None:
+def _conclude(
+    sent: list[tuple[Post, Answer]], zone: ZoneInfo, connection: Connection | None
+) -> None:
     """Say what was answered and what must have come of it; raise if something went wrong."""
     for line in report.lines(sent, zone):
         click.echo(line)
     wrong = list(report.faults(sent))
-    if place:
-        found = verify(place, sent, zone)
+    if connection:
+        found = verify(connection, sent, zone)
         wrong += found.wrong
         click.echo(
             f"Verified: {found.documents:,} documents, {found.quarantined:,} in quarantine;"

@@ -10,10 +10,11 @@ import click
 
 from cmc_webhook.command_line import table
 from cmc_webhook.command_line.filters import CAUSES
-from cmc_webhook.command_line.place import Where, place_options
 from cmc_webhook.command_line.rendering import coloured
-from cmc_webhook.events import Status
+from cmc_webhook.reading.connection import FirestoreOptions
+from cmc_webhook.reading.options import connected, firestore_options
 from cmc_webhook.reading.statuses import Filters, MailStatuses
+from cmc_webhook.status.events import Status
 
 _NEWEST = 1000
 _MOST_DOMAINS = 10
@@ -26,8 +27,8 @@ Counts = dict[str, int]
 @click.option("--days", default=7, type=click.IntRange(1, 366), show_default=True)
 @click.option("--domain", default="", help="Only recipients in this domain.")
 @click.option("--json", "as_object", is_flag=True, help="One JSON object.")
-@place_options
-def stats(where: Where, days: int, domain: str, as_object: bool) -> None:
+@firestore_options
+def stats(where: FirestoreOptions, days: int, domain: str, as_object: bool) -> None:
     """
     Count the mails of the last days by status, day and cause.
 
@@ -37,12 +38,12 @@ def stats(where: Where, days: int, domain: str, as_object: bool) -> None:
     python -m cmc_webhook stats
     python -m cmc_webhook stats --days 30 --domain example.jp --json
     """
-    place = where.connect()
-    statuses = MailStatuses(place.client, place.collection)
-    today = datetime.now(place.zone).date()
+    connection = connected(where)
+    statuses = MailStatuses(connection.client, connection.collection)
+    today = datetime.now(connection.zone).date()
     dates = [today - timedelta(days=before) for before in reversed(range(days))]
-    filters = _within(Filters(domain=domain), dates[0], today, place.zone)
-    each_day = {day.isoformat(): _within(filters, day, day, place.zone) for day in dates}
+    filters = _within(Filters(domain=domain), dates[0], today, connection.zone)
+    each_day = {day.isoformat(): _within(filters, day, day, connection.zone) for day in dates}
     by_status = _by_status(statuses, filters)
     by_day = _by_day(statuses, each_day, by_status)
     by_cause = _by_cause(statuses, filters)

@@ -9,10 +9,11 @@ import click
 from cmc_webhook.command_line import table
 from cmc_webhook.command_line.filters import filter_options
 from cmc_webhook.command_line.paging import paging_options, say_more
-from cmc_webhook.command_line.place import Where, place_options
 from cmc_webhook.command_line.rendering import LABEL, as_json, coloured, labelled
 from cmc_webhook.command_line.times import shown
+from cmc_webhook.reading.connection import FirestoreOptions
 from cmc_webhook.reading.meanings import meaning
+from cmc_webhook.reading.options import connected, firestore_options
 from cmc_webhook.reading.queries import Cursor, Document
 from cmc_webhook.reading.received import ReceivedMails
 from cmc_webhook.reading.statuses import Filters, MailStatuses
@@ -30,9 +31,9 @@ _DETAILS = (
 @filter_options
 @paging_options
 @click.option("--json", "json_lines", is_flag=True, help="A JSON object a line, all fields.")
-@place_options
+@firestore_options
 def list_mails(
-    where: Where, filters: Filters, limit: int, after: Cursor | None, json_lines: bool
+    where: FirestoreOptions, filters: Filters, limit: int, after: Cursor | None, json_lines: bool
 ) -> None:
     """
     List mails, newest status first.
@@ -42,14 +43,14 @@ def list_mails(
     python -m cmc_webhook list --to user@example.jp
     python -m cmc_webhook list --domain example.jp --since 2025-01-25 --json
     """
-    place = where.connect()
-    listing = MailStatuses(place.client, place.collection).listing(filters)
+    connection = connected(where)
+    listing = MailStatuses(connection.client, connection.collection).listing(filters)
     mails = listing.page(limit, after)
     if json_lines:
         for mail in mails:
-            click.echo(as_json(mail.id, mail.fields, place.zone))
+            click.echo(as_json(mail.id, mail.fields, connection.zone))
     else:
-        for line in _rows(mails, place.zone):
+        for line in _rows(mails, connection.zone):
             click.echo(line)
     say_more(listing, mails, limit)
 
@@ -57,8 +58,8 @@ def list_mails(
 @click.command()
 @click.argument("name", metavar="ID")
 @click.option("--json", "json_lines", is_flag=True, help="A JSON object a line, all fields.")
-@place_options
-def show(where: Where, name: str, json_lines: bool) -> None:
+@firestore_options
+def show(where: FirestoreOptions, name: str, json_lines: bool) -> None:
     """
     Show what became of a mail, and what that means.
 
@@ -69,16 +70,16 @@ def show(where: Where, name: str, json_lines: bool) -> None:
     python -m cmc_webhook show 974c-9e7e564c
     python -m cmc_webhook show '<9e7e564c-ac83-8cd8@example.com>'
     """
-    place = where.connect()
-    mails = named(MailStatuses(place.client, place.collection), name)
+    connection = connected(where)
+    mails = named(MailStatuses(connection.client, connection.collection), name)
     if json_lines:
         for mail in mails:
-            click.echo(as_json(mail.id, mail.fields, place.zone))
+            click.echo(as_json(mail.id, mail.fields, connection.zone))
         return
     for place_of_mail, mail in enumerate(mails):
         if place_of_mail:
             click.echo()
-        for line in _story(mail, place.zone):
+        for line in _story(mail, connection.zone):
             click.echo(line)
 
 

@@ -6,7 +6,8 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import click
 
-from cmc_webhook.command_line.place import settings_here
+from cmc_webhook.reading.connection import settings_here
+from cmc_webhook.settings import SettingsError
 
 # In which the function takes a time for one.
 _YEARS = range(2000, 2101)
@@ -25,7 +26,10 @@ class TimeType(click.ParamType[datetime]):
                 raise ValueError(value)
         except ValueError:
             self.fail(f"{value!r} is no time such as 2025-01-25 or '2025-01-25 14:03'.", param, ctx)
-        local = time if time.tzinfo else time.replace(tzinfo=settings_here().time_zone)
+        try:
+            local = time if time.tzinfo else time.replace(tzinfo=settings_here().time_zone)
+        except SettingsError as error:
+            raise click.UsageError(str(error)) from error
         return local.astimezone(UTC)
 
 

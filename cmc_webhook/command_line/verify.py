@@ -7,8 +7,8 @@ from datetime import datetime
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from cmc_webhook.command_line.place import Place
 from cmc_webhook.command_line.report import Sent, accepted_records
+from cmc_webhook.reading.connection import Connection
 from cmc_webhook.reading.quarantine import Quarantine
 from cmc_webhook.reading.queries import PATIENCE
 from cmc_webhook.simulator.lives import COMPOSITION
@@ -28,7 +28,7 @@ class Verified:
     wrong: list[str]
 
 
-def verify(place: Place, sent: Sent, zone: ZoneInfo) -> Verified:
+def verify(connection: Connection, sent: Sent, zone: ZoneInfo) -> Verified:
     """
     Compare every document and every bad record of *sent* with Firestore.
 
@@ -41,12 +41,12 @@ def verify(place: Place, sent: Sent, zone: ZoneInfo) -> Verified:
     unsure = _documents_of(lost, zone)
     absent = _documents_of(forged, zone) - due.documents.keys() - unsure
     sure = {name: fields for name, fields in due.documents.items() if name not in unsure}
-    found = dict(_read(place, [*sure, *absent]))
+    found = dict(_read(connection, [*sure, *absent]))
     wrong = [f"{name}: came with a wrong key and is there." for name in absent & found.keys()]
     for name, expected in sure.items():
         wrong += _compared(name, found.get(name), expected)
     bad = set(map(_canonical, due.quarantined))
-    wrong += [f"{text}: is not in quarantine." for text in bad - _quarantined(place)]
+    wrong += [f"{text}: is not in quarantine." for text in bad - _quarantined(connection)]
     return Verified(len(sure), len(bad), wrong)
 
 
@@ -55,12 +55,14 @@ def _documents_of(posts: Iterable[Post], zone: ZoneInfo) -> set[str]:
     return set(outcome(records, COMPOSITION, zone).documents)
 
 
-def _read(place: Place, names: list[str]) -> Iterator[tuple[str, Mapping[str, Any] | None]]:
+def _read(
+    connection: Connection, names: list[str]
+) -> Iterator[tuple[str, Mapping[str, Any] | None]]:
     """Yield the documents that are there."""
-    collection = place.client.collection(place.collection)
+    collection = connection.client.collection(connection.collection)
     for start in range(0, len(names), _AT_ONCE):
         wanted = [collection.document(name) for name in names[start : start + _AT_ONCE]]
-        for snapshot in place.client.get_all(wanted, **PATIENCE):
+        for snapshot in connection.client.get_all(wanted, **PATIENCE):
             if snapshot.exists:
                 yield snapshot.id, snapshot.to_dict()
 
@@ -74,8 +76,8 @@ def _compared(name: str, found: Mapping[str, Any] | None, expected: Expected) ->
         yield f"{name}: {field} is {told(has)}, not {expectation}."
 
 
-def _quarantined(place: Place) -> set[str]:
-    kept = Quarantine(place.client, place.collection).of_composition(COMPOSITION)
+def _quarantined(connection: Connection) -> set[str]:
+    kept = Quarantine(connection.client, connection.collection).of_composition(COMPOSITION)
     return {_canonical(json.loads(entry.fields["content"])) for entry in kept}
 
 

@@ -3,17 +3,17 @@
 from collections import defaultdict
 from collections.abc import Mapping
 
-from cmc_webhook.command_line.place import Place
 from cmc_webhook.command_line.verify import told
+from cmc_webhook.reading.connection import Connection
 from cmc_webhook.reading.queries import Document
 from cmc_webhook.reading.received import ReceivedMails
 from cmc_webhook.simulator.received import ReceivedMail
 from cmc_webhook.simulator.received_oracle import differences
 
 
-def verify_received(place: Place, mails: Mapping[str, ReceivedMail]) -> list[str]:
+def verify_received(connection: Connection, mails: Mapping[str, ReceivedMail]) -> list[str]:
     """Return a sentence for everything that is wrong with *mails*, each by its message id."""
-    received = ReceivedMails(place.client, place.inbound_collection)
+    received = ReceivedMails(connection.client, connection.inbound_collection)
     found: dict[str, list[Document]] = defaultdict(list)
     for document in received.of_messages([*mails]):
         found[document.fields["message_id"]].append(document)

@@ -9,12 +9,12 @@ from typing import Any
 import click
 from werkzeug.serving import make_server
 
-from cmc_webhook.command_line.credentials import target_options
-from cmc_webhook.command_line.place import Where, place_options, settings_here
 from cmc_webhook.console.app import create_app
 from cmc_webhook.console.site import Site
+from cmc_webhook.reading.connection import FirestoreOptions, settings_here
 from cmc_webhook.reading.objects import objects
-from cmc_webhook.settings import Settings
+from cmc_webhook.reading.options import connected, firestore_options, function_options
+from cmc_webhook.settings import API_KEYS, BASIC_CREDENTIALS, Settings
 from cmc_webhook.simulator.posting import Credential, basic, bearer, is_loopback
 
 _HOST = "127.0.0.1"
@@ -23,9 +23,11 @@ _HOST = "127.0.0.1"
 @click.command(context_settings={"help_option_names": ["-h", "--help"], "show_default": True})
 @click.option("--port", default=8082, type=click.IntRange(1, 65535), help="Port of the page.")
 @click.option("--allow-changes", is_flag=True, help="Replay and delete in a real project, too.")
-@target_options
-@place_options
-def main(where: Where, url: str, credential: Credential, port: int, allow_changes: bool) -> None:
+@function_options
+@firestore_options
+def main(
+    where: FirestoreOptions, url: str, credential: Credential, port: int, allow_changes: bool
+) -> None:
     """
     Show what became of the mails, on 127.0.0.1 only.
 
@@ -36,12 +38,12 @@ def main(where: Where, url: str, credential: Credential, port: int, allow_change
     """
     # One line for each request says nothing to the reader; faults are still shown.
     logging.getLogger("werkzeug").setLevel(logging.WARNING)
-    emulator = where.emulator()
+    emulator = where.emulator
     listener = _listen(port)
-    place = where.open()
+    connection = connected(where, wait=False)
     site = Site(
-        place=place,
-        objects=objects(place.client.project, local=bool(emulator)),
+        connection=connection,
+        objects=objects(connection.client.project, local=bool(emulator)),
         emulator=emulator,
         url=url,
         credential=_credential(credential, url, settings_here()),
@@ -70,9 +72,10 @@ def _credential(given: Credential, url: str, settings: Settings) -> Credential:
     """Return what is *given*, else what a function on this machine with our settings accepts."""
     if given != Credential() or not is_loopback(url):
         return given
-    if settings.api_keys:
-        return bearer(settings.api_keys[0])
-    return basic(settings.basic_credentials[0]) if settings.basic_credentials else given
+    if keys := settings.credentials[API_KEYS]:
+        return bearer(keys[0])
+    pairs = settings.credentials[BASIC_CREDENTIALS]
+    return basic(pairs[0]) if pairs else given
 
 
 def _leave(*_: Any) -> None:

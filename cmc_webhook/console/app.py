@@ -6,7 +6,6 @@ from flask import Flask, abort, g, redirect, request, url_for
 from werkzeug.exceptions import ServiceUnavailable
 from werkzeug.wrappers import Response
 
-from cmc_webhook.command_line.place import answers
 from cmc_webhook.console import failures, guard, meanings
 from cmc_webhook.console.live import live
 from cmc_webhook.console.mail import mail
@@ -16,6 +15,7 @@ from cmc_webhook.console.quarantine import quarantine, received_quarantine
 from cmc_webhook.console.received import received
 from cmc_webhook.console.site import LANGUAGE_COOKIE, Site, shown, words
 from cmc_webhook.console.words import LANGUAGES
+from cmc_webhook.reading.connection import answers
 
 _LOCAL_REFRESH_S, _REAL_REFRESH_S = 2, 15
 # A page that reads much of a real project is refreshed the less often, because reads cost money.

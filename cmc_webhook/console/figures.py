@@ -15,8 +15,8 @@ from zoneinfo import ZoneInfo
 
 from cmc_webhook.console.meanings import CAUSES, STATUSES
 from cmc_webhook.console.periods import Period, buckets
-from cmc_webhook.events import Status
 from cmc_webhook.reading.statuses import Filters, MailStatuses
+from cmc_webhook.status.events import Status
 
 MOST = 5_000
 FAILURES = (Status.FAILED.value, Status.BOUNCED.value)

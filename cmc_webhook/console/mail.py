@@ -7,11 +7,11 @@ from urllib.parse import quote
 from flask import Blueprint
 from werkzeug.exceptions import NotFound
 
-from cmc_webhook.command_line.place import Place
 from cmc_webhook.console import meanings
 from cmc_webhook.console.choices import is_document_id
 from cmc_webhook.console.site import Site, page
-from cmc_webhook.events import Status
+from cmc_webhook.reading.connection import Connection
+from cmc_webhook.status.events import Status
 
 _BOUNCES = (Status.BOUNCED, Status.SUPPRESSED)
 
@@ -32,19 +32,19 @@ def mail(site: Site) -> Blueprint:
             happened=meanings.happened(found.fields.get("status", "")),
             advice=meanings.advice(found.fields),
             events=list(_events(found.fields)),
-            path=f"{site.place.collection}/{found.id}",
-            in_google=google_url(site.place, found.id) if not site.emulator else None,
+            path=f"{site.connection.collection}/{found.id}",
+            in_google=google_url(site.connection, found.id) if not site.emulator else None,
         )
 
     return views
 
 
-def google_url(place: Place, document_id: str) -> str:
+def google_url(connection: Connection, document_id: str) -> str:
     """Return the address of the document in Google's console."""
-    database = place.client._database
+    database = connection.client._database
     shown = "-default-" if database == "(default)" else database
-    path = f"databases/{shown}/data/panel/{place.collection}/{document_id}"
-    project = quote(place.client.project)
+    path = f"databases/{shown}/data/panel/{connection.collection}/{document_id}"
+    project = quote(connection.client.project)
     return f"https://console.cloud.google.com/firestore/{quote(path)}?project={project}"
 
 

@@ -3,8 +3,8 @@
 from collections.abc import Mapping
 from typing import Any
 
-from cmc_webhook.events import BOUNCES, UNKNOWN_BOUNCE, Status
 from cmc_webhook.reading.meanings import STATUSES as ENGLISH
+from cmc_webhook.status.events import BOUNCE_CODES, UNKNOWN_BOUNCE_CODE, Status
 
 Texts = tuple[str, str]
 
@@ -170,7 +170,7 @@ def happened(status: str) -> Texts:
 
 def cause_of(code: str) -> str:
     """Return the cause that belongs to a code."""
-    return BOUNCES.get(code, UNKNOWN_BOUNCE)[0]
+    return BOUNCE_CODES.get(code, UNKNOWN_BOUNCE_CODE)[0]
 
 
 def advice(fields: Mapping[str, Any]) -> Texts:

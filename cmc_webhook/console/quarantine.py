@@ -11,14 +11,20 @@ from dataclasses import dataclass, field
 from flask import Blueprint, Response, request
 from werkzeug.exceptions import Forbidden, NotFound
 
-from cmc_webhook.command_line.replay import message
 from cmc_webhook.console.choices import is_document_id
 from cmc_webhook.console.downloads import download
 from cmc_webhook.console.paging import paged
 from cmc_webhook.console.site import Site, page
 from cmc_webhook.reading.quarantine import CutEntryError, Quarantine, body_of, text_of
 from cmc_webhook.reading.queries import Document
-from cmc_webhook.simulator.posting import Credential, Message, Pace, Target, deliver
+from cmc_webhook.simulator.posting import (
+    Credential,
+    Message,
+    Pace,
+    Target,
+    deliver,
+    saved_message,
+)
 
 _PAGE = 50
 # So many are held in memory; one entry has up to 900,000 bytes.
@@ -150,7 +156,7 @@ def _replay(site: Site, pages: Iterable[Sequence[Document]]) -> Replay:
 def _message(entry: Document, credential: Credential, done: Replay) -> Message | None:
     """Return the post of *entry*; if there can be none, count in *done* why."""
     try:
-        return message(body_of(entry), credential)
+        return saved_message(body_of(entry), credential)
     except CutEntryError:
         done.cut += 1
     except ValueError:

@@ -7,8 +7,8 @@ from zoneinfo import ZoneInfo
 
 from flask import g, render_template, request
 
-from cmc_webhook.command_line.place import Place
 from cmc_webhook.console.words import LANGUAGES, Words
+from cmc_webhook.reading.connection import Connection
 from cmc_webhook.reading.objects import Objects
 from cmc_webhook.reading.quarantine import Quarantine
 from cmc_webhook.reading.received import ReceivedMails
@@ -27,7 +27,7 @@ class Site:
     *credential* are those of the function, for what is posted again.
     """
 
-    place: Place
+    connection: Connection
     objects: Objects
     emulator: str
     url: str
@@ -38,27 +38,27 @@ class Site:
     @property
     def zone(self) -> ZoneInfo:
         """The zone in which times are shown and read."""
-        return self.place.zone
+        return self.connection.zone
 
     @property
     def statuses(self) -> MailStatuses:
         """The status documents."""
-        return MailStatuses(self.place.client, self.place.collection)
+        return MailStatuses(self.connection.client, self.connection.collection)
 
     @property
     def quarantine(self) -> Quarantine:
         """The quarantine beside them."""
-        return Quarantine(self.place.client, self.place.collection)
+        return Quarantine(self.connection.client, self.connection.collection)
 
     @property
     def received_quarantine(self) -> Quarantine:
         """The quarantine of received mail, whose contents are in the bucket."""
-        return Quarantine(self.place.client, self.place.inbound_collection)
+        return Quarantine(self.connection.client, self.connection.inbound_collection)
 
     @property
     def received(self) -> ReceivedMails:
         """The mails that the other function has received."""
-        return ReceivedMails(self.place.client, self.place.inbound_collection)
+        return ReceivedMails(self.connection.client, self.connection.inbound_collection)
 
 
 def words() -> Words:

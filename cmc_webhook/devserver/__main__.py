@@ -11,8 +11,6 @@ from pathlib import Path
 import click
 
 from cmc_webhook.devserver import bucket
-from cmc_webhook.devserver.errors import StartError
-from cmc_webhook.devserver.firestore import FirestoreServer, start
 from cmc_webhook.devserver.programs import (
     HOST,
     asks_credentials,
@@ -21,6 +19,8 @@ from cmc_webhook.devserver.programs import (
     inbound_function,
     status_function,
 )
+from cmc_webhook.local_firestore.errors import StartError
+from cmc_webhook.local_firestore.firestore import FirestoreServer, start
 
 DATA = ".devserver/firestore.sqlite3"
 PROJECT = "demo-cmc-webhook"
@@ -42,9 +42,9 @@ _PORT = click.IntRange(1, 65535)
 @click.option("--only-firestore", is_flag=True, help="Start the Firestore and nothing else.")
 def main(only_firestore: bool, firestore_port: int, data: str, **ports: int) -> None:
     """
-    Run the functions, and the page to read mails in, on a local Firestore and a local bucket.
+    Run the functions and the page on a local Firestore.
 
-    All of them are on 127.0.0.1 only.
+    A bucket for attachments comes with it. All of them listen on 127.0.0.1 only.
 
     The settings of the functions are taken from the environment, as in
     production. With no credential set they accept posts from anybody on this

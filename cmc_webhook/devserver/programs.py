@@ -10,11 +10,11 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Self
 
-from cmc_webhook.devserver.errors import StartError
+from cmc_webhook.local_firestore.errors import StartError
+from cmc_webhook.settings import CREDENTIALS
 
 HOST = "127.0.0.1"
 _SOURCE = Path(__file__).parents[2] / "main.py"
-_CREDENTIALS = ("CMC_API_KEYS", "CMC_BASIC_CREDENTIALS", "CMC_MAIL_KEYS")
 _GRACE_S = 5.0
 
 
@@ -40,7 +40,7 @@ def function_environ(
 
 def asks_credentials(environ: Mapping[str, str]) -> bool:
     """Whether *environ* sets a credential, so that the function asks for it."""
-    return any(environ.get(name, "").strip() for name in _CREDENTIALS)
+    return any(environ.get(name, "").strip() for name in CREDENTIALS)
 
 
 class Program:

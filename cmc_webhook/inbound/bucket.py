@@ -11,8 +11,8 @@ from google.cloud.storage.exceptions import DataCorruption
 from google.cloud.storage.retry import DEFAULT_RETRY
 from requests import RequestException
 
+from cmc_webhook.database import Budget
 from cmc_webhook.errors import StoreMisconfigured, StoreUnavailable
-from cmc_webhook.rpc import Budget
 from cmc_webhook.settings import SettingsError
 
 _LONGEST_REQUEST_S = 10.0

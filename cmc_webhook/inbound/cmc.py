@@ -1,12 +1,12 @@
 """CMC's inbound webhook (multipart or JSON) to a mail. Pure."""
 
-from cmc_webhook.inbound.errors import UnreadableMail
 from cmc_webhook.inbound.headers import Headers, addresses
-from cmc_webhook.inbound.mail import Attachment, Contents, Mail, Text
-from cmc_webhook.inbound.parts import Post
+from cmc_webhook.inbound.mail import Attachment, Contents, Mail, Text, UnreadableMail
+from cmc_webhook.inbound.parts import Parts
+from cmc_webhook.reasons import Reason
 
 
-def read_cmc(post: Post) -> Mail:
+def read_cmc(post: Parts) -> Mail:
     """Return the mail of *post*, or raise UnreadableMail if its headers are no list."""
     bodies = {name: Text(post.fields[name]) for name in ("text", "html") if name in post.fields}
     attachments = [Attachment(f.content, f.file_name or "", f.content_type) for f in post.files]
@@ -25,9 +25,9 @@ def read_cmc(post: Post) -> Mail:
     )
 
 
-def _headers(post: Post) -> Headers:
+def _headers(post: Parts) -> Headers:
     items = post.json("headers")
     try:
         return Headers((str(item["name"]), str(item["value"])) for item in items)
     except (TypeError, KeyError) as error:
-        raise UnreadableMail("unreadable_headers") from error
+        raise UnreadableMail(Reason.UNREADABLE_HEADERS) from error

@@ -4,6 +4,15 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from cmc_webhook.inbound.headers import Headers
+from cmc_webhook.reasons import Reason
+
+
+class UnreadableMail(Exception):
+    """The body cannot become a mail; it goes to quarantine whole, because of *why*."""
+
+    def __init__(self, why: Reason) -> None:
+        super().__init__(why.value)
+        self.why = why
 
 
 @dataclass(frozen=True, slots=True)

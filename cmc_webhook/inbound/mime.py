@@ -9,10 +9,10 @@ from email.policy import compat32
 from typing import Any
 
 from cmc_webhook.inbound.charsets import decode
-from cmc_webhook.inbound.errors import UnreadableMail
 from cmc_webhook.inbound.headers import Headers, as_text
-from cmc_webhook.inbound.mail import Attachment, Contents, Text
+from cmc_webhook.inbound.mail import Attachment, Contents, Text, UnreadableMail
 from cmc_webhook.inbound.parts import MOST_PARTS
+from cmc_webhook.reasons import Reason
 
 _MOST_LINE_ENDS = 1_000_000
 # Each delivery status in a report is made a part, too.
@@ -34,7 +34,7 @@ class _Part(Message):
         self._made = made
         self._made["parts"] += 1
         if self._made["parts"] > _MOST_MADE:
-            raise UnreadableMail("too_many_parts")
+            raise UnreadableMail(Reason.TOO_MANY_PARTS)
 
     def get_boundary(self, failobj: Any = None) -> Any:
         """
@@ -44,7 +44,7 @@ class _Part(Message):
         """
         self._made["multiparts"] += 1
         if self._made["multiparts"] > _MOST_MULTIPARTS:
-            raise UnreadableMail("too_many_parts")
+            raise UnreadableMail(Reason.TOO_MANY_PARTS)
         return super().get_boundary() or failobj
 
     def get(self, name: str, failobj: Any = None) -> Any:
@@ -61,13 +61,13 @@ def read_mime(raw: bytes) -> Contents:
     """
     # The parser makes an object of every line; base64 of 30 MB has 400,000.
     if raw.count(b"\n") + raw.count(b"\r") > _MOST_LINE_ENDS:
-        raise UnreadableMail("too_many_lines")
+        raise UnreadableMail(Reason.TOO_MANY_LINES)
     try:
         make: Any = functools.partial(_Part, made=Counter())
         message = BytesParser(make, policy=compat32).parsebytes(raw)
         leaves = list(_leaves(message))
         if len(leaves) > MOST_PARTS:
-            raise UnreadableMail("too_many_parts")
+            raise UnreadableMail(Reason.TOO_MANY_PARTS)
         headers = Headers((name, as_text(value)) for name, value in message.raw_items())
         bodies = [_first_body(leaves, kind) for kind in ("text/plain", "text/html")]
         text, html = map(_text, bodies)
@@ -77,7 +77,7 @@ def read_mime(raw: bytes) -> Contents:
     except Exception as error:
         # A stranger wrote the mail, and the parser raises whatever it trips over: TypeError for
         # parameters in pieces without a number, RecursionError, LookupError and more.
-        raise UnreadableMail("unreadable_mime") from error
+        raise UnreadableMail(Reason.UNREADABLE_MIME) from error
     return Contents(headers, text, html, attachments, raw)
 
 

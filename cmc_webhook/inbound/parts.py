@@ -19,9 +19,10 @@ from werkzeug.sansio.multipart import (
     NeedData,
 )
 
-from cmc_webhook.envelope import read_fields
+from cmc_webhook.fields import read_fields
 from cmc_webhook.inbound.charsets import decode
-from cmc_webhook.inbound.errors import UnreadableMail
+from cmc_webhook.inbound.mail import UnreadableMail
+from cmc_webhook.reasons import Reason
 
 # More are an attack; a mail of so many attachments could not be stored in time either.
 MOST_PARTS = 200
@@ -41,7 +42,7 @@ class Part:
     content_type: str = ""
 
 
-class Post:
+class Parts:
     """The parts of a post; the names of fields in lower case, as senders differ in them."""
 
     def __init__(self, parts: Iterable[Part]) -> None:
@@ -53,7 +54,7 @@ class Post:
                 self.files.append(part)
             elif name in self.fields:
                 # A mail that holds the boundary, which SendGrid does not change, adds fields.
-                raise UnreadableMail("repeated_field")
+                raise UnreadableMail(Reason.REPEATED_FIELD)
             else:
                 self.fields[name] = part.content
 
@@ -81,18 +82,18 @@ def is_multipart(body: bytes) -> bool:
     return _FIRST_LINE.match(body) is not None
 
 
-def read_post(body: bytes) -> Post:
+def read_parts(body: bytes) -> Parts:
     """Return the parts of *body*, or raise UnreadableMail if it is cut, or none of the formats."""
     if first := _FIRST_LINE.match(body):
-        return Post(_read_multipart(body, first[1].rstrip(b" \t")))
+        return Parts(_read_multipart(body, first[1].rstrip(b" \t")))
     if len(body) > _LARGEST_JSON:
-        raise UnreadableMail("too_long")
+        raise UnreadableMail(Reason.TOO_LONG)
     fields = [
         Part(name, _as_bytes(values[0])) for name, values in read_fields(body).items() if values
     ]
     if not fields:
-        raise UnreadableMail("unreadable_body")
-    return Post(fields)
+        raise UnreadableMail(Reason.UNREADABLE_BODY)
+    return Parts(fields)
 
 
 def _as_bytes(value: Any) -> bytes:
@@ -128,13 +129,13 @@ def _events(body: bytes, boundary: bytes) -> Iterator[Event]:
             while not isinstance(event := decoder.next_event(), NeedData):
                 if isinstance(event, Epilogue):
                     if event.data.strip():
-                        raise UnreadableMail("unreadable_multipart")
+                        raise UnreadableMail(Reason.UNREADABLE_MULTIPART)
                     return
                 yield event
     except RequestEntityTooLarge as error:
-        raise UnreadableMail("too_many_parts") from error
+        raise UnreadableMail(Reason.TOO_MANY_PARTS) from error
     except ValueError as error:
-        raise UnreadableMail("unreadable_multipart") from error
+        raise UnreadableMail(Reason.UNREADABLE_MULTIPART) from error
 
 
 class _Decoder(MultipartDecoder):

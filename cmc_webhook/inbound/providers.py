@@ -1,15 +1,15 @@
 """Whose post it is, by its fields; a post of another webhook is told where it belongs. Pure."""
 
-from cmc_webhook.envelope import CMC_MAIL, SENDGRID_MAIL
 from cmc_webhook.errors import MalformedEnvelope
+from cmc_webhook.fields import CMC_MAIL, SENDGRID_MAIL
 from cmc_webhook.inbound.cmc import read_cmc
-from cmc_webhook.inbound.errors import UnreadableMail
-from cmc_webhook.inbound.mail import Mail
-from cmc_webhook.inbound.parts import Post
+from cmc_webhook.inbound.mail import Mail, UnreadableMail
+from cmc_webhook.inbound.parts import Parts
 from cmc_webhook.inbound.sendgrid import read_sendgrid
+from cmc_webhook.reasons import Reason
 
 
-def read_mail(post: Post) -> Mail:
+def read_mail(post: Parts) -> Mail:
     """
     Return the mail that *post* holds.
 
@@ -25,4 +25,4 @@ def read_mail(post: Post) -> Mail:
             "This is the status of sent mail, which belongs to the function cmc_webhook; this URL"
             " takes received mail: enter it in CMC under Inbound, not under Event."
         )
-    raise UnreadableMail("unknown_fields")
+    raise UnreadableMail(Reason.UNKNOWN_FIELDS)

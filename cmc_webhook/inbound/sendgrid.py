@@ -6,19 +6,19 @@ https://www.twilio.com/docs/sendgrid/for-developers/parsing-email/setting-up-the
 
 from typing import Any
 
-from cmc_webhook.inbound.errors import UnreadableMail
 from cmc_webhook.inbound.headers import parse_headers
-from cmc_webhook.inbound.mail import Attachment, Contents, Mail, Text
+from cmc_webhook.inbound.mail import Attachment, Contents, Mail, Text, UnreadableMail
 from cmc_webhook.inbound.mime import read_mime
-from cmc_webhook.inbound.parts import Part, Post
+from cmc_webhook.inbound.parts import Part, Parts
+from cmc_webhook.reasons import Reason
 
 
-def read_sendgrid(post: Post) -> Mail:
+def read_sendgrid(post: Parts) -> Mail:
     """Return the mail of *post*, or raise UnreadableMail if its envelope cannot be read."""
     envelope = post.mapping("envelope")
     recipients = envelope.get("to")
     if not isinstance(recipients, list):
-        raise UnreadableMail("unreadable_envelope")
+        raise UnreadableMail(Reason.UNREADABLE_ENVELOPE)
     raw = post.fields.get("email")
     return Mail(
         "sendgrid",
@@ -33,7 +33,7 @@ def read_sendgrid(post: Post) -> Mail:
     )
 
 
-def _contents(post: Post) -> Contents:
+def _contents(post: Parts) -> Contents:
     charsets = post.mapping("charsets")
     bodies = {
         name: Text(post.fields[name], str(charsets.get(name) or "utf-8"))

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from cmc_webhook.events import Status
+from cmc_webhook.status.events import Status
 
 STATUSES = {
     Status.QUEUED: "CMC has the mail and has not reported more.",

@@ -9,6 +9,7 @@ import time
 from collections.abc import Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
+from typing import Any
 from urllib.parse import SplitResult, urlsplit
 
 _TIMEOUT_S = 60
@@ -155,6 +156,15 @@ def parse_url(url: str) -> SplitResult:
         raise ValueError("Give user and password with --basic, not in the URL.")
     _ = parts.port  # raises ValueError for a port that is none
     return parts
+
+
+def saved_message(body: Any, credential: Credential) -> Message:
+    """Return the request for a saved *body*: an object, or bytes that are posted as they are."""
+    if isinstance(body, bytes):
+        content_type = JSON if body.lstrip().startswith(b"{") else FORM
+        return Message(body, content_type, credential.authorization)
+    key = {"api_key": credential.api_key} if credential.api_key else {}
+    return Message(json.dumps(body | key).encode(), JSON, credential.authorization)
 
 
 def without_query(url: str) -> str:

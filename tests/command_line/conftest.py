@@ -10,8 +10,8 @@ from click.testing import CliRunner, Result
 from flask.testing import FlaskClient
 from google.cloud import firestore
 
-from cmc_webhook.command_line import place
 from cmc_webhook.command_line.main import main
+from cmc_webhook.reading import connection
 
 
 @pytest.fixture
@@ -41,7 +41,7 @@ def real_project(client, firestore_address, monkeypatch) -> str:
             patch.setenv("FIRESTORE_EMULATOR_HOST", firestore_address)
             return firestore.Client(project=project, database=database)
 
-    monkeypatch.setattr(place, "_client", local_client)
+    monkeypatch.setattr(connection, "_client", local_client)
     return client.project
 
 

@@ -9,9 +9,9 @@ import pytest
 
 from cmc_webhook.command_line.main import main
 from cmc_webhook.simulator.posting import Message, Pace, Target, deliver
-from tests.faults import Fault, FaultyFirestore
-from tests.processes import ROOT, Program, free_port
-from tests.records import make_record
+from tests.support.faults import Fault, FaultyFirestore
+from tests.support.processes import ROOT, Program, free_port
+from tests.support.records import make_record
 
 COMMANDS = [
     [name, *below]

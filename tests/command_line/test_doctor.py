@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from cmc_webhook.command_line.table import width
-from tests.faults import Fault, FaultyFirestore
+from tests.support.faults import Fault, FaultyFirestore
 
 # Long enough for a bounce to follow, and no offset between time zones.
 EARLIER = (datetime.now(UTC) - timedelta(minutes=37)).isoformat(timespec="seconds")

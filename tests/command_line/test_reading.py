@@ -12,11 +12,11 @@ from google.cloud import firestore
 
 from cmc_webhook.command_line.filters import CAUSES
 from cmc_webhook.command_line.table import width
-from cmc_webhook.devserver.firestore import start
-from cmc_webhook.events import Status
+from cmc_webhook.local_firestore.firestore import start
 from cmc_webhook.reading.statuses import INDEXED, Filters, MailStatuses
-from tests.faults import Fault, FaultyFirestore
-from tests.records import make_record
+from cmc_webhook.status.events import Status
+from tests.support.faults import Fault, FaultyFirestore
+from tests.support.records import make_record
 
 SUBJECT = "【重要】パスワード再設定のご案内と、会員登録内容の確認のお願い"
 

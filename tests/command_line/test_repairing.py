@@ -5,8 +5,8 @@ from collections import Counter
 
 import pytest
 
-from tests.faults import FaultyFirestore
-from tests.records import as_form, make_post, make_record
+from tests.support.faults import FaultyFirestore
+from tests.support.records import as_form, make_post, make_record
 
 
 @pytest.fixture

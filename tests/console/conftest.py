@@ -8,12 +8,12 @@ from collections.abc import Callable
 import pytest
 from flask.testing import FlaskClient
 
-from cmc_webhook.command_line.place import Where
 from cmc_webhook.console.app import create_app
 from cmc_webhook.console.site import Site
+from cmc_webhook.reading.connection import FirestoreOptions
 from cmc_webhook.reading.objects import objects
 from cmc_webhook.simulator.posting import Credential
-from tests.processes import free_port
+from tests.support.processes import free_port
 
 CHROMIUM = shutil.which("chromium")
 _OPTIONS = [
@@ -36,7 +36,7 @@ def make_site(client, firestore_address, monkeypatch) -> Callable[..., Site]:
 
     def make(**changes) -> Site:
         settings = {
-            "place": Where("", "").open(),
+            "connection": FirestoreOptions("", "").open(),
             "objects": objects(client.project, local=True),
             "emulator": firestore_address,
             "url": "http://127.0.0.1:1",

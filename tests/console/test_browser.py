@@ -6,8 +6,8 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 
-from tests.inbound.mails import cmc_json, cmc_multipart, file
-from tests.records import make_record
+from tests.support.mails import cmc_json, cmc_multipart, file
+from tests.support.records import make_record
 
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning")  # of Playwright's own loop
 

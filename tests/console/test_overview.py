@@ -13,7 +13,7 @@ import pytest
 from cmc_webhook.console import periods
 from cmc_webhook.console.charts import chart, ticks
 from cmc_webhook.console.periods import Period
-from tests.records import make_record
+from tests.support.records import make_record
 
 SINCE = datetime(2025, 1, 25, 14, 0, 0)  # in Asia/Tokyo
 UNTIL = datetime(2025, 1, 26, 14, 0, 0)

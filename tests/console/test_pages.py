@@ -9,11 +9,11 @@ import pytest
 from google.api_core.exceptions import FailedPrecondition
 
 from cmc_webhook.console.meanings import ADVICE, CAUSES
-from cmc_webhook.events import BOUNCES, UNKNOWN_BOUNCE
 from cmc_webhook.simulator.posting import bearer
-from tests.inbound.mails import cmc_json
-from tests.processes import free_port
-from tests.records import make_record
+from cmc_webhook.status.events import BOUNCE_CODES, UNKNOWN_BOUNCE_CODE
+from tests.support.mails import cmc_json
+from tests.support.processes import free_port
+from tests.support.records import make_record
 
 HOSTILE = [
     "/mails?status=nonsense",
@@ -222,7 +222,7 @@ def test_the_language_is_the_browsers(visit, languages, expected):
 
 
 def test_every_code_has_its_words():
-    causes = {cause for cause, _ in (*BOUNCES.values(), UNKNOWN_BOUNCE)}
+    causes = {cause for cause, _ in (*BOUNCE_CODES.values(), UNKNOWN_BOUNCE_CODE)}
 
     assert causes == CAUSES.keys() == ADVICE.keys()
 

@@ -7,7 +7,7 @@ from urllib.parse import quote
 import pytest
 
 from cmc_webhook.inbound.charsets import decode, read
-from tests.inbound.mails import HEADERS, cmc_multipart, file, sendgrid
+from tests.support.mails import HEADERS, cmc_multipart, file, sendgrid
 
 JIS_MS = b"\x1b$B-!\x1b(B \x1b$B|b\x1b(B \x1b(I123\x1b(B"  # ① 髙 ｱｲｳ, as Outlook writes them
 EUC_MS = b"\xad\xa1 \xfc\xe2 \x8e\xb1"  # ① 髙 ｱ

@@ -5,10 +5,10 @@ import json
 
 import pytest
 
-from cmc_webhook.auth import Credentials
+from cmc_webhook.redaction import Redactor
 from cmc_webhook.settings import SettingsError, inbound_from_env, unknown_variables
-from tests.inbound.mails import cmc_json, cmc_multipart, file, sendgrid
-from tests.records import as_form, as_json, make_post, make_record
+from tests.support.mails import cmc_json, cmc_multipart, file, sendgrid
+from tests.support.records import as_form, as_json, make_post, make_record
 from tests.test_auth import basic, bearer
 
 SETTINGS = {
@@ -125,7 +125,7 @@ def test_what_is_kept_of_an_unreadable_body_holds_no_key(guarded, objects):
 def test_redaction(content, expected):
     settings = inbound_from_env(SETTINGS | {"CMC_ATTACHMENT_BUCKET": "bucket"})
 
-    assert Credentials(settings).redact(content) == expected
+    assert Redactor(settings).redact(content) == expected
 
 
 @pytest.mark.parametrize(

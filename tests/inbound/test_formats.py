@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.inbound.mails import CMC, SENDGRID, cmc_json, cmc_multipart, file, sendgrid
+from tests.support.mails import CMC, SENDGRID, cmc_json, cmc_multipart, file, sendgrid
 
 SAMPLE = Path(__file__).parents[1] / "payloads" / "sendgrid-inbound.multipart"
 PNG = b"\x89PNG\r\n\x1a\n\x00\xff"

@@ -3,8 +3,8 @@
 import json
 import random
 
-from tests.fuzz import KEY, damage
-from tests.inbound.mails import HEADERS, cmc_json, cmc_multipart, file, sendgrid
+from tests.support.fuzz import KEY, damage
+from tests.support.mails import HEADERS, cmc_json, cmc_multipart, file, sendgrid
 
 MARKED = HEADERS.replace("sender@", "MARKERsender@").replace("Subject: ", "Subject: MARKER")
 RAW = (

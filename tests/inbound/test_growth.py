@@ -6,11 +6,11 @@ import tracemalloc
 import pytest
 
 from cmc_webhook.inbound.document import mail_document
-from cmc_webhook.inbound.errors import UnreadableMail
-from cmc_webhook.inbound.parts import read_post
+from cmc_webhook.inbound.mail import UnreadableMail
+from cmc_webhook.inbound.parts import read_parts
 from cmc_webhook.inbound.providers import read_mail
-from tests.growth import assert_linear
-from tests.inbound.mails import file, sendgrid
+from tests.support.growth import assert_linear
+from tests.support.mails import file, sendgrid
 
 PIECES = ("a", "<", "a@", '"', "(", "\\", "=?", "=?a?b?", "=?a?b?x?=", "=?a?b?x?= ", "a,", ":")
 PARAMETERS = (";", "; ", ";a=b", "; a*1*=x", ';"', '\\";', "; filename=a", "=?a?b?x?=", "'")
@@ -32,7 +32,7 @@ FILLING = {
 
 def keep(body):
     with contextlib.suppress(UnreadableMail):
-        mail_document(read_mail(read_post(body)), "bucket")
+        mail_document(read_mail(read_parts(body)), "bucket")
 
 
 @pytest.mark.parametrize("piece", PIECES)

@@ -6,8 +6,8 @@ import zipfile
 
 import pytest
 
-from tests.inbound.mails import HEADERS, cmc_json, cmc_multipart, file, multipart, part, sendgrid
-from tests.records import as_form, as_json, make_post, make_record
+from tests.support.mails import HEADERS, cmc_json, cmc_multipart, file, multipart, part, sendgrid
+from tests.support.records import as_form, as_json, make_post, make_record
 
 QUARANTINED = {"received": 1, "stored": 0, "unchanged": 0, "quarantined": 1}
 GOOD = sendgrid(file(1, b"content", "a.txt"))

@@ -8,8 +8,8 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 
-from tests.inbound.mails import HEADERS, cmc_json, cmc_multipart, file, multipart, part, sendgrid
-from tests.processes import free_port
+from tests.support.mails import HEADERS, cmc_json, cmc_multipart, file, multipart, part, sendgrid
+from tests.support.processes import free_port
 
 FILE = file(1, b"content", "a.txt")
 
@@ -174,7 +174,7 @@ def make_storage(monkeypatch):
 
 @pytest.fixture
 def short_budget(monkeypatch):
-    monkeypatch.setattr("cmc_webhook.inbound.handler._BUDGET_S", 1.0)
+    monkeypatch.setattr("cmc_webhook.inbound.webhook.InboundWebhook.budget_s", 1.0)
 
 
 @pytest.mark.parametrize(
@@ -200,7 +200,7 @@ def test_a_bucket_that_hangs_after_a_refusal_is_503_in_time(
     make_inbound, make_storage, monkeypatch, size
 ):
     """The try after the refusal begins late, and must end no later than any other."""
-    monkeypatch.setattr("cmc_webhook.inbound.handler._BUDGET_S", 3.0)
+    monkeypatch.setattr("cmc_webhook.inbound.webhook.InboundWebhook.budget_s", 3.0)
     make_storage(503, answers=1)
     function = make_inbound(CMC_ALLOW_UNAUTHENTICATED="true")
     started = time.monotonic()

@@ -4,8 +4,8 @@ import random
 
 import pytest
 
-from tests.inbound.mails import cmc_multipart, file, sendgrid
-from tests.processes import until
+from tests.support.mails import cmc_multipart, file, sendgrid
+from tests.support.processes import until
 
 MIB = 1024 * 1024
 

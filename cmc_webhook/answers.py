@@ -1,0 +1,195 @@
+"""
+Answers requests, for both functions: the only module that knows Flask and HTTP statuses.
+
+A request goes one way: Endpoint checks the head, reads the body, authenticates it, gives it to
+the function's webhook, and turns what became of it into an answer and a log line.
+"""
+
+import io
+import time
+from collections import Counter
+from dataclasses import dataclass, field
+from http import HTTPStatus
+from typing import Generic, Protocol, TypeVar
+
+from flask import Request, Response, jsonify
+
+from cmc_webhook.auth import Credentials
+from cmc_webhook.body import read_body
+from cmc_webhook.database import Budget
+from cmc_webhook.errors import (
+    BodyIncomplete,
+    BodyTooLarge,
+    EncodedBody,
+    MalformedEnvelope,
+    MethodNotAllowed,
+    NotAuthenticated,
+    StoreUnavailable,
+    WebhookError,
+)
+from cmc_webhook.logs import LogEntry, Throttle, log, trace_of
+from cmc_webhook.reasons import Reason
+
+# The HTTP status and the public error code of each error. A subclass answers like its base.
+ERRORS: dict[type[WebhookError], tuple[HTTPStatus, str]] = {
+    EncodedBody: (HTTPStatus.BAD_REQUEST, "encoded_body"),
+    BodyIncomplete: (HTTPStatus.BAD_REQUEST, "body_incomplete"),
+    MalformedEnvelope: (HTTPStatus.BAD_REQUEST, "malformed_envelope"),
+    NotAuthenticated: (HTTPStatus.UNAUTHORIZED, "not_authenticated"),
+    MethodNotAllowed: (HTTPStatus.METHOD_NOT_ALLOWED, "method_not_allowed"),
+    BodyTooLarge: (HTTPStatus.REQUEST_ENTITY_TOO_LARGE, "body_too_large"),
+    StoreUnavailable: (HTTPStatus.SERVICE_UNAVAILABLE, "store_unavailable"),
+}
+_RETRY_AFTER_S = 10
+# In quarantine because not supported yet: no operator needs to act.
+_EXPECTED = {Reason.NOT_SUPPORTED_YET}
+# Errors of an authenticated sender, which an operator should look at.
+_ALARMING = (MalformedEnvelope, StoreUnavailable)
+
+
+@dataclass(frozen=True, slots=True)
+class Receipt:
+    """
+    The counts of an answer: what became of the records of a post, and the quarantined by reason.
+
+    A received mail is one record. *lag_s*: seconds from the newest event to its
+    arrival; None if there is no event.
+    """
+
+    stored: int
+    unchanged: int
+    lag_s: float | None = None
+    quarantined: Counter[str] = field(default_factory=Counter)
+
+    def counts(self) -> dict[str, int]:
+        """Return the numbers of the answer; ``received`` is the sum of the others."""
+        quarantined = self.quarantined.total()
+        return {
+            "received": self.stored + self.unchanged + quarantined,
+            "stored": self.stored,
+            "unchanged": self.unchanged,
+            "quarantined": quarantined,
+        }
+
+
+class Post(Protocol):
+    """A body as a webhook has opened it."""
+
+    @property
+    def api_keys(self) -> list[str]:
+        """Every ``api_key`` in the body."""
+
+
+P = TypeVar("P", bound=Post)
+
+
+class Webhook(Protocol[P]):
+    """What a function does with a body. Limits in bytes, *budget_s* in seconds."""
+
+    largest_body: int
+    largest_unknown_body: int
+    budget_s: float
+
+    def open(self, body: bytes, *, known: bool) -> P:
+        """Take *body* apart, with less effort if the sender is not *known* yet. Never raises."""
+
+    def keep(self, post: P, budget: Budget, entry: LogEntry) -> Receipt:
+        """Store *post* before *budget* is spent, and add to *entry*. Raises WebhookError."""
+
+
+class Endpoint(Generic[P]):
+    """Answers the requests of one function. Thread-safe."""
+
+    def __init__(self, webhook: Webhook[P], credentials: Credentials, *, project: str) -> None:
+        self._webhook = webhook
+        self._credentials = credentials
+        self._project = project
+        self._throttle = Throttle()
+
+    def answer(self, request: Request) -> Response:
+        """Answer *request*. The framework answers 500 to an exception that is not ours."""
+        started = time.monotonic()
+        entry = LogEntry(trace=trace_of(request.headers.get, self._project))
+        error: WebhookError | None = None
+        try:
+            _require_plain_post(request)
+            response = self._accept(request, entry)
+        except WebhookError as raised:
+            error = raised
+            response = self._refuse(error, entry)
+        finally:
+            # functions-framework drains the body after the handler, without a limit: give it an
+            # empty one.
+            request.stream = io.BytesIO()
+        entry.status = response.status_code
+        entry.duration_ms = round((time.monotonic() - started) * 1000, 1)
+        self._log(entry, error)
+        return response
+
+    def _accept(self, request: Request, entry: LogEntry) -> Response:
+        post, budget = self._authenticated(request, entry)
+        entry.rpcs = budget.rpcs
+        receipt = self._webhook.keep(post, budget, entry)
+        counts = receipt.counts()
+        entry.why = receipt.quarantined or None
+        entry.lag_s = receipt.lag_s
+        entry.received, entry.stored = counts["received"], counts["stored"]
+        entry.unchanged, entry.quarantined = counts["unchanged"], counts["quarantined"]
+        return jsonify(counts)
+
+    def _authenticated(self, request: Request, entry: LogEntry) -> tuple[P, Budget]:
+        """Return the body of an accepted sender; its time budget starts with its last byte."""
+        head = self._credentials.admit_head(
+            request.headers.get("Authorization", ""),
+            (request.args.get("MailKey", ""), request.args.get("MailSecret", "")),
+        )
+        known = bool(head) or not self._credentials.required
+        webhook = self._webhook
+        limit = webhook.largest_body if known else webhook.largest_unknown_body
+        body = read_body(request.stream, request.content_length, webhook.largest_body, limit)
+        budget = Budget(webhook.budget_s)
+        post = webhook.open(body or b"", known=known)
+        entry.credential = head or self._credentials.admit_body(post.api_keys)
+        return post, budget
+
+    def _refuse(self, error: WebhookError, entry: LogEntry) -> Response:
+        kind = next(cls for cls in type(error).__mro__ if cls in ERRORS)
+        status, entry.error = ERRORS[kind]
+        message = str(error)
+        if kind is StoreUnavailable:
+            # Google's words are for the operator, not for the sender.
+            entry.detail, message = message, "Not everything was stored; post the same again."
+        response = jsonify({"error": {"code": entry.error, "message": message}})
+        response.status_code = status
+        if kind is StoreUnavailable:
+            response.headers["Retry-After"] = str(_RETRY_AFTER_S)
+        if kind is MethodNotAllowed:
+            response.headers["Allow"] = "POST"
+        if kind is NotAuthenticated and self._credentials.basic:
+            response.headers["WWW-Authenticate"] = 'Basic realm="cmc_webhook"'
+        return response
+
+    def _log(self, entry: LogEntry, error: WebhookError | None) -> None:
+        if isinstance(error, _ALARMING):
+            entry.severity, entry.message = "ERROR", f"Failed: {entry.error}."
+        elif error:
+            entry.posts = self._throttle.admit(entry.error)
+            if not entry.posts:
+                return
+            entry.severity, entry.message = "WARNING", f"Refused: {entry.error}."
+        else:
+            alarming = set(entry.why or ()) - _EXPECTED
+            entry.severity = "ERROR" if alarming else "INFO"
+            entry.message = (
+                f"Stored {entry.stored}, unchanged {entry.unchanged},"
+                f" quarantined {entry.quarantined}."
+            )
+        log(entry)
+
+
+def _require_plain_post(request: Request) -> None:
+    if request.method != "POST":
+        raise MethodNotAllowed("Only POST is answered here.")
+    encoding = request.headers.get("Content-Encoding", "identity").strip().lower()
+    if encoding not in ("", "identity"):
+        raise EncodedBody(f"Content-Encoding {encoding[:20]!a}: send the body as it is.")

@@ -1,0 +1,59 @@
+"""Packs conditional writes into BatchWrite requests. Pure."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from google.cloud.firestore_v1.types import BatchWriteRequest
+
+from cmc_webhook import codec
+
+_Request = BatchWriteRequest.pb()
+
+# Firestore's documented limit is 10 MiB per request; Google's emulator refuses over 4 MiB (seen).
+# Older documentation has a limit of 500 writes.
+MOST_WRITES = 200
+_MOST_BYTES = 4_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class Write:
+    """
+    Sets *fields* of the document *name*, its resource name; deletes those that are None.
+
+    *update_time* is the precondition, in nanoseconds since 1970: the document was last
+    written then. None: the document must not exist.
+    """
+
+    name: str
+    fields: Mapping[str, Any]
+    update_time: int | None
+
+
+def requests(database: str, writes: Mapping[str, Write]) -> Iterator[tuple[list[str], Any]]:
+    """Yield BatchWriteRequests within Firestore's limits, each with the keys of its *writes*."""
+    request, room = _Request(database=database), _MOST_BYTES
+    keys: list[str] = []
+    for key, write in writes.items():
+        message = request.writes.add()
+        _fill(message, write)
+        room -= message.ByteSize()
+        if keys and (room < 0 or len(keys) == MOST_WRITES):
+            del request.writes[-1]
+            yield keys, request
+            request, keys = _Request(database=database, writes=[message]), []
+            room = _MOST_BYTES - message.ByteSize()
+        keys.append(key)
+    if keys:
+        yield keys, request
+
+
+def _fill(message: Any, write: Write) -> None:
+    message.update.name = write.name
+    present = {name: value for name, value in write.fields.items() if value is not None}
+    codec.encode_fields(present, message.update.fields)
+    if write.update_time is None:
+        message.current_document.exists = False
+    else:
+        message.update_mask.field_paths.extend(write.fields)
+        message.current_document.update_time.FromNanoseconds(write.update_time)

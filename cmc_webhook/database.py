@@ -1,0 +1,166 @@
+"""
+The Firestore client: two RPCs, each with a time limit, without retries.
+
+The `Client` of google-cloud-firestore has no deadline that holds (its `timeout=` starts over with
+every retry), and after an outage it may wait two minutes before it reconnects. So its generated
+client is used on a channel of our own.
+"""
+
+import time
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import google.auth
+import grpc
+from google.auth.exceptions import DefaultCredentialsError
+from google.cloud.firestore_v1.services.firestore import FirestoreClient
+from google.cloud.firestore_v1.services.firestore.transports import FirestoreGrpcTransport
+from google.cloud.firestore_v1.types import (
+    BatchGetDocumentsRequest,
+    BatchGetDocumentsResponse,
+    BatchWriteRequest,
+    BatchWriteResponse,
+)
+
+from cmc_webhook.codec import decode_fields
+from cmc_webhook.settings import SettingsError
+
+# The project that google.cloud.firestore.Client uses on an emulator when none is named.
+_EMULATOR_PROJECT = "google-cloud-firestore-emulator"
+_CHANNEL_OPTIONS = (
+    ("grpc.max_send_message_length", -1),
+    ("grpc.max_receive_message_length", -1),
+    ("grpc.keepalive_time_ms", 30_000),
+    ("grpc.max_reconnect_backoff_ms", 1_000),
+)
+_LONGEST_RPC_S = 3.0
+_CODES = {code.value[0]: code for code in grpc.StatusCode}
+
+
+class Budget:
+    """The deadline of one post, *seconds* from now, and a count of its RPCs."""
+
+    def __init__(self, seconds: float) -> None:
+        self._deadline = time.monotonic() + seconds
+        self.rpcs: Counter[str] = Counter()
+
+    def left(self) -> float:
+        """Return the seconds left; negative after the deadline."""
+        return self._deadline - time.monotonic()
+
+    def spend(self, rpc: str) -> float:
+        """Count one *rpc* and return its timeout in seconds."""
+        self.rpcs[rpc] += 1
+        return max(0.0, min(self.left(), _LONGEST_RPC_S))
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """A stored document; *update_time* is its last write in nanoseconds since 1970."""
+
+    fields: dict[str, Any]
+    update_time: int
+
+
+@dataclass(frozen=True, slots=True)
+class Written:
+    """The result of one write; *update_time* is set if the code is OK."""
+
+    code: grpc.StatusCode
+    update_time: int = 0
+
+
+class Database:
+    """
+    One Firestore database. Thread-safe.
+
+    Sends nothing before the first call, because gunicorn forks after the import.
+    ``read`` and ``write`` raise google.api_core's GoogleAPICallError.
+    """
+
+    def __init__(
+        self, transport: FirestoreGrpcTransport, project: str, database: str, *, token: str = ""
+    ) -> None:
+        self.project = project
+        self.database = database
+        self.name = f"projects/{project}/databases/{database}"
+        self._api = FirestoreClient(transport=transport)
+        self._metadata = [("google-cloud-resource-prefix", self.name)]
+        if token:
+            self._metadata.append(("authorization", f"Bearer {token}"))
+
+    def document(self, collection: str, document_id: str) -> str:
+        """Return the resource name of a document."""
+        return f"{self.name}/documents/{collection}/{document_id}"
+
+    def read(
+        self, names: Iterable[str], mask: Iterable[str], budget: Budget
+    ) -> dict[str, Held | None]:
+        """Return the fields in *mask* of each named document; None if it does not exist."""
+        request = BatchGetDocumentsRequest.pb()(database=self.name, documents=names)
+        request.mask.field_paths.extend(mask)
+        answers = self._api.batch_get_documents(
+            request=BatchGetDocumentsRequest.wrap(request),
+            retry=None,
+            timeout=budget.spend("BatchGetDocuments"),
+            metadata=self._metadata,
+        )
+        held: dict[str, Held | None] = {}
+        for answer in map(BatchGetDocumentsResponse.pb, answers):
+            if answer.missing:
+                held[answer.missing] = None
+            else:
+                found = answer.found
+                held[found.name] = Held(
+                    decode_fields(found.fields), _nanoseconds(found.update_time)
+                )
+        return held
+
+    def write(self, request: Any, budget: Budget) -> list[Written]:
+        """Apply each write of a BatchWriteRequest on its own; return the result of each."""
+        response = self._api.batch_write(
+            request=BatchWriteRequest.wrap(request),
+            retry=None,
+            timeout=budget.spend("BatchWrite"),
+            metadata=self._metadata,
+        )
+        answer = BatchWriteResponse.pb(response)
+        return [
+            Written(_CODES[status.code], _nanoseconds(result.update_time))
+            for status, result in zip(answer.status, answer.write_results, strict=True)
+        ]
+
+
+def _nanoseconds(timestamp: Any) -> int:
+    # An int: the Timestamp message would keep the whole response alive.
+    return int(timestamp.seconds * 1_000_000_000 + timestamp.nanos)
+
+
+def connect(environ: Mapping[str, str], database: str) -> Database:
+    """
+    Return *database* in the project, and on the emulator if any, that *environ* names.
+
+    Raises SettingsError if there are no Google credentials or no project.
+    """
+    named = environ.get("GOOGLE_CLOUD_PROJECT") or environ.get("GCLOUD_PROJECT")
+    if emulator := environ.get("FIRESTORE_EMULATOR_HOST"):
+        channel = grpc.insecure_channel(emulator, options=_CHANNEL_OPTIONS)
+        transport = FirestoreGrpcTransport(host=emulator, channel=channel)
+        # The token with which Google's emulator allows everything.
+        return Database(transport, named or _EMULATOR_PROJECT, database, token="owner")
+    try:
+        credentials, found = google.auth.default()
+    except DefaultCredentialsError as error:
+        raise SettingsError(
+            "There are no Google credentials: set FIRESTORE_EMULATOR_HOST to use a local"
+            " Firestore, or run 'gcloud auth application-default login' to use a real one."
+        ) from error
+    project = named or found
+    if not project:
+        raise SettingsError("GOOGLE_CLOUD_PROJECT is not set: set it to the project's id.")
+    channel = FirestoreGrpcTransport.create_channel(
+        credentials=credentials, options=_CHANNEL_OPTIONS
+    )
+    return Database(FirestoreGrpcTransport(channel=channel), project, database)

@@ -1,0 +1,72 @@
+"""The file of the documents: opened for this process alone, refused if it is not ours."""
+
+import sqlite3
+from pathlib import Path
+
+from cmc_webhook.local_firestore.errors import StartError
+
+# "CMCf" in ASCII, and the version of the tables below.
+_APPLICATION_ID = 0x434D4366
+_VERSION = 1
+_SCHEMA = f"""
+    BEGIN;
+    CREATE TABLE documents (
+        parent TEXT NOT NULL,
+        collection TEXT NOT NULL,
+        id TEXT NOT NULL,
+        document BLOB NOT NULL,
+        PRIMARY KEY (parent, collection, id)
+    );
+    CREATE TABLE clock (last_us INTEGER NOT NULL);
+    INSERT INTO clock VALUES (0);
+    PRAGMA application_id = {_APPLICATION_ID};
+    PRAGMA user_version = {_VERSION};
+    COMMIT;
+"""
+
+
+def open_file(path: str) -> sqlite3.Connection:
+    """Open and lock the file, a new one if there is none, or raise StartError."""
+    if path != ":memory:" and not Path(path).parent.is_dir():
+        raise StartError(f"The directory of {path} does not exist: create it, or choose another.")
+    connection = None
+    try:
+        connection = sqlite3.connect(path, timeout=0, isolation_level=None, check_same_thread=False)
+        _claim(connection, path)
+    except (sqlite3.Error, StartError) as error:
+        if connection:
+            connection.close()
+        if isinstance(error, sqlite3.Error):
+            raise StartError(_explain(error, path)) from error
+        raise
+    return connection
+
+
+def _claim(connection: sqlite3.Connection, path: str) -> None:
+    # The lock of the first transaction stays until the connection is closed or the process dies.
+    connection.execute("PRAGMA locking_mode = EXCLUSIVE")
+    connection.execute("BEGIN EXCLUSIVE")
+    (application_id,) = connection.execute("PRAGMA application_id").fetchone()
+    (version,) = connection.execute("PRAGMA user_version").fetchone()
+    (tables,) = connection.execute("SELECT count(*) FROM sqlite_schema").fetchone()
+    connection.execute("COMMIT")
+    if tables and application_id != _APPLICATION_ID:
+        raise StartError(f"{path} is not a file of this server: choose another with --data.")
+    if version > _VERSION:
+        raise StartError(
+            f"{path} was written by a newer version of this server: use that one, or choose"
+            " another file with --data."
+        )
+    connection.execute("PRAGMA journal_mode = WAL")
+    connection.execute("PRAGMA synchronous = FULL")
+    if not tables:
+        connection.executescript(_SCHEMA)
+
+
+def _explain(error: sqlite3.Error, path: str) -> str:
+    code = error.sqlite_errorcode & 0xFF  # without what SQLite adds to say more
+    if code == sqlite3.SQLITE_BUSY:
+        return f"{path} is in use by another server: stop that one, or choose another file."
+    if code == sqlite3.SQLITE_NOTADB:
+        return f"{path} is not a file of this server: choose another with --data."
+    return f"{path} cannot be used: {error}."

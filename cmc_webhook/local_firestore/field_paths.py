@@ -1,0 +1,91 @@
+"""
+Field paths such as a.`b.c`, and what they point at in the fields of a document. Pure.
+
+*fields* is always the protobuf map of a document or of a map value.
+"""
+
+import re
+from collections.abc import Iterable
+from typing import TypeAlias
+
+from cmc_webhook.local_firestore.errors import InvalidArgument
+from cmc_webhook.local_firestore.messages import Message
+from cmc_webhook.local_firestore.names import is_reserved
+
+FieldPath: TypeAlias = tuple[str, ...]
+
+NAME: FieldPath = ("__name__",)
+
+_MOST_NAME_BYTES = 1500
+
+_SEGMENT = re.compile(r"([A-Za-z_][A-Za-z0-9_]*)|`((?:[^`\\]|\\.)+)`", re.DOTALL)
+_PATH = re.compile(rf"(?:{_SEGMENT.pattern})(?:\.(?:{_SEGMENT.pattern}))*", re.DOTALL)
+_ESCAPED = re.compile(r"\\(.)", re.DOTALL)
+
+
+def parse(text: str) -> FieldPath:
+    """Split *text*, which may be `__name__`, or raise InvalidArgument."""
+    if not _PATH.fullmatch(text):
+        raise InvalidArgument(f'Invalid field path "{text}".')
+    path = tuple(plain or _ESCAPED.sub(r"\1", quoted) for plain, quoted in _SEGMENT.findall(text))
+    if path != NAME:
+        for segment in path:
+            check_field_name(segment)
+    return path
+
+
+def parse_stored(text: str) -> FieldPath:
+    """Split *text*, or raise InvalidArgument, also if it is `__name__`, which no write can set."""
+    path = parse(text)
+    if path == NAME:
+        raise InvalidArgument("A write cannot set __name__.")
+    return path
+
+
+def check_field_name(name: str) -> None:
+    """Raise InvalidArgument unless *name* can be the key of a map."""
+    if not name:
+        raise InvalidArgument("A field name is empty.")
+    if is_reserved(name):
+        raise InvalidArgument(f'Field name "{name}" is reserved.')
+    if len(name.encode()) > _MOST_NAME_BYTES:
+        raise InvalidArgument(f'Field name "{name}" is over {_MOST_NAME_BYTES} bytes.')
+
+
+def get(fields: Message, path: FieldPath) -> Message | None:
+    """Return the value at *path*, None if there is none."""
+    inner = _map_around(fields, path)
+    return None if inner is None else inner.get(path[-1])
+
+
+def put(fields: Message, path: FieldPath, value: Message) -> None:
+    """Set *path* to *value*; whatever on the way is no map gives way to one."""
+    for segment in path[:-1]:
+        step = fields[segment]
+        step.map_value.SetInParent()
+        fields = step.map_value.fields
+    fields[path[-1]].CopyFrom(value)
+
+
+def remove(fields: Message, path: FieldPath) -> None:
+    """Delete *path* if it is there; maps that this leaves empty stay."""
+    inner = _map_around(fields, path)
+    if inner is not None:
+        inner.pop(path[-1], None)
+
+
+def copy(source: Message, target: Message, paths: Iterable[FieldPath]) -> None:
+    """Set each of *paths* in *target* as it is in *source*; absent ones are passed over."""
+    for path in paths:
+        value = get(source, path)
+        if value is not None:
+            put(target, path, value)
+
+
+def _map_around(fields: Message, path: FieldPath) -> Message | None:
+    for segment in path[:-1]:
+        step = fields.get(segment)
+        if step is None or not step.HasField("map_value"):
+            return None
+        fields = step.map_value.fields
+    return fields

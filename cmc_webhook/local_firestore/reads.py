@@ -1,0 +1,196 @@
+"""What each call that reads answers. No gRPC in it."""
+
+import logging
+from collections.abc import Iterator
+
+from cmc_webhook.local_firestore import field_paths, queries
+from cmc_webhook.local_firestore.aggregations import aggregate, aggregated_paths, check_aggregations
+from cmc_webhook.local_firestore.errors import InvalidArgument, NotFound
+from cmc_webhook.local_firestore.indexes import Index, needed_indexes
+from cmc_webhook.local_firestore.messages import (
+    BatchGetDocumentsResponse,
+    Document,
+    ListCollectionIdsResponse,
+    ListDocumentsResponse,
+    Message,
+    PartitionQueryResponse,
+    RunAggregationQueryResponse,
+    RunQueryResponse,
+)
+from cmc_webhook.local_firestore.names import (
+    DocumentName,
+    check_database,
+    check_id,
+    check_parent,
+    database_of,
+    id_key,
+    parse_document,
+    parse_document_of,
+)
+from cmc_webhook.local_firestore.questions import count, get_all, masked, select
+from cmc_webhook.local_firestore.storage import Reader, Storage
+from cmc_webhook.local_firestore.transactions import Transactions
+
+_log = logging.getLogger(__name__)
+
+_PAGE_SIZE = 300
+_LEAST_PARTITION = 128
+
+
+class Reads:
+    """Each method takes a request and returns its answer or answers, or raises a Refusal."""
+
+    def __init__(self, storage: Storage, transactions: Transactions) -> None:
+        self._storage = storage
+        self._transactions = transactions
+        self._indexes_logged: set[Index] = set()
+
+    def get_document(self, request: Message) -> Message:
+        """Answer one document."""
+        name = parse_document(request.name)
+        mask = _parse_mask(request)
+        answer, _ = self._transactions.ask(
+            request.transaction, database_of(request.name), get_all([name])
+        )
+        if not answer.documents:
+            raise NotFound(f'Document "{request.name}" not found.')
+        return masked(answer.documents[0], mask)
+
+    def batch_get_documents(self, request: Message) -> Iterator[Message]:
+        """Answer each document of the request, found or missing, once."""
+        check_database(request.database)
+        names = {name: parse_document_of(request.database, name) for name in request.documents}
+        mask = _parse_mask(request)
+        transaction = self._transaction_of(request, request.database)
+        if request.HasField("new_transaction"):
+            yield BatchGetDocumentsResponse(transaction=transaction)
+        answer, read_us = self._transactions.ask(
+            transaction, request.database, get_all(names.values())
+        )
+        found = {document.name: document for document in answer.documents}
+        # As Firestore does: what is there by name, then what is missing.
+        for text in sorted(names, key=lambda text: (text not in found, names[text])):
+            response = BatchGetDocumentsResponse()
+            response.read_time.FromMicroseconds(read_us)
+            if text in found:
+                response.found.CopyFrom(masked(found[text], mask))
+            else:
+                response.missing = text
+            yield response
+
+    def list_documents(self, request: Message) -> Message:
+        """Answer one page of a collection, by id; those missing are documents with a name alone."""
+        check_parent(request.parent)
+        check_id(request.collection_id)
+        size = _page_size(request)
+        mask = _parse_mask(request)
+        response = ListDocumentsResponse()
+        with self._storage.reading() as latest:
+            ids = _after(_ids(latest, request), request.page_token)
+            for document_id in ids[:size]:
+                name = DocumentName(request.parent, request.collection_id, document_id)
+                document = latest.get(name)
+                response.documents.append(
+                    masked(document, mask) if document else Document(name=str(name))
+                )
+        response.next_page_token = ids[size - 1] if len(ids) > size else ""
+        return response
+
+    def list_collection_ids(self, request: Message) -> Message:
+        """Answer one page of the collections of a document, or of the root."""
+        check_parent(request.parent)
+        size = _page_size(request)
+        with self._storage.reading() as latest:
+            ids = _after(latest.collection_ids(request.parent), request.page_token)
+        token = ids[size - 1] if len(ids) > size else ""
+        return ListCollectionIdsResponse(collection_ids=ids[:size], next_page_token=token)
+
+    def run_query(self, request: Message) -> Iterator[Message]:
+        """Answer how many were skipped, if any, and the documents; one message at least."""
+        query = queries.parse_query(request.parent, request.structured_query)
+        self._log_indexes(needed_indexes(request.structured_query))
+        transaction = self._transaction_of(request, database_of(request.parent))
+        answer, read_us = self._transactions.ask(
+            transaction, database_of(request.parent), select(query)
+        )
+        first = RunQueryResponse(skipped_results=answer.skipped)
+        if request.HasField("new_transaction"):
+            first.transaction = transaction
+        if first.ByteSize() or not answer.documents:
+            first.read_time.FromMicroseconds(read_us)
+            yield first
+        for document in answer.documents:
+            response = RunQueryResponse(document=masked(document, query.projection))
+            response.read_time.FromMicroseconds(read_us)
+            yield response
+
+    def run_aggregation_query(self, request: Message) -> Iterator[Message]:
+        """Answer all aggregations in one message."""
+        asked = request.structured_aggregation_query
+        check_aggregations(asked.aggregations)
+        paths = aggregated_paths(asked.aggregations)
+        query = queries.parse_query(request.parent, asked.structured_query, paths)
+        self._log_indexes(needed_indexes(asked.structured_query, paths))
+        transaction = self._transaction_of(request, database_of(request.parent))
+        answer, read_us = self._transactions.ask(
+            transaction, database_of(request.parent), select(query) if paths else count(query)
+        )
+        response = RunAggregationQueryResponse()
+        if request.HasField("new_transaction"):
+            response.transaction = transaction
+        response.read_time.FromMicroseconds(read_us)
+        values = aggregate(asked.aggregations, answer.documents, answer.found)
+        for alias, value in values.items():
+            response.result.aggregate_fields[alias].CopyFrom(value)
+        yield response
+
+    def partition_query(self, request: Message) -> Message:
+        """Answer cursors that cut the result into parts of some size."""
+        if request.partition_count <= 0:
+            raise InvalidArgument("The partition count is not positive.")
+        query = queries.parse_query(request.parent, request.structured_query)
+        with self._storage.reading() as latest:
+            names, _ = latest.find(query)
+        parts = min(request.partition_count + 1, len(names) // _LEAST_PARTITION)
+        response = PartitionQueryResponse()
+        for part in range(1, parts):
+            cursor = response.partitions.add(before=True)
+            cursor.values.add(reference_value=str(names[part * len(names) // parts]))
+        return response
+
+    def _transaction_of(self, request: Message, database: str) -> bytes:
+        """Return the id of the transaction to read in, empty for none."""
+        if request.HasField("new_transaction"):
+            return self._transactions.begin(database, request.new_transaction)
+        return bytes(request.transaction)
+
+    def _log_indexes(self, needed: set[Index]) -> None:
+        for index in needed - self._indexes_logged:
+            self._indexes_logged.add(index)
+            _log.info("the real Firestore needs an index for this query: %s", index.command())
+
+
+def _ids(latest: Reader, request: Message) -> set[str]:
+    """Return the ids of a collection, with those that only have documents below them if asked."""
+    ids = latest.document_ids(request.parent, request.collection_id)
+    if request.show_missing:
+        below = latest.parents_under(f"{request.parent}/{request.collection_id}")
+        ids |= {path.partition("/")[0] for path in below}
+    return ids
+
+
+def _after(ids: set[str], token: str) -> list[str]:
+    """Return *ids* in order, from the one after *token* on."""
+    return [each for each in sorted(ids, key=id_key) if not token or id_key(each) > id_key(token)]
+
+
+def _parse_mask(request: Message) -> queries.Projection:
+    if not request.HasField("mask"):
+        return None
+    return [field_paths.parse(text) for text in request.mask.field_paths]
+
+
+def _page_size(request: Message) -> int:
+    if request.page_size < 0:
+        raise InvalidArgument("The page size is negative.")
+    return min(request.page_size or _PAGE_SIZE, _PAGE_SIZE)

@@ -1,0 +1,118 @@
+"""Which Firestore the page and the commands read: the local one, unless a project is named."""
+
+import os
+import socket
+from dataclasses import dataclass
+from zoneinfo import ZoneInfo
+
+from google.auth.exceptions import DefaultCredentialsError
+from google.cloud import firestore
+
+from cmc_webhook.settings import StatusSettings, from_env, inbound_collection
+
+_LOCAL = "127.0.0.1:8081"
+_LOCAL_PROJECT = "demo-cmc-webhook"
+_EMULATOR = "FIRESTORE_EMULATOR_HOST"
+
+
+class NoConnectionError(Exception):
+    """There is no Firestore to read; the text is one sentence that says what to do."""
+
+
+@dataclass(frozen=True, slots=True)
+class Connection:
+    """
+    An open Firestore, and its collections of status documents and of received mail.
+
+    *real*: a project was named, so ask before changing anything. *zone* is that of
+    CMC_TIME_ZONE.
+    """
+
+    client: firestore.Client
+    collection: str
+    inbound_collection: str
+    zone: ZoneInfo
+    real: bool
+
+
+@dataclass(frozen=True, slots=True)
+class FirestoreOptions:
+    """The options ``--project`` and ``--database``; empty for the local Firestore."""
+
+    project: str
+    database: str
+
+    @property
+    def emulator(self) -> str:
+        """The address of the local Firestore, empty for a real one."""
+        return "" if self.project else os.environ.get(_EMULATOR) or _LOCAL
+
+    def describe(self) -> str:
+        """Return which Firestore and which collections that is. Raises SettingsError."""
+        settings = settings_here(self.database)
+        place = f"on {self.emulator}" if self.emulator else "of Google"
+        return (
+            f"Firestore {place}, project {self._named_project()}, database {settings.database}\n"
+            f"Collections {settings.collection} and {inbound_collection(os.environ)}"
+        )
+
+    def connect(self) -> Connection:
+        """
+        Open that Firestore.
+
+        Raises NoConnectionError if a local one does not answer, SettingsError.
+        """
+        if self.emulator and not answers(self.emulator):
+            raise NoConnectionError(
+                f"No Firestore answers on {self.emulator}: start it with 'python -m cmc_webhook"
+                " devserver', or name a real project with --project."
+            )
+        return self.open()
+
+    def open(self) -> Connection:
+        """Do as connect, without waiting for a local Firestore to answer."""
+        settings = settings_here(self.database)
+        # The client goes where this variable says, whatever the project.
+        if self.emulator:
+            os.environ[_EMULATOR] = self.emulator
+        else:
+            os.environ.pop(_EMULATOR, None)
+        return Connection(
+            _client(self._named_project(), settings.database),
+            settings.collection,
+            inbound_collection(os.environ),
+            settings.time_zone,
+            real=bool(self.project),
+        )
+
+    def _named_project(self) -> str:
+        return self.project or os.environ.get("GOOGLE_CLOUD_PROJECT") or _LOCAL_PROJECT
+
+
+def settings_here(database: str = "") -> StatusSettings:
+    """
+    Return the settings of this environment, with another *database* if one is named.
+
+    They need no credential: nobody posts to a reader. Raises SettingsError.
+    """
+    given = {"CMC_ALLOW_UNAUTHENTICATED": "true"} | ({"CMC_DATABASE": database} if database else {})
+    return from_env({**os.environ, **given})
+
+
+def _client(project: str, database: str) -> firestore.Client:
+    try:
+        return firestore.Client(project=project, database=database)
+    except DefaultCredentialsError as error:
+        raise NoConnectionError(
+            "There are no Google credentials: run 'gcloud auth application-default login'."
+        ) from error
+
+
+def answers(address: str) -> bool:
+    """Return whether something listens on *address*."""
+    host, _, port = address.rpartition(":")
+    try:
+        socket.create_connection((host, int(port)), timeout=3).close()
+    except (OSError, ValueError):
+        return False
+    return True

@@ -1,0 +1,102 @@
+"""The command-line options that page and commands share: which Firestore, and which function."""
+
+import functools
+import math
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import click
+
+from cmc_webhook.reading.connection import Connection, FirestoreOptions, NoConnectionError
+from cmc_webhook.settings import SettingsError
+from cmc_webhook.simulator.posting import Credential, basic, bearer, parse_url
+
+_URL = "http://localhost:8080"
+
+
+class UrlType(click.ParamType[str]):
+    """An http or https URL."""
+
+    name = "url"
+
+    def convert(self, value: Any, param: Any, ctx: Any) -> str:
+        """Return it as it is, or refuse what nothing can be posted to."""
+        try:
+            parse_url(value)
+        except ValueError as error:
+            self.fail(str(error), param, ctx)
+        return str(value)
+
+
+class RateType(click.ParamType[float]):
+    """So many a second, 0 for any number."""
+
+    name = "number"
+
+    def convert(self, value: Any, param: Any, ctx: Any) -> float:
+        """Return the number, or refuse what nobody can wait for."""
+        try:
+            rate = float(value)
+        except ValueError:
+            rate = math.nan
+        if not 0 <= rate < math.inf:
+            self.fail(f"{value!r} is no number from 0 on.", param, ctx)
+        return rate
+
+
+_OPTIONS = (
+    click.option("--url", default=_URL, type=UrlType(), show_default=True, help="The function."),
+    click.option("--bearer", default="", metavar="KEY", help="API key in the header."),
+    click.option("--body-key", default="", metavar="KEY", help="API key in the body."),
+    click.option("--basic", default="", metavar="USER:PASSWORD", help="BASIC credential."),
+)
+
+
+def firestore_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Give *command* the options that name a Firestore, as its argument *where*."""
+
+    @click.option("--project", default="", help="A real project; without it, the local Firestore.")
+    @click.option("--database", default="", help="Its database; by default CMC_DATABASE.")
+    @functools.wraps(command)
+    def with_target(project: str, database: str, **options: Any) -> Any:
+        return command(where=FirestoreOptions(project, database), **options)
+
+    return with_target
+
+
+def connected(where: FirestoreOptions, *, wait: bool = True) -> Connection:
+    """Say on stderr which Firestore *where* names, and open it; see its connect and open."""
+    try:
+        click.echo(where.describe(), err=True)
+        return where.connect() if wait else where.open()
+    except SettingsError as error:
+        raise click.UsageError(str(error)) from error
+    except NoConnectionError as error:
+        raise click.ClickException(str(error)) from error
+
+
+def function_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Give *command* the options that name a function, as its arguments *url* and *credential*."""
+
+    @functools.wraps(command)
+    def with_function(**options: Any) -> Any:
+        kinds = {name: options.pop(name) for name in ("bearer", "body_key", "basic")}
+        if sum(map(bool, kinds.values())) > 1:
+            raise click.UsageError("Give one of --bearer, --body-key and --basic.")
+        if not (kinds["bearer"].isascii() and kinds["bearer"].isprintable()):
+            raise click.UsageError("A key in the header is of printable ASCII: use --body-key.")
+        if kinds["basic"] and ":" not in kinds["basic"]:
+            raise click.UsageError("--basic is of the form USER:PASSWORD.")
+        return command(credential=_credential(kinds), **options)
+
+    for option in reversed(_OPTIONS):
+        with_function = option(with_function)
+    return with_function
+
+
+def _credential(kinds: Mapping[str, str]) -> Credential:
+    if kinds["bearer"]:
+        return bearer(kinds["bearer"])
+    if kinds["basic"]:
+        return basic(kinds["basic"])
+    return Credential(api_key=kinds["body_key"])

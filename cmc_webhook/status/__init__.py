@@ -1,0 +1,1 @@
+"""The function for the status of sent mail."""

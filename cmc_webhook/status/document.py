@@ -1,0 +1,233 @@
+"""The status document, and the rule which event decides its status. Pure."""
+
+from collections.abc import Iterable, Mapping
+from datetime import datetime
+from typing import Any, Required
+
+from pydantic import ConfigDict, TypeAdapter, ValidationError
+from typing_extensions import TypedDict
+
+from cmc_webhook.status.events import (
+    BOUNCE_CODES,
+    FORWARD_ERROR,
+    UNKNOWN_BOUNCE_CODE,
+    Description,
+    Status,
+    StatusEvent,
+)
+from cmc_webhook.text import mail_id
+
+SCHEMA_VERSION = 1
+# A document keeps this many of the latest events, and older ones that still decide a field.
+HISTORY = 64
+
+# The greatest rank decides the status. A forward error is the bounce of another address: the mail
+# may have arrived, so it ranks below `succeeded`.
+_RANKS: dict[object, int] = {
+    Status.UNKNOWN: 0,
+    Status.QUEUED: 1,
+    Status.DEFERRED: 2,
+    (Status.BOUNCED, FORWARD_ERROR): 3,
+    Status.SUCCEEDED: 4,
+    Status.FAILED: 5,
+    Status.SUPPRESSED: 6,
+    Status.BOUNCED: 7,
+}
+_BOUNCE_STATUSES = (Status.BOUNCED, Status.SUPPRESSED)
+_FAILURES = (Status.FAILED, *_BOUNCE_STATUSES)
+_FIRST_TIMES = {
+    Status.QUEUED: "queued_at",
+    Status.SUCCEEDED: "succeeded_at",
+    Status.FAILED: "failed_at",
+    Status.BOUNCED: "bounced_at",
+    Status.SUPPRESSED: "suppressed_at",
+}
+
+
+class UnreadableDocumentError(Exception):
+    """Another writer changed the stored document so that events cannot be added to it."""
+
+
+class HistoryEvent(TypedDict, total=False):
+    """One event in the history; fields that a newer version added are kept."""
+
+    __pydantic_config__ = ConfigDict(extra="allow")  # type: ignore[misc]
+
+    at: Required[datetime]
+    id: Required[str]
+    status: Required[str]
+    created: str
+    reason: str
+    bounce_code: str
+    sender_ip: str
+    raw_status: str
+
+
+class StatusDocument(Description, total=False):
+    """The fields that depend only on the set of events. The store adds the times of its writes."""
+
+    status: str
+    status_at: datetime
+    reason: str
+    bounce_code: str
+    bounce_cause: str
+    bounce_class: str
+    queued_at: datetime
+    deferred_at: datetime
+    succeeded_at: datetime
+    failed_at: datetime
+    bounced_at: datetime
+    suppressed_at: datetime
+    events: list[HistoryEvent]
+    schema_version: int
+
+
+DESCRIPTIONS = tuple(Description.__annotations__)
+FIELDS = tuple(StatusDocument.__annotations__)
+_HELD = TypeAdapter(StatusDocument)
+
+
+def document_id(server_composition: str, message_id: str, to: str) -> str:
+    """
+    Return the id of the document of one mail and recipient: text.mail_id of the three.
+
+    *to* is in ASCII lower case, like the field.
+
+    >>> document_id("pro", "<031a32d4-06cd@example.com>", "user@example.jp")
+    'cd75-031a32d4-06cd@example.com.a58fc8629cffa2fd'
+    """
+    return mail_id(message_id, server_composition, message_id, to)
+
+
+def fold(held: Mapping[str, Any], events: Iterable[StatusEvent]) -> dict[str, Any]:
+    """
+    Return the fields of the document *held* (empty for a new one) after *events*.
+
+    The result depends only on the set of all events ever folded in, not on their order,
+    repetition or grouping into posts. Raises UnreadableDocumentError.
+    """
+    try:
+        known = _HELD.validate_python(held, strict=True)
+    except ValidationError:
+        raise UnreadableDocumentError from None  # pydantic's text would quote the document
+    events = list(events)
+    history = {event["id"]: event for event in known.get("events", [])}
+    # A stored event keeps its time, even if another time zone is set now.
+    new = [event for event in events if event.id not in history]
+    history |= {event.id: _history_event(event) for event in new}
+    kept = _kept(sorted(history.values(), key=_moment))
+    document = {
+        **_descriptions(known, events),
+        **_times(known, new),
+        **_verdict(kept),
+        "events": kept,
+        "schema_version": max(known.get("schema_version", 0), SCHEMA_VERSION),
+    }
+    return {name: value for name, value in document.items() if value}
+
+
+def changes(held: Mapping[str, Any], folded: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the fields in which *folded* differs from *held*; None for one to delete."""
+    return {name: folded.get(name) for name in FIELDS if held.get(name) != folded.get(name)}
+
+
+def _history_event(event: StatusEvent) -> HistoryEvent:
+    entry = {
+        "at": event.at,
+        "id": event.id,
+        "status": event.status.value,
+        "created": event.created,
+        "reason": event.reason,
+        "bounce_code": event.bounce_code,
+        "sender_ip": event.sender_ip,
+        "raw_status": event.raw_status,
+    }
+    return {name: value for name, value in entry.items() if value}  # type: ignore[return-value]
+
+
+def _moment(event: HistoryEvent) -> tuple[datetime, str]:
+    return event["at"], event["id"]
+
+
+def _precedence(event: HistoryEvent) -> tuple[int, datetime, str]:
+    status = event["status"]
+    rank = _RANKS.get((status, event.get("bounce_code")), _RANKS.get(status, 0))
+    return rank, event["at"], event["id"]
+
+
+def _greatest(events: Iterable[HistoryEvent]) -> HistoryEvent | None:
+    return max(events, key=_precedence, default=None)
+
+
+def _greatest_bounce(events: Iterable[HistoryEvent]) -> HistoryEvent | None:
+    return _greatest(event for event in events if event["status"] in _BOUNCE_STATUSES)
+
+
+def _greatest_explained(events: Iterable[HistoryEvent]) -> HistoryEvent | None:
+    failures = (event for event in events if event["status"] in _FAILURES)
+    return _greatest(event for event in failures if event.get("reason"))
+
+
+def _kept(ordered: list[HistoryEvent]) -> list[HistoryEvent]:
+    """Return the latest of *ordered*, and before them any older event that decides a field."""
+    latest = ordered[-HISTORY:]
+    if len(latest) == len(ordered):
+        return ordered
+    # The deciders come on top of the cap: under one cap for both, the deciders of one post
+    # could push out what the next post needs, and the order of posts would show.
+    deciders = [choose(ordered) for choose in (_greatest, _greatest_bounce, _greatest_explained)]
+    first = latest[0]
+    older = {e["id"]: e for e in deciders if e and _moment(e) < _moment(first)}
+    return [*sorted(older.values(), key=_moment), *latest]
+
+
+def _verdict(events: list[HistoryEvent]) -> dict[str, Any]:
+    """Return the fields which one single event decides."""
+    greatest = _greatest(events)
+    if greatest is None:
+        return {}
+    explained = greatest if greatest["status"] == Status.DEFERRED else _greatest_explained(events)
+    return {
+        "status": greatest["status"],
+        "status_at": greatest["at"],
+        "reason": explained and explained.get("reason"),
+        **_bounce(_greatest_bounce(events)),
+    }
+
+
+def _bounce(event: HistoryEvent | None) -> dict[str, Any]:
+    if event is None:
+        return {}
+    code = event.get("bounce_code", "")
+    cause, bounce_class = BOUNCE_CODES.get(code, UNKNOWN_BOUNCE_CODE)
+    return {"bounce_code": code, "bounce_cause": cause, "bounce_class": bounce_class}
+
+
+def _times(known: StatusDocument, events: Iterable[StatusEvent]) -> dict[str, datetime]:
+    """Return the first time of each status, and the last deferral."""
+    times: dict[str, datetime] = {
+        name: known[name]  # type: ignore[literal-required]
+        for name in (*_FIRST_TIMES.values(), "deferred_at")
+        if name in known
+    }
+    for event in events:
+        if name := _FIRST_TIMES.get(event.status):
+            times[name] = min(times.get(name, event.at), event.at)
+        elif event.status is Status.DEFERRED:
+            times["deferred_at"] = max(times.get("deferred_at", event.at), event.at)
+    return times
+
+
+def _descriptions(known: Mapping[str, Any], events: Iterable[StatusEvent]) -> dict[str, str]:
+    """
+    Return the descriptive fields.
+
+    If events disagree, the greatest value by code point wins, so that the result does not
+    depend on their order.
+    """
+    described: dict[str, str] = {name: known[name] for name in DESCRIPTIONS if name in known}
+    for event in events:
+        for name in DESCRIPTIONS:
+            text: str = event.description[name]  # type: ignore[literal-required]
+            described[name] = max(described.get(name, ""), text)
+    return described

@@ -1,0 +1,262 @@
+"""Parses the records of a post into events. Pure."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from enum import StrEnum
+from typing import Annotated, Any
+from zoneinfo import ZoneInfo
+
+from pydantic import AliasChoices, BaseModel, BeforeValidator, Field, ValidationError
+from typing_extensions import TypedDict
+
+from cmc_webhook.errors import BodyTooLarge
+from cmc_webhook.fields import scalar
+from cmc_webhook.reasons import Reason
+from cmc_webhook.status.envelope import Envelope, RawRecord
+from cmc_webhook.text import ascii_lower, digest
+
+
+class Status(StrEnum):
+    """The status of a mail: CMC's four words of a delivery, and three of our own."""
+
+    QUEUED = "queued"
+    DEFERRED = "deferred"
+    SUCCEEDED = "succeeded"
+    FAILED = "failed"
+    BOUNCED = "bounced"
+    SUPPRESSED = "suppressed"
+    UNKNOWN = "unknown"
+
+
+# The statuses of a delivery: https://smtps.jp/docs/apiv2/webhook/event (documented).
+_DELIVERY_STATUSES = {
+    status.value: status
+    for status in (Status.QUEUED, Status.DEFERRED, Status.SUCCEEDED, Status.FAILED)
+}
+
+FORWARD_ERROR = "6"
+
+# CMC documents at most 100.
+MOST_RECORDS = 20_000
+_YEARS = range(2000, 2101)
+
+# Cause and class of each bounce code: https://smtps.jp/docs/apiv2/te/bounces (documented). The
+# cause is CMC's name of the code; the class is ours.
+BOUNCE_CODES = {
+    "1": ("unknown_host", "hard"),
+    "2": ("unknown_user", "hard"),
+    "3": ("resend_timeout", "soft"),
+    "4": ("rejected", "policy"),
+    "5": ("over_capacity", "soft"),
+    FORWARD_ERROR: ("forward_error", "soft"),
+    "7": ("receiving_server_error", "soft"),
+    "8": ("oversize", "policy"),
+    "9": ("address_format_error", "hard"),
+    "10": ("blocked_address", "suppressed"),
+    "11": ("unsubscribed_address", "suppressed"),
+    "99": ("other", "unknown"),
+}
+UNKNOWN_BOUNCE_CODE = ("unknown", "unknown")
+
+
+# What describes the mail in a record, by the names of the document's fields. The only list of
+# them: the document, its history and its updates all derive from it.
+Description = TypedDict(
+    "Description",
+    {
+        "message_id": str,
+        "to": str,
+        "to_domain": str,
+        "server_composition": str,
+        "from": str,
+        "return_path": str,
+        "subject": str,
+        "api_data": str,
+        "source_ip": str,
+        "sender_ip": str,
+    },
+    total=False,
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StatusEvent:
+    """
+    One event of one mail and recipient.
+
+    *at* is UTC. All text is cleaned and bounded; missing text is empty.
+    """
+
+    id: str
+    at: datetime
+    status: Status
+    raw_status: str
+    bounce_code: str
+    created: str
+    reason: str
+    sender_ip: str
+    message_id: str
+    to: str
+    description: Description
+    record: RawRecord
+
+
+@dataclass(frozen=True, slots=True)
+class UnreadableRecord:
+    """A record that could not be parsed, and the reason."""
+
+    record: RawRecord
+    why: Reason
+
+
+# Limits in bytes of UTF-8. Text that stands in each event of the history has the smallest, apart
+# from `reason`, so that a document stays under Firestore's 1 MiB.
+_Word = Annotated[str, BeforeValidator(lambda value: scalar(value, 256).strip())]
+_Address = Annotated[str, BeforeValidator(lambda value: scalar(value, 1024).strip())]
+_Line = Annotated[str, BeforeValidator(lambda value: scalar(value, 1024))]
+_Text = Annotated[str, BeforeValidator(lambda value: scalar(value, 4096))]
+
+
+class _Record(BaseModel):
+    """A record as posted, with the field names of version 2 or 1."""
+
+    created: _Word = ""
+    status: _Word = ""
+    message_id: _Address = Field("", validation_alias="messageId")
+    to: _Address = Field("", validation_alias=AliasChoices("to", "envelopeTo"))
+    from_: _Line = Field("", validation_alias="from")
+    return_path: _Line = Field("", validation_alias=AliasChoices("returnPath", "envelopeFrom"))
+    subject: _Line = ""
+    api_data: _Text = Field("", validation_alias="apiData")
+    reason: _Text = ""
+    source_ip: _Line = Field("", validation_alias="sourceIp")
+    sender_ip: _Word = Field("", validation_alias="senderIp")
+
+
+def read_events(
+    envelope: Envelope, zone: ZoneInfo
+) -> tuple[list[StatusEvent], list[UnreadableRecord]]:
+    """
+    Merge all records of *envelope* into one list of events and one of unreadable records.
+
+    Deliveries and bounces differ only in the meaning of ``status``: the list that a
+    record is in decides, not ``event_type``. A time without an offset is local time in
+    *zone*, which is set in CMC's console and missing in its posts. Raises BodyTooLarge
+    for more records than can be stored before the sender gives up.
+    """
+    readable: list[StatusEvent] = []
+    unreadable: list[UnreadableRecord] = []
+    for number, record in enumerate(_records(envelope.event)):
+        if number == MOST_RECORDS:
+            raise BodyTooLarge(f"The post has over {MOST_RECORDS} records; send fewer at once.")
+        result = _read(record, envelope.server_composition, zone)
+        if isinstance(result, StatusEvent):
+            readable.append(result)
+        else:
+            unreadable.append(UnreadableRecord(record, result))
+    return readable, unreadable
+
+
+def _records(event: dict[str, Any]) -> Iterator[RawRecord]:
+    lists = {name: value for name, value in event.items() if _holds_records(name, value)}
+    if not lists:
+        yield RawRecord(None, event)
+    for name, value in lists.items():
+        for item in value if isinstance(value, list) else [value]:
+            yield RawRecord(name, item)
+
+
+def _holds_records(name: str, value: object) -> bool:
+    # Some serialisers write null for a missing list.
+    return isinstance(value, list) or (name in _LISTS and value is not None)
+
+
+def _read(record: RawRecord, server_composition: str, zone: ZoneInfo) -> StatusEvent | Reason:
+    """Return the event of *record*, or why there is none."""
+    if record.list_name is None:
+        return Reason.NO_LIST
+    if record.list_name not in _KINDS:
+        return Reason.NOT_SUPPORTED_YET if record.list_name == _BLOCKS else Reason.UNKNOWN_LIST
+    if not isinstance(record.value, dict):
+        return Reason.NOT_AN_OBJECT
+    try:
+        fields = _Record.model_validate(record.value)
+    except ValidationError:
+        return Reason.UNREADABLE_FIELD
+    if not fields.message_id.strip("<> "):
+        return Reason.MISSING_MESSAGE_ID
+    if not fields.to:
+        return Reason.MISSING_RECIPIENT
+    try:
+        at = _instant(fields.created, zone)
+    except ValueError:
+        return Reason.UNREADABLE_CREATED
+    return _event(record, fields, at, server_composition)
+
+
+def _instant(created: str, zone: ZoneInfo) -> datetime:
+    """
+    Return *created* in UTC. Raises ValueError if it is not a time from 2000 to 2100.
+
+    CMC writes ``yyyy-MM-dd HH:mm:ss`` in *zone* (seen in every example). An explicit
+    offset wins over *zone*.
+    """
+    time = datetime.fromisoformat(created)
+    if len(created) < len("2000-01-01 00:00") or time.year not in _YEARS:
+        raise ValueError("not a time of this century")
+    at = (time if time.tzinfo else time.replace(tzinfo=zone)).astimezone(UTC)
+    if at.year not in _YEARS:
+        raise ValueError("not of this century in UTC")
+    return at
+
+
+def _event(
+    record: RawRecord, fields: _Record, at: datetime, server_composition: str
+) -> StatusEvent:
+    to = ascii_lower(fields.to)
+    kind = str(record.list_name)
+    word = fields.status.lower()
+    status = _KINDS[kind](word)
+    content = (fields.status, fields.created, fields.reason, fields.sender_ip)
+    return StatusEvent(
+        id=digest(kind, fields.message_id, to, *content)[:16],
+        at=at,
+        status=status,
+        raw_status=fields.status if status is Status.UNKNOWN else "",
+        bounce_code=word if kind == "bounces" else "",
+        created=fields.created,
+        reason=fields.reason,
+        sender_ip=fields.sender_ip,
+        message_id=fields.message_id,
+        to=to,
+        description={
+            "message_id": fields.message_id,
+            "to": to,
+            "to_domain": to.rpartition("@")[2] if "@" in to else "",
+            "server_composition": server_composition,
+            "from": fields.from_,
+            "return_path": fields.return_path,
+            "subject": fields.subject,
+            "api_data": fields.api_data,
+            "source_ip": fields.source_ip,
+            "sender_ip": fields.sender_ip,
+        },
+        record=record,
+    )
+
+
+def _delivery_status(word: str) -> Status:
+    return _DELIVERY_STATUSES.get(word, Status.UNKNOWN)
+
+
+def _bounce_status(code: str) -> Status:
+    _, bounce_class = BOUNCE_CODES.get(code, UNKNOWN_BOUNCE_CODE)
+    return Status.SUPPRESSED if bounce_class == "suppressed" else Status.BOUNCED
+
+
+# The lists of events, and the meaning of `status` in each.
+_KINDS = {"deliveries": _delivery_status, "bounces": _bounce_status}
+# A list of other records. Their layout is unknown (inferred: they name no mail).
+_BLOCKS = "blocks"
+_LISTS = {*_KINDS, _BLOCKS}

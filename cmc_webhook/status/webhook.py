@@ -1,0 +1,114 @@
+"""Stores the posts of CMC's event webhook: from the body to documents and quarantine."""
+
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+from cmc_webhook.answers import Receipt
+from cmc_webhook.database import Budget
+from cmc_webhook.dead_letters import MOST_BYTES, DeadLetters
+from cmc_webhook.errors import MalformedEnvelope, StoreUnavailable
+from cmc_webhook.fields import api_keys, read_fields
+from cmc_webhook.logs import LogEntry, Throttle, log
+from cmc_webhook.redaction import Redactor
+from cmc_webhook.settings import StatusSettings
+from cmc_webhook.status.envelope import Envelope, read_envelope, wrap
+from cmc_webhook.status.events import UnreadableRecord, read_events
+from cmc_webhook.status.quarantine import quarantined_body, quarantined_record
+from cmc_webhook.status.store import Saved, StatusStore, by_document
+
+_CLOCK_SKEW_S = 300
+
+
+@dataclass(frozen=True, slots=True)
+class StatusPost:
+    """A body, and its fields with all their values."""
+
+    body: bytes
+    fields: Mapping[str, list[Any]]
+
+    @property
+    def api_keys(self) -> list[str]:
+        """Every ``api_key`` in the body."""
+        return api_keys(self.fields)
+
+
+class StatusWebhook:
+    """Stores the posts of CMC's event webhook in *store*. Thread-safe."""
+
+    # 100 records, the most that CMC documents, have half a megabyte at their longest.
+    largest_body = 8 * 1024 * 1024
+    largest_unknown_body = 2 * 1024 * 1024
+    # CMC's own timeout is not documented.
+    budget_s = 7.0
+
+    def __init__(self, settings: StatusSettings, store: StatusStore, redactor: Redactor) -> None:
+        self._zone = settings.time_zone
+        self._store = store
+        self._redactor = redactor
+        self._dead_letters = DeadLetters(redactor, enabled=settings.log_unstored)
+        self._throttle = Throttle()
+
+    def open(self, body: bytes, *, known: bool) -> StatusPost:
+        """Return the fields of *body*."""
+        return StatusPost(body, read_fields(body))
+
+    def keep(self, post: StatusPost, budget: Budget, entry: LogEntry) -> Receipt:
+        """
+        Store every record, in a document or in quarantine, before *budget* is spent.
+
+        Raises MalformedEnvelope once a body that is not an event is in quarantine,
+        StoreUnavailable if anything could not be stored.
+        """
+        received_at = datetime.now(UTC)
+        try:
+            receipt = self._keep_records(read_envelope(post.fields), received_at, budget)
+        except MalformedEnvelope:
+            self._keep_body(post.body, received_at, budget)
+            raise
+        self._watch_clock(receipt.lag_s)
+        return receipt
+
+    def _keep_records(self, envelope: Envelope, received_at: datetime, budget: Budget) -> Receipt:
+        events, unreadable = read_events(envelope, self._zone)
+        documents = by_document(events, envelope.server_composition)
+        saved = Saved()
+        try:
+            self._store.save(documents, received_at, budget, saved)
+            for document_id, why in saved.refused.items():
+                unreadable += [UnreadableRecord(e.record, why) for e in documents[document_id]]
+            if unreadable:
+                entries = [quarantined_record(u, envelope, self._redactor) for u in unreadable]
+                self._store.quarantine(entries, received_at, budget)
+        except StoreUnavailable:
+            unsaved = [i for i in documents if i not in saved]
+            left = [event.record for i in unsaved for event in documents[i]]
+            left += [entry.record for entry in unreadable]
+            self._dead_letters.log_envelopes(wrap(left, envelope, MOST_BYTES))
+            raise
+        return Receipt(
+            stored=sum(len(documents[i]) for i in saved.stored),
+            unchanged=sum(len(documents[i]) for i in saved.unchanged),
+            lag_s=min(((received_at - e.at).total_seconds() for e in events), default=None),
+            quarantined=Counter(entry.why.value for entry in unreadable),
+        )
+
+    def _keep_body(self, body: bytes, received_at: datetime, budget: Budget) -> None:
+        try:
+            entry = quarantined_body(body, self._redactor)
+            self._store.quarantine([entry], received_at, budget)
+        except StoreUnavailable:
+            self._dead_letters.log_body(body)
+            raise
+
+    def _watch_clock(self, lag_s: float | None) -> None:
+        if lag_s is None or lag_s >= -_CLOCK_SKEW_S:
+            return
+        if posts := self._throttle.admit("future"):
+            message = (
+                f"Events lie in the future: CMC_TIME_ZONE is {self._zone.key}; it must be the time"
+                " zone chosen for the webhook in CMC."
+            )
+            log(LogEntry(severity="WARNING", message=message, posts=posts))

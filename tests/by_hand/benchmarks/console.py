@@ -1,0 +1,185 @@
+"""
+Times the page over many mails: run as `python -m tests.by_hand.benchmarks.console`.
+
+For each number of mails: a built-in Firestore on a file is filled by posts to the function, mails
+of the simulator's campaign over the last 30 days. Then Firestore and page start anew, and each
+view is asked for over HTTP. The first time of a view may include work that later ones find done.
+"""
+
+import argparse
+import html
+import http.client
+import random
+import re
+import statistics
+import tempfile
+import time
+from collections import defaultdict
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, closing
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from urllib.parse import urlencode
+from zoneinfo import ZoneInfo
+
+from cmc_webhook.simulator.lives import COMPOSITION, Mailing, events
+from tests.by_hand.benchmarks.load import chunks
+from tests.by_hand.benchmarks.tables import progress, show
+from tests.support.processes import Program, free_port
+from tests.support.records import as_json, make_post
+from tests.support.server import FunctionServer
+
+PROJECT = "demo-benchmark"
+DAYS = 30
+MAILINGS = 10 * DAYS
+SENDERS = 4
+PAGES = 20
+ZONE = ZoneInfo("Asia/Tokyo")
+
+
+def mailings(documents, now):
+    """Yield what happened until *now* of each mailing, the events of a mail beside each other."""
+    rng = random.Random(documents)
+    for _ in range(MAILINGS):
+        mailing = Mailing(
+            life=None,
+            count=max(1, documents // MAILINGS),
+            recipients=1,
+            version=2,
+            zone=ZONE,
+            # A late bounce comes up to two days after its mail.
+            last_event_at=now + timedelta(days=2 - rng.uniform(0, DAYS)),
+        )
+        happened = [event for event in events(mailing, rng) if event.at <= now]
+        yield sorted(happened, key=lambda event: event.record["messageId"])
+
+
+def body(part):
+    """Return one post of *part*, which is not more than a hundred events."""
+    lists = defaultdict(list)
+    for event in part:
+        lists[event.event_type].append(event.record)
+    return as_json(make_post(**lists, composition=COMPOSITION))[0]
+
+
+def fill(environ, documents):
+    function = FunctionServer({**environ, "CMC_ALLOW_UNAUTHENTICATED": "true"})
+    try:
+        with ThreadPoolExecutor(SENDERS) as pool:
+            for all_events in mailings(documents, datetime.now(UTC)):
+                bodies = [body(part) for part in chunks(all_events, 100)]
+                for status, answer, _ in pool.map(function.post, bodies):
+                    if status != 200 or answer["quarantined"]:
+                        raise RuntimeError(answer)
+    finally:
+        function.stop()
+
+
+def get(port, path):
+    """Return the page at *path* and the seconds that it took."""
+    begin = time.perf_counter()
+    with closing(http.client.HTTPConnection("127.0.0.1", port, timeout=600)) as connection:
+        connection.request("GET", path, headers={"Accept-Language": "en"})
+        response = connection.getresponse()
+        text = response.read().decode()
+    if response.status != 200:
+        raise RuntimeError(f"{path}: {response.status}")
+    return text, time.perf_counter() - begin
+
+
+def next_page(text):
+    found = re.search(r'href="([^"]+)" rel="next"', text)
+    return html.unescape(found[1]) if found else None
+
+
+def views(port):
+    """Yield the name and the address of each view."""
+    yield "overview, 24 hours", "/?period=24h"
+    yield "overview, 7 days", "/?period=7d"
+    yield "overview, 30 days", "/?period=30d"
+    yield "list", "/mails"
+    text, _ = get(port, "/mails")
+    to, mail = re.search(
+        r'class="to">([^<]*)<.*?class="subject"><a href="([^"]+)"', text, re.DOTALL
+    ).groups()
+    yield "list, one status", "/mails?status=bounced"
+    yield "list, two statuses", "/mails?status=bounced&status=failed"
+    yield "list, recipient", f"/mails?to={to}"
+    yield "list, domain", "/mails?domain=docomo.example"
+    yield "list, cause", "/mails?cause=unknown_user"
+    yield "list, domain, status, 7 days", "/mails?domain=example.jp&status=succeeded&period=7d"
+    path = "/mails"
+    for _ in range(PAGES):
+        path = next_page(get(port, path)[0]) or path
+    yield f"list, {PAGES} pages on", path
+    middle = datetime.now(UTC) - timedelta(days=DAYS / 2)
+    yield "list, from the middle", "/mails?" + urlencode({"after": f"{middle.isoformat()}/m"})
+    yield "one mail", html.unescape(mail)
+
+
+def said(text):
+    """Return what the page says that it has read."""
+    return " ".join(re.search(r'<span id="reads"[^>]*>([^<]*)', text)[1].split())
+
+
+def resident_mib(program):
+    status = Path(f"/proc/{program.process.pid}/status").read_text()
+    return int(re.search(r"VmRSS:\s+(\d+)", status)[1]) / 1024
+
+
+def start_firestore(running, port, data):
+    options = ("--only-firestore", "--firestore-port", str(port), "--data", data)
+    firestore = Program("cmc_webhook.devserver", *options)
+    running.callback(firestore.stop)
+    firestore.wait_for(port)
+    return firestore
+
+
+def measure(documents, repeats):
+    """Return a row for each view of so many mails."""
+    with tempfile.TemporaryDirectory() as directory, ExitStack() as running:
+        data, port, page_port = f"{directory}/firestore.sqlite3", free_port(), free_port()
+        environ = {
+            "FIRESTORE_EMULATOR_HOST": f"127.0.0.1:{port}",
+            "GOOGLE_CLOUD_PROJECT": PROJECT,
+        }
+        begin = time.perf_counter()
+        with ExitStack() as filling:
+            start_firestore(filling, port, data)
+            fill(environ, documents)
+        progress(f"{documents:,} mails posted in {time.perf_counter() - begin:.0f} s")
+        firestore = start_firestore(running, port, data)
+        page = Program("cmc_webhook.console", "--port", str(page_port), **environ)
+        running.callback(page.stop)
+        page.wait_for(page_port)
+        before = resident_mib(firestore)
+        rows = []
+        for name, path in views(page_port):
+            text, first = get(page_port, path)
+            later = statistics.median(get(page_port, path)[1] for _ in range(repeats))
+            cells = f"{documents:,}", f"{1000 * first:,.0f}", f"{1000 * later:,.0f}", said(text)
+            rows.append([name, *cells])
+            progress(" | ".join(rows[-1]))
+        progress(
+            f"Firestore with {documents:,} mails: {before:,.0f} MiB at its start,"
+            f" {resident_mib(firestore):,.0f} MiB after all views"
+        )
+        return rows
+
+
+def main():
+    parser = argparse.ArgumentParser(
+        prog="python -m tests.by_hand.benchmarks.console", description=__doc__
+    )
+    parser.add_argument(
+        "--documents", type=int, nargs="+", default=[1_000, 100_000], help="numbers of mails"
+    )
+    parser.add_argument("--repeats", type=int, default=3, help="how often after the first time")
+    options = parser.parse_args()
+    measured = [measure(documents, options.repeats) for documents in options.documents]
+    rows = [row for rows in zip(*measured, strict=True) for row in rows]
+    show("Views of the page", ["view", "mails", "first ms", "later ms", "the page says"], rows)
+
+
+if __name__ == "__main__":
+    main()

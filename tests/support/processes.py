@@ -1,0 +1,81 @@
+"""Programs in processes of their own: ports, waiting, and the devserver with its output kept."""
+
+import contextlib
+import os
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).parents[2]
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def until(condition: Any, seconds: float = 30) -> Any:
+    """Return the first true value of *condition*, asked again and again; raise when time is up."""
+    deadline = time.monotonic() + seconds
+    while not (value := condition()):
+        if time.monotonic() > deadline:
+            raise TimeoutError(condition)
+        time.sleep(0.05)
+    return value
+
+
+def listens(port: int) -> bool:
+    try:
+        socket.create_connection(("127.0.0.1", port), timeout=1).close()
+    except OSError:
+        return False
+    return True
+
+
+class Program:
+    """`python -m` of *arguments*, which sees *environ* and of ours nothing that begins CMC_."""
+
+    def __init__(self, *arguments: str, **environ: str) -> None:
+        self._output = tempfile.TemporaryFile()  # noqa: SIM115 (closed by stop)
+        hidden = ("CMC_", "FUNCTION_", "FIRESTORE_", "GOOGLE_CLOUD_PROJECT")
+        inherited = {n: v for n, v in os.environ.items() if not n.startswith(hidden)}
+        self.process = subprocess.Popen(
+            [sys.executable, "-m", *arguments],
+            cwd=ROOT,
+            env=inherited | environ,
+            stdout=self._output,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+        )
+
+    def wait_for(self, port: int) -> None:
+        """Return when *port* answers or the program has ended."""
+        until(lambda: listens(port) or self.process.poll() is not None)
+
+    def output(self) -> str:
+        self._output.seek(0)
+        return self._output.read().decode()
+
+    def send(self, number: int) -> int:
+        """Send a signal and return the exit status."""
+        self.process.send_signal(number)
+        return self.process.wait(30)
+
+    @staticmethod
+    def kill(pid: int) -> None:
+        """Kill a process, which may be gone already."""
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGKILL)
+
+    def stop(self) -> None:
+        """Make sure that neither the program nor its children are left."""
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(self.process.pid, signal.SIGTERM)
+        self.process.wait(30)
+        self._output.close()

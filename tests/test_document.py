@@ -1,0 +1,339 @@
+"""The fold: which fact wins, and that a document is a function of the set of its events."""
+
+import doctest
+import itertools
+from datetime import UTC, datetime, timedelta
+from zoneinfo import ZoneInfo
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from cmc_webhook import text
+from cmc_webhook.status import document as status
+from cmc_webhook.status.envelope import Envelope
+from cmc_webhook.status.events import read_events
+from tests.support import oracle
+from tests.support.records import make_record
+
+TOKYO = ZoneInfo("Asia/Tokyo")
+
+
+def make_event(kind="deliveries", **changes):
+    envelope = Envelope(event={kind: [make_record(**changes)]}, server_composition="pro")
+    [event], [] = read_events(envelope, TOKYO)
+    return event
+
+
+def at(second, minute=0):
+    return f"2025-01-25 14:{minute:02}:{second:02}"
+
+
+def utc(second, minute=0):
+    return datetime(2025, 1, 25, 5, minute, second, tzinfo=UTC)
+
+
+# One life each, and the document written by hand.
+LIVES = {
+    "delivered": (
+        [("deliveries", "queued", at(0)), ("deliveries", "succeeded", at(3))],
+        {"status": "succeeded", "status_at": utc(3), "queued_at": utc(0), "succeeded_at": utc(3)},
+    ),
+    "delivered after two deferrals": (
+        [
+            ("deliveries", "queued", at(0)),
+            ("deliveries", "deferred", at(1)),
+            ("deliveries", "deferred", at(2)),
+            ("deliveries", "succeeded", at(3)),
+        ],
+        {"status": "succeeded", "status_at": utc(3), "deferred_at": utc(2)},
+    ),
+    "still deferred": (
+        [("deliveries", "deferred", at(1), "busy"), ("deliveries", "deferred", at(2), "full")],
+        {"status": "deferred", "status_at": utc(2), "deferred_at": utc(2), "reason": "full"},
+    ),
+    "refused at once, then classified": (
+        [
+            ("deliveries", "queued", at(0)),
+            ("deliveries", "failed", at(1), "550 no"),
+            ("bounces", "2", at(2), "550 no"),
+        ],
+        {
+            "status": "bounced",
+            "status_at": utc(2),
+            "failed_at": utc(1),
+            "bounced_at": utc(2),
+            "bounce_code": "2",
+            "bounce_cause": "unknown_user",
+            "bounce_class": "hard",
+            "reason": "550 no",
+        },
+    ),
+    "bounced hours after it was accepted": (
+        [("deliveries", "succeeded", at(0)), ("bounces", "5", at(0, 59), "552 full")],
+        {
+            "status": "bounced",
+            "status_at": utc(0, 59),
+            "succeeded_at": utc(0),
+            "bounce_class": "soft",
+            "reason": "552 full",
+        },
+    ),
+    "forwarding failed after it was accepted": (
+        [("deliveries", "succeeded", at(0)), ("bounces", "6", at(9), "forwarded in vain")],
+        {
+            "status": "succeeded",
+            "status_at": utc(0),
+            "bounced_at": utc(9),
+            "bounce_cause": "forward_error",
+            "reason": "forwarded in vain",
+        },
+    ),
+    "suppressed in the second it was queued": (
+        [("deliveries", "queued", at(0)), ("bounces", "10", at(0), "is suppressed")],
+        {
+            "status": "suppressed",
+            "status_at": utc(0),
+            "suppressed_at": utc(0),
+            "bounced_at": None,
+            "bounce_cause": "blocked_address",
+            "bounce_class": "suppressed",
+        },
+    ),
+    "soft bounce, then a hard one": (
+        [("bounces", "5", at(1), "full"), ("bounces", "2", at(2), "unknown")],
+        {"status": "bounced", "bounced_at": utc(1), "bounce_class": "hard", "reason": "unknown"},
+    ),
+    "a bounce without a reason after a failure with one": (
+        [("deliveries", "failed", at(1), "554 spam"), ("bounces", "4", at(2))],
+        {"status": "bounced", "bounce_cause": "rejected", "reason": "554 spam"},
+    ),
+    "an unknown word never wins": (
+        [("deliveries", "parked", at(9)), ("deliveries", "queued", at(0))],
+        {"status": "queued", "status_at": utc(0)},
+    ),
+}
+
+
+@pytest.mark.parametrize("name", LIVES)
+def test_the_lives_of_a_mail_in_every_order(name):
+    life, expected = LIVES[name]
+    events = [make_event(kind, status=s, created=c, reason="".join(r)) for kind, s, c, *r in life]
+
+    for order in itertools.permutations(events):
+        document = {}
+        for event in order:
+            document = status.fold(document, [event])
+        assert {field: document.get(field) for field in expected} == expected
+
+
+def test_each_pair_of_statuses_has_one_winner():
+    ranked = [
+        ("deliveries", "parked"),
+        ("deliveries", "queued"),
+        ("deliveries", "deferred"),
+        ("bounces", "6"),
+        ("deliveries", "succeeded"),
+        ("deliveries", "failed"),
+        ("bounces", "11"),
+        ("bounces", "1"),
+    ]
+    words = ["unknown", "queued", "deferred", "bounced", "succeeded", "failed", "suppressed"]
+    words.append("bounced")
+    for low, high in itertools.combinations(range(len(ranked)), 2):
+        # The weaker fact is the later one, in time and in arrival.
+        weak = make_event(ranked[low][0], status=ranked[low][1], created=at(50))
+        strong = make_event(ranked[high][0], status=ranked[high][1], created=at(0))
+        assert status.fold(status.fold({}, [strong]), [weak])["status"] == words[high]
+
+
+def test_of_two_bounces_in_one_second_the_greater_event_id_wins():
+    bounces = [make_event("bounces", status=code, created=at(0)) for code in ("1", "4", "5", "9")]
+    greatest = max(bounces, key=lambda event: event.id)
+
+    assert status.fold({}, bounces)["bounce_code"] == greatest.bounce_code
+
+
+statuses = st.sampled_from(["queued", "deferred", "succeeded", "failed", "parked"])
+codes = st.sampled_from(["1", "2", "6", "10", "11", "99", "77", ""])
+kinds = st.one_of(st.tuples(st.just("deliveries"), statuses), st.tuples(st.just("bounces"), codes))
+moments = st.integers(0, 3).map(at)  # few, so that ties are the rule
+texts = st.sampled_from(["", "a", "日本", "z"])
+
+
+@st.composite
+def events(draw):
+    kind, word = draw(kinds)
+    changes = {name: draw(texts) for name in ("reason", "senderIp", "subject", "apiData", "from")}
+    return make_event(kind, status=word, created=draw(moments), **changes)
+
+
+@given(st.lists(events(), min_size=1, max_size=8), st.randoms())
+def test_a_document_is_a_function_of_the_set_of_its_events(some, random):
+    whole = status.fold({}, some)
+    again = some + random.choices(some, k=3)
+    random.shuffle(again)
+
+    document, start = {}, 0
+    while start < len(again):  # split into posts anywhere
+        end = random.randint(start + 1, len(again))
+        document = status.fold(document, again[start:end])
+        start = end
+
+    assert document == whole
+    assert status.changes(document, status.fold(document, some)) == {}
+
+
+@given(st.lists(events(), min_size=1, max_size=9), st.randoms())
+def test_and_stays_one_when_the_history_overflows(some, random):
+    patch = pytest.MonkeyPatch()
+    patch.setattr(status, "HISTORY", random.randint(1, 3))
+    try:
+        test_a_document_is_a_function_of_the_set_of_its_events.hypothesis.inner_test(some, random)
+    finally:
+        patch.undo()
+
+
+@given(st.lists(events(), min_size=1, max_size=8))
+def test_agrees_with_the_naive_oracle(some):
+    facts = {oracle.fact_of_record(e.record.list_name, e.record.value) for e in some}
+
+    assert not oracle.differences(status.fold({}, some), facts)
+
+
+def test_the_history_keeps_the_latest_64_and_what_decides():
+    bounce = make_event("bounces", status="2", created=at(0), reason="unknown user")
+    deferrals = [
+        make_event(status="deferred", created=at(i % 60, 1 + i // 60), reason=f"busy {i}")
+        for i in range(200)
+    ]
+
+    document = status.fold(status.fold({}, [bounce, *deferrals[:120]]), deferrals[120:])
+
+    history = document["events"]
+    assert len(history) == 65
+    assert history[0]["id"] == bounce.id
+    assert [event["id"] for event in history[1:]] == [event.id for event in deferrals[-64:]]
+    assert document["status"] == "bounced"
+    assert document["reason"] == "unknown user"
+
+
+def many_deferrals(count):
+    return [make_event(status="deferred", created=at(i % 60, 1 + i // 60)) for i in range(count)]
+
+
+def test_a_success_outlives_any_number_of_later_deferrals():
+    success = make_event(status="succeeded", created=at(0))
+    document = status.fold({}, [success])
+    for deferral in many_deferrals(70):
+        document = status.fold(document, [deferral])
+
+    assert document["status"] == "succeeded"
+    assert len(document["events"]) == 65
+
+
+def test_three_deciders_are_kept_besides_the_latest_64():
+    deciders = [
+        make_event(status="failed", created=at(0), reason="554 why"),
+        make_event(status="failed", created=at(1)),
+        make_event("bounces", status="6", created=at(2)),
+    ]
+    document = status.fold(status.fold({}, deciders), many_deferrals(64))
+
+    assert len(document["events"]) == 67
+    assert document["status"] == "failed"
+    assert document["status_at"] == utc(1)
+    assert document["reason"] == "554 why"
+    assert document["bounce_code"] == "6"
+
+
+def test_a_repeat_under_another_zone_changes_nothing():
+    event = make_event(status="deferred", created=at(0))
+    held = status.fold({}, [event])
+    envelope = Envelope(event={"deliveries": [event.record.value]}, server_composition="pro")
+    [later], [] = read_events(envelope, ZoneInfo("UTC"))
+
+    assert status.changes(held, status.fold(held, [later])) == {}
+
+
+def test_words_that_differ_in_case_are_two_events():
+    two = [make_event(status="Parked"), make_event(status="parked")]
+
+    assert status.fold({}, two) == status.fold({}, two[::-1])
+    assert len(status.fold({}, two)["events"]) == 2
+
+
+def test_a_delivery_and_a_bounce_of_one_second_are_two_events():
+    assert make_event("deliveries", status="2").id != make_event("bounces", status="2").id
+
+
+def test_no_history_can_reach_the_limit_of_a_document():
+    longest = {"reason": "語" * 2000, "senderIp": "9" * 300, "created": "2025-01-25 14:00:00"}
+    many = [make_event("bounces", status=f"{i}{'8' * 300}", **longest) for i in range(70)]
+
+    document = status.fold({}, many)
+
+    size = sum(len(str(value).encode()) for event in document["events"] for value in event.values())
+    assert size < 700_000
+
+
+def test_an_event_that_is_held_keeps_its_time():
+    event = make_event(created=at(0))
+    held = status.fold({}, [event])
+    held["events"][0]["at"] += timedelta(hours=9)
+
+    assert status.fold(held, [event])["events"][0]["at"] == event.at + timedelta(hours=9)
+
+
+def test_what_a_newer_version_has_written_is_kept():
+    held = status.fold({}, [make_event()])
+    held["schema_version"] = 7
+    held["events"][0]["mood"] = "new"
+
+    folded = status.fold(held, [make_event(status="succeeded", created=at(9))])
+
+    assert folded["schema_version"] == 7
+    assert [event.get("mood") for event in folded["events"]] == [None, "new"]
+
+
+@pytest.mark.parametrize(
+    "broken",
+    [
+        {"events": "none"},
+        {"events": [{"at": "yesterday", "id": "1", "status": "queued"}]},
+        {"events": [{"id": "1", "status": "queued"}]},
+        {"queued_at": "2025"},
+        {"subject": 5},
+    ],
+)
+def test_a_document_that_another_writer_broke_is_refused(broken):
+    with pytest.raises(status.UnreadableDocumentError):
+        status.fold(broken, [make_event()])
+
+
+def test_the_worked_examples_hold():
+    for module in (status, text):
+        assert doctest.testmod(module).failed == 0
+
+
+def test_document_ids_are_distinct_and_allowed():
+    odd = [
+        "<a/b@c>",
+        "<a_b@c>",
+        "a_b@c",
+        "<.>",
+        "<..>",
+        "<__x__>",
+        "<日本>",
+        "<%2F>",
+        "<" + "x" * 999,
+    ]
+    ids = [status.document_id("pro", message_id, "u@example.jp") for message_id in odd]
+    ids += [status.document_id("sandbox", odd[0], "u@example.jp")]
+    ids += [status.document_id("pro", odd[0], "v@example.jp")]
+
+    assert len(set(ids)) == len(ids)
+    for document_id in ids:
+        assert not {"/", "%"} & set(document_id)
+        assert len(document_id) <= 230
+        assert document_id[4] == "-"
