@@ -175,6 +175,6 @@ def test_www_authenticate_only_where_basic_is_configured(make_function):
     ],
 )
 def test_redaction(content, expected):
-    environ = {"CMC_API_KEYS": 's/ec "ret\n鍵', "CMC_BASIC_CREDENTIALS": "user:letmein"}
+    environ = {"CMC_API_KEYS": 's/ec "ret', "CMC_BASIC_CREDENTIALS": "user:letmein\nu:鍵"}
 
     assert Redactor(from_env(environ)).redact(content) == expected
