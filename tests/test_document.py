@@ -479,7 +479,9 @@ def test_nothing_goes_backwards_whatever_is_edited_between_posts(life):
         folded = status.fold(document, post)
         assert rank_of(folded) >= rank_of(document)
         # A bounce without a code outranks one with: the law, edited or not.
-        codeless = any(e["status"] == "bounced" and "bounce_code" not in e for e in folded["events"])
+        codeless = any(
+            e["status"] == "bounced" and "bounce_code" not in e for e in folded["events"]
+        )
         if document.get("bounce_code") and not codeless:
             assert folded.get("bounce_code")
         assert status.changes(folded, status.fold(folded, post)) == {}
