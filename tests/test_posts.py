@@ -13,6 +13,7 @@ from cmc_webhook.logs import Throttle
 from cmc_webhook.reasons import Reason
 from cmc_webhook.redaction import Redactor
 from cmc_webhook.settings import from_env
+from cmc_webhook.status.document import document_id
 from cmc_webhook.status.envelope import Envelope, RawRecord
 from cmc_webhook.status.events import UnreadableRecord
 from cmc_webhook.status.quarantine import LARGEST_CONTENT, quarantined_record
@@ -566,16 +567,15 @@ def test_the_domain_of_a_decorated_address(post, documents, to, domain):
 def test_a_document_that_an_application_made_first_tells_when_it_was_received(
     post, documents, client
 ):
-    post([make_record()])
-    [(name, first)] = documents().items()
+    record = make_record()
+    name = document_id("pro", record["messageId"], record["to"])
     client.collection("mail_statuses").document(name).set({"order": "4711"})
 
-    post([make_record()])
+    post([record])
     post([make_record(status="succeeded", created="2025-01-25 14:03:09")])
 
     [document] = documents().values()
-    assert document["order"] == "4711"
-    assert first["first_received_at"] < document["first_received_at"]
+    assert (document["order"], document["status"]) == ("4711", "succeeded")
     assert document["first_received_at"] < document["last_received_at"]
 
 
