@@ -11,6 +11,7 @@ from collections import Counter
 from dataclasses import dataclass, field
 from http import HTTPStatus
 from typing import Generic, Protocol, TypeVar
+from urllib.parse import parse_qs
 
 from flask import Request, Response, jsonify
 
@@ -141,7 +142,7 @@ class Endpoint(Generic[P]):
         """Return the body of an accepted sender; its time budget starts with its last byte."""
         head = self._credentials.admit_head(
             request.headers.get("Authorization", ""),
-            (request.args.get("MailKey", ""), request.args.get("MailSecret", "")),
+            _mail_key(request),
         )
         known = bool(head) or not self._credentials.required
         webhook = self._webhook
@@ -185,6 +186,12 @@ class Endpoint(Generic[P]):
                 f" quarantined {entry.quarantined}."
             )
         log(entry)
+
+
+def _mail_key(request: Request) -> tuple[str, str]:
+    # Not request.args, which raises UnicodeDecodeError if the query string is not UTF-8.
+    query = parse_qs(request.query_string.decode(errors="replace"), keep_blank_values=True)
+    return query.get("MailKey", [""])[0], query.get("MailSecret", [""])[0]
 
 
 def _require_plain_post(request: Request) -> None:
