@@ -1,5 +1,5 @@
 """
-Answers requests, for both functions: the only module that knows Flask and HTTP statuses.
+Answers requests, for both functions; the only module with HTTP statuses.
 
 A request goes one way: Endpoint checks the head, reads the body, authenticates it, gives it to
 the function's webhook, and turns what became of it into an answer and a log line.
@@ -74,7 +74,7 @@ class Receipt:
 
 
 class Post(Protocol):
-    """A body as a webhook has opened it."""
+    """A parsed body."""
 
     @property
     def api_keys(self) -> list[str]:
@@ -92,7 +92,7 @@ class Webhook(Protocol[P]):
     budget_s: float
 
     def open(self, body: bytes, *, known: bool) -> P:
-        """Take *body* apart, with less effort if the sender is not *known* yet. Never raises."""
+        """Parse *body*, with less effort if the sender is not *known* yet. Never raises."""
 
     def keep(self, post: P, budget: Budget, entry: LogEntry) -> Receipt:
         """Store *post* before *budget* is spent, and add to *entry*. Raises WebhookError."""
@@ -158,7 +158,7 @@ class Endpoint(Generic[P]):
         status, entry.error = ERRORS[kind]
         message = str(error)
         if kind is StoreUnavailable:
-            # Google's words are for the operator, not for the sender.
+            # Google's text is for the operator, not for the sender.
             entry.detail, message = message, "Not everything was stored; post the same again."
         response = jsonify({"error": {"code": entry.error, "message": message}})
         response.status_code = status

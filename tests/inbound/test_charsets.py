@@ -1,4 +1,4 @@
-"""Charsets as Japanese mail uses them: the standards, Microsoft's variants, and lies."""
+"""Charsets in Japanese mail: the standards, Microsoft's variants, and wrong declarations."""
 
 import base64
 import encodings
