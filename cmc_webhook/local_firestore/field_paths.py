@@ -10,7 +10,7 @@ from typing import TypeAlias
 
 from cmc_webhook.local_firestore.errors import InvalidArgument
 from cmc_webhook.local_firestore.messages import Message
-from cmc_webhook.local_firestore.names import is_reserved
+from cmc_webhook.local_firestore.resource_names import is_reserved
 
 FieldPath: TypeAlias = tuple[str, ...]
 

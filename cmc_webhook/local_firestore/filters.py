@@ -8,9 +8,9 @@ from typing import NamedTuple, TypeAlias
 
 from cmc_webhook.local_firestore.errors import InvalidArgument
 from cmc_webhook.local_firestore.field_paths import NAME, FieldPath, get, parse
-from cmc_webhook.local_firestore.keys import sort_key
 from cmc_webhook.local_firestore.messages import Message, StructuredQuery, Value
-from cmc_webhook.local_firestore.names import parse_document
+from cmc_webhook.local_firestore.resource_names import parse_document
+from cmc_webhook.local_firestore.sort_keys import sort_key
 from cmc_webhook.local_firestore.values import admit, is_nan, is_null
 
 _MOST_DISJUNCTIONS = 30

@@ -15,9 +15,9 @@ from cmc_webhook.local_firestore.filters import (
     parse_filter,
     value_at,
 )
-from cmc_webhook.local_firestore.keys import sort_key
 from cmc_webhook.local_firestore.messages import Document, Message, StructuredQuery
-from cmc_webhook.local_firestore.names import Scope, check_id, check_parent
+from cmc_webhook.local_firestore.resource_names import Scope, check_id, check_parent
+from cmc_webhook.local_firestore.sort_keys import sort_key
 from cmc_webhook.local_firestore.values import admit
 
 T = TypeVar("T")

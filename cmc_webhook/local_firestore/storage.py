@@ -11,11 +11,11 @@ from contextlib import closing, contextmanager
 from typing import NamedTuple, TypeAlias
 from weakref import WeakSet
 
-from cmc_webhook.local_firestore.columns import Columns
 from cmc_webhook.local_firestore.data_file import open_file
+from cmc_webhook.local_firestore.memory_index import Columns
 from cmc_webhook.local_firestore.messages import Document, Message
-from cmc_webhook.local_firestore.names import DocumentName, Scope, parse_document
 from cmc_webhook.local_firestore.queries import Query, pick, run
+from cmc_webhook.local_firestore.resource_names import DocumentName, Scope, parse_document
 
 # Documents by name, None for those that are not there.
 Documents: TypeAlias = dict[DocumentName, Message | None]

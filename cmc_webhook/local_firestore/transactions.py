@@ -20,7 +20,7 @@ from typing import TypeVar
 
 from cmc_webhook.local_firestore.errors import Aborted, InvalidArgument
 from cmc_webhook.local_firestore.messages import Message
-from cmc_webhook.local_firestore.questions import Answer, Question
+from cmc_webhook.local_firestore.repeatable_reads import Answer, Question
 from cmc_webhook.local_firestore.storage import Reader, Snapshot, Storage, Writer
 
 T = TypeVar("T")

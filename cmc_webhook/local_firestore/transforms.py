@@ -2,8 +2,8 @@
 
 from cmc_webhook.local_firestore.errors import InvalidArgument
 from cmc_webhook.local_firestore.field_paths import FieldPath, get, put
-from cmc_webhook.local_firestore.keys import sort_key
 from cmc_webhook.local_firestore.messages import Message, Value
+from cmc_webhook.local_firestore.sort_keys import sort_key
 from cmc_webhook.local_firestore.values import admit_elements, is_nan, is_number, number
 
 _LEAST, _MOST = -(2**63), 2**63 - 1

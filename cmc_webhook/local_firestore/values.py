@@ -9,7 +9,7 @@ import math
 from cmc_webhook.local_firestore.errors import InvalidArgument, Unimplemented
 from cmc_webhook.local_firestore.field_paths import check_field_name
 from cmc_webhook.local_firestore.messages import Message
-from cmc_webhook.local_firestore.names import parse_document
+from cmc_webhook.local_firestore.resource_names import parse_document
 
 _MOST_NESTING = 20
 _MOST_BYTES = 1024 * 1024 - 89

@@ -13,7 +13,7 @@ from cmc_webhook.local_firestore.errors import (
 )
 from cmc_webhook.local_firestore.field_paths import FieldPath
 from cmc_webhook.local_firestore.messages import Document, Message, WriteResult
-from cmc_webhook.local_firestore.names import DocumentName, parse_document_of
+from cmc_webhook.local_firestore.resource_names import DocumentName, parse_document_of
 from cmc_webhook.local_firestore.transforms import apply_transform, check_transform
 from cmc_webhook.local_firestore.values import admit_fields, fields_size, name_size
 

@@ -12,7 +12,7 @@ import pytest
 from google.api_core.exceptions import GoogleAPICallError
 from google.cloud import firestore
 
-from cmc_webhook.local_firestore.firestore import FirestoreServer, start
+from cmc_webhook.local_firestore.server import FirestoreServer, start
 from cmc_webhook.local_firestore.storage import Storage
 from tests.support.processes import ROOT, until
 
@@ -25,7 +25,7 @@ TRANSACTED = "transacted"
 
 SERVER = """
 import sys
-from cmc_webhook.local_firestore.firestore import start
+from cmc_webhook.local_firestore.server import start
 server = start(sys.argv[1], 0)
 print(server.address, flush=True)
 sys.stdin.read()

@@ -4,7 +4,7 @@ import pytest
 from google.api_core.exceptions import InvalidArgument
 from google.cloud import firestore
 
-from cmc_webhook.local_firestore.firestore import FirestoreServer
+from cmc_webhook.local_firestore.server import FirestoreServer
 from cmc_webhook.local_firestore.storage import Storage
 
 pytestmark = pytest.mark.builtin

@@ -8,7 +8,7 @@ import pytest
 from google.cloud import firestore
 
 from cmc_webhook.local_firestore.errors import StartError
-from cmc_webhook.local_firestore.firestore import start
+from cmc_webhook.local_firestore.server import start
 
 pytestmark = pytest.mark.builtin
 

@@ -12,7 +12,7 @@ from functools import lru_cache
 from typing import Any
 
 from cmc_webhook.local_firestore.messages import Message
-from cmc_webhook.local_firestore.names import id_key
+from cmc_webhook.local_firestore.resource_names import id_key
 from cmc_webhook.local_firestore.values import is_vector
 
 # Less than what each key begins with: the end of an array, of a map, of a name.

@@ -12,9 +12,9 @@ import pytest
 from google.cloud.firestore_v1 import types
 
 from cmc_webhook.local_firestore import queries
-from cmc_webhook.local_firestore.keys import sort_key
 from cmc_webhook.local_firestore.messages import Value
-from cmc_webhook.local_firestore.names import DocumentName
+from cmc_webhook.local_firestore.resource_names import DocumentName
+from cmc_webhook.local_firestore.sort_keys import sort_key
 from cmc_webhook.local_firestore.storage import Storage
 
 pytestmark = pytest.mark.builtin

@@ -5,8 +5,8 @@ from collections.abc import Iterator
 
 from cmc_webhook.local_firestore import field_paths, queries
 from cmc_webhook.local_firestore.aggregations import aggregate, aggregated_paths, check_aggregations
+from cmc_webhook.local_firestore.composite_indexes import Index, needed_indexes
 from cmc_webhook.local_firestore.errors import InvalidArgument, NotFound
-from cmc_webhook.local_firestore.indexes import Index, needed_indexes
 from cmc_webhook.local_firestore.messages import (
     BatchGetDocumentsResponse,
     Document,
@@ -17,7 +17,8 @@ from cmc_webhook.local_firestore.messages import (
     RunAggregationQueryResponse,
     RunQueryResponse,
 )
-from cmc_webhook.local_firestore.names import (
+from cmc_webhook.local_firestore.repeatable_reads import count, get_all, masked, select
+from cmc_webhook.local_firestore.resource_names import (
     DocumentName,
     check_database,
     check_id,
@@ -27,7 +28,6 @@ from cmc_webhook.local_firestore.names import (
     parse_document,
     parse_document_of,
 )
-from cmc_webhook.local_firestore.questions import count, get_all, masked, select
 from cmc_webhook.local_firestore.storage import Reader, Storage
 from cmc_webhook.local_firestore.transactions import Transactions
 

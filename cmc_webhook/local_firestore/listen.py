@@ -11,11 +11,11 @@ from typing import TypeAlias
 from weakref import WeakSet
 
 from cmc_webhook.local_firestore.errors import InvalidArgument, Refusal, Unavailable
+from cmc_webhook.local_firestore.listen_targets import Target, parse_selection
 from cmc_webhook.local_firestore.messages import ListenResponse, Message, TargetChange
-from cmc_webhook.local_firestore.names import check_database
+from cmc_webhook.local_firestore.resource_names import check_database
 from cmc_webhook.local_firestore.status import code_of
 from cmc_webhook.local_firestore.storage import Commit, Storage
-from cmc_webhook.local_firestore.targets import Target, parse_selection
 
 _Type = TargetChange.TargetChangeType
 

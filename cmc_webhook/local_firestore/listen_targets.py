@@ -6,8 +6,8 @@ from dataclasses import dataclass, replace
 from cmc_webhook.local_firestore import queries
 from cmc_webhook.local_firestore.errors import InvalidArgument
 from cmc_webhook.local_firestore.messages import ListenResponse, Message
-from cmc_webhook.local_firestore.names import DocumentName, database_of, parse_document_of
-from cmc_webhook.local_firestore.questions import Question, get_all, masked, select
+from cmc_webhook.local_firestore.repeatable_reads import Question, get_all, masked, select
+from cmc_webhook.local_firestore.resource_names import DocumentName, database_of, parse_document_of
 from cmc_webhook.local_firestore.storage import Commit
 
 

@@ -13,8 +13,13 @@ from cmc_webhook.local_firestore.messages import (
     Message,
     Write,
 )
-from cmc_webhook.local_firestore.names import check_database, check_id, check_parent, database_of
 from cmc_webhook.local_firestore.queries import project
+from cmc_webhook.local_firestore.resource_names import (
+    check_database,
+    check_id,
+    check_parent,
+    database_of,
+)
 from cmc_webhook.local_firestore.status import code_of
 from cmc_webhook.local_firestore.storage import Writer
 from cmc_webhook.local_firestore.transactions import Transactions

@@ -5,7 +5,7 @@ from typing import NamedTuple, TypeAlias
 
 from cmc_webhook.local_firestore import queries
 from cmc_webhook.local_firestore.messages import Message
-from cmc_webhook.local_firestore.names import DocumentName
+from cmc_webhook.local_firestore.resource_names import DocumentName
 from cmc_webhook.local_firestore.storage import Reader
 
 

@@ -5,7 +5,7 @@ import logging
 import pytest
 from google.cloud.firestore import And, FieldFilter, Or
 
-from cmc_webhook.local_firestore.indexes import needed_indexes
+from cmc_webhook.local_firestore.composite_indexes import needed_indexes
 
 pytestmark = pytest.mark.builtin
 

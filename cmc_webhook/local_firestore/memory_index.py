@@ -17,10 +17,10 @@ from typing import TypeAlias
 
 from cmc_webhook.local_firestore.field_paths import NAME, FieldPath
 from cmc_webhook.local_firestore.filters import Leaf, Range, value_at
-from cmc_webhook.local_firestore.keys import sort_key
 from cmc_webhook.local_firestore.messages import Document, Message
-from cmc_webhook.local_firestore.names import DocumentName
 from cmc_webhook.local_firestore.queries import Query
+from cmc_webhook.local_firestore.resource_names import DocumentName
+from cmc_webhook.local_firestore.sort_keys import sort_key
 
 # As long as a collection is smaller, its documents are read about as fast.
 _FEWEST_DOCUMENTS = 500

@@ -9,15 +9,15 @@ from typing import Any
 import grpc
 
 from cmc_webhook.local_firestore import messages
-from cmc_webhook.local_firestore.commits import Commits
 from cmc_webhook.local_firestore.errors import Refusal, StartError
-from cmc_webhook.local_firestore.listening import Listener, Listeners
+from cmc_webhook.local_firestore.listen import Listener, Listeners
 from cmc_webhook.local_firestore.messages import Message
-from cmc_webhook.local_firestore.reads import Reads
-from cmc_webhook.local_firestore.requests import parse_request
+from cmc_webhook.local_firestore.read_calls import Reads
 from cmc_webhook.local_firestore.status import code_of
 from cmc_webhook.local_firestore.storage import Storage
+from cmc_webhook.local_firestore.supported_fields import parse_request
 from cmc_webhook.local_firestore.transactions import Transactions
+from cmc_webhook.local_firestore.write_calls import Commits
 
 _HOST = "127.0.0.1"
 _SERVICE = "google.firestore.v1.Firestore"
