@@ -1,4 +1,8 @@
-"""What a client reads, in a form that can be asked again. Pure, but for the reader it is given."""
+"""
+Reads that can be run again, so that a transaction can check what it has read. Pure.
+
+A read is a function of a StorageReader.
+"""
 
 from collections.abc import Callable, Iterable, Sequence
 from typing import NamedTuple, TypeAlias
@@ -6,14 +10,14 @@ from typing import NamedTuple, TypeAlias
 from cmc_webhook.local_firestore import queries
 from cmc_webhook.local_firestore.messages import Message
 from cmc_webhook.local_firestore.resource_names import DocumentName
-from cmc_webhook.local_firestore.storage import Reader
+from cmc_webhook.local_firestore.storage import StorageReader
 
 
-class Answer(NamedTuple):
+class ReadResult(NamedTuple):
     """
-    What a question found: the documents, how many more an offset skipped, and how many are found.
+    The documents, how many the offset skipped before them, and how many there are.
 
-    Who asks only for that last number gets no documents.
+    A count has no documents.
     """
 
     documents: Sequence[Message]
@@ -21,36 +25,30 @@ class Answer(NamedTuple):
     found: int = 0
 
 
-# Something that a client reads; asked again, it tells whether that is still so.
-Question: TypeAlias = Callable[[Reader], Answer]
+Read: TypeAlias = Callable[[StorageReader], ReadResult]
 
 
-def get_all(names: Iterable[DocumentName]) -> Question:
-    """Ask for those of *names* that exist."""
+def get_all(names: Iterable[DocumentName]) -> Read:
+    """Read those of *names* that exist."""
     kept = list(names)
 
-    def question(reader: Reader) -> Answer:
+    def read(reader: StorageReader) -> ReadResult:
         found = (reader.get(name) for name in kept)
-        return Answer([document for document in found if document is not None])
+        return ReadResult([document for document in found if document is not None])
 
-    return question
+    return read
 
 
-def select(query: queries.Query) -> Question:
-    """Ask for the result of *query*."""
+def select(query: queries.Query) -> Read:
+    """Read the documents of *query*."""
 
-    def question(reader: Reader) -> Answer:
+    def read(reader: StorageReader) -> ReadResult:
         names, skipped = reader.find(query)
-        return Answer(get_all(names)(reader).documents, skipped, len(names))
+        return ReadResult(get_all(names)(reader).documents, skipped, len(names))
 
-    return question
-
-
-def count(query: queries.Query) -> Question:
-    """Ask how many documents *query* selects, without reading them."""
-    return lambda reader: Answer((), found=reader.count(query))
+    return read
 
 
-def masked(document: Message, mask: queries.Projection) -> Message:
-    """Return *document* with the fields of *mask*, all of them if that is None."""
-    return document if mask is None else queries.project(document, mask)
+def count(query: queries.Query) -> Read:
+    """Count the documents of *query* without reading them."""
+    return lambda reader: ReadResult((), found=reader.count(query))

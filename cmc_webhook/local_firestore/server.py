@@ -1,4 +1,4 @@
-"""The local Firestore on its port; the only module that knows gRPC."""
+"""The gRPC server: registers the calls and answers refusals with their status codes."""
 
 import contextlib
 import threading
@@ -12,22 +12,21 @@ from cmc_webhook.local_firestore import messages
 from cmc_webhook.local_firestore.errors import Refusal, StartError
 from cmc_webhook.local_firestore.listen import Listener, Listeners
 from cmc_webhook.local_firestore.messages import Message
-from cmc_webhook.local_firestore.read_calls import Reads
-from cmc_webhook.local_firestore.status import code_of
+from cmc_webhook.local_firestore.read_calls import ReadCalls
 from cmc_webhook.local_firestore.storage import Storage
 from cmc_webhook.local_firestore.supported_fields import parse_request
 from cmc_webhook.local_firestore.transactions import Transactions
-from cmc_webhook.local_firestore.write_calls import Commits
+from cmc_webhook.local_firestore.write_calls import WriteCalls
 
 _HOST = "127.0.0.1"
 _SERVICE = "google.firestore.v1.Firestore"
-# One for each call under way, also for those that wait for a transaction, and each listener.
+# Each listener and each running call takes one, also a call that waits for a transaction.
 _THREADS = 256
 _GRACE_S = 1.0
 _OPTIONS = [
-    # Two servers would share a port and each get some of the calls.
+    # Otherwise two servers can share a port, and each gets some of the calls.
     ("grpc.so_reuseport", 0),
-    # gRPC would refuse a long request with another code than Firestore does.
+    # No limit: gRPC would refuse a long request with another status code than Firestore.
     ("grpc.max_receive_message_length", -1),
     ("grpc.max_send_message_length", -1),
 ]
@@ -43,9 +42,9 @@ class FirestoreServer:
         transactions = Transactions(storage)
         self._listeners = Listeners(storage)
         handlers = {
-            **_reading(Reads(storage, transactions)),
-            **_writing(Commits(transactions)),
-            "Listen": _listening(self._listeners),
+            **_read_handlers(ReadCalls(storage, transactions)),
+            **_write_handlers(WriteCalls(transactions)),
+            "Listen": _listen_handler(self._listeners),
         }
         self._server.add_generic_rpc_handlers(
             (grpc.method_handlers_generic_handler(_SERVICE, handlers), _NotServed())
@@ -61,7 +60,7 @@ class FirestoreServer:
         self._server.start()
 
     def stop(self) -> None:
-        """Let calls end, for a second at most, then give port and file free."""
+        """Wait up to a second for running calls, then release port and file."""
         stopped = self._server.stop(_GRACE_S)
         self._listeners.stop()
         stopped.wait()
@@ -71,10 +70,10 @@ class FirestoreServer:
 
 def start(data: str, port: int) -> FirestoreServer:
     """
-    Serve the documents in the file *data*, or in `:memory:`, on *port*, 0 for any free one.
+    Serve the documents in the file *data*, or `:memory:`, on *port*; 0 is any free port.
 
-    Raise StartError if that cannot be. The server ends with stop(), and also when nobody
-    holds it any more.
+    Keep the returned server: it also stops when it is garbage-collected. Raise StartError
+    if it cannot start.
     """
     storage = Storage(data)
     try:
@@ -85,7 +84,7 @@ def start(data: str, port: int) -> FirestoreServer:
 
 
 class _NotServed(grpc.GenericRpcHandler):  # type: ignore[misc]  # grpc has no types
-    """Says no to every other method of Firestore."""
+    """Refuses all other methods."""
 
     def service(self, handler_call_details: Any) -> Any:
         def refuse(requests: Any, context: Any) -> Iterator[Message]:
@@ -96,79 +95,81 @@ class _NotServed(grpc.GenericRpcHandler):  # type: ignore[misc]  # grpc has no t
         return grpc.stream_stream_rpc_method_handler(refuse)
 
 
-def _reading(reads: Reads) -> dict[str, Any]:
+def _read_handlers(reads: ReadCalls) -> dict[str, Any]:
     return {
-        "BatchGetDocuments": _many(messages.BatchGetDocumentsRequest, reads.batch_get_documents),
-        "GetDocument": _one(messages.GetDocumentRequest, reads.get_document),
-        "ListCollectionIds": _one(messages.ListCollectionIdsRequest, reads.list_collection_ids),
-        "ListDocuments": _one(messages.ListDocumentsRequest, reads.list_documents),
-        "PartitionQuery": _one(messages.PartitionQueryRequest, reads.partition_query),
-        "RunAggregationQuery": _many(
+        "BatchGetDocuments": _streaming(
+            messages.BatchGetDocumentsRequest, reads.batch_get_documents
+        ),
+        "GetDocument": _unary(messages.GetDocumentRequest, reads.get_document),
+        "ListCollectionIds": _unary(messages.ListCollectionIdsRequest, reads.list_collection_ids),
+        "ListDocuments": _unary(messages.ListDocumentsRequest, reads.list_documents),
+        "PartitionQuery": _unary(messages.PartitionQueryRequest, reads.partition_query),
+        "RunAggregationQuery": _streaming(
             messages.RunAggregationQueryRequest, reads.run_aggregation_query
         ),
-        "RunQuery": _many(messages.RunQueryRequest, reads.run_query),
+        "RunQuery": _streaming(messages.RunQueryRequest, reads.run_query),
     }
 
 
-def _writing(commits: Commits) -> dict[str, Any]:
+def _write_handlers(writes: WriteCalls) -> dict[str, Any]:
     return {
-        "BatchWrite": _one(messages.BatchWriteRequest, commits.batch_write),
-        "BeginTransaction": _one(messages.BeginTransactionRequest, commits.begin_transaction),
-        "Commit": _one(messages.CommitRequest, commits.commit),
-        "CreateDocument": _one(messages.CreateDocumentRequest, commits.create_document),
-        "DeleteDocument": _one(messages.DeleteDocumentRequest, commits.delete_document),
-        "Rollback": _one(messages.RollbackRequest, commits.rollback),
-        "UpdateDocument": _one(messages.UpdateDocumentRequest, commits.update_document),
+        "BatchWrite": _unary(messages.BatchWriteRequest, writes.batch_write),
+        "BeginTransaction": _unary(messages.BeginTransactionRequest, writes.begin_transaction),
+        "Commit": _unary(messages.CommitRequest, writes.commit),
+        "CreateDocument": _unary(messages.CreateDocumentRequest, writes.create_document),
+        "DeleteDocument": _unary(messages.DeleteDocumentRequest, writes.delete_document),
+        "Rollback": _unary(messages.RollbackRequest, writes.rollback),
+        "UpdateDocument": _unary(messages.UpdateDocumentRequest, writes.update_document),
     }
 
 
-def _one(request_class: Message, answer: Callable[[Message], Message]) -> Any:
-    """Return the handler of a call with one answer."""
+def _unary(request_class: Message, call: Callable[[Message], Message]) -> Any:
+    """Return the handler of a call with one response."""
 
     def handle(data: bytes, context: Any) -> Message:
         try:
-            return answer(parse_request(request_class, data))
+            return call(parse_request(request_class, data))
         except Refusal as refusal:
-            context.abort(code_of(refusal), str(refusal))
+            context.abort(refusal.code, str(refusal))
 
     return grpc.unary_unary_rpc_method_handler(handle, response_serializer=_serialize)
 
 
-def _many(request_class: Message, answers: Callable[[Message], Iterator[Message]]) -> Any:
-    """Return the handler of a call with a stream of answers."""
+def _streaming(request_class: Message, call: Callable[[Message], Iterator[Message]]) -> Any:
+    """Return the handler of a call with a stream of responses."""
 
     def handle(data: bytes, context: Any) -> Iterator[Message]:
         try:
-            yield from answers(parse_request(request_class, data))
+            yield from call(parse_request(request_class, data))
         except Refusal as refusal:
-            context.abort(code_of(refusal), str(refusal))
+            context.abort(refusal.code, str(refusal))
 
     return grpc.unary_stream_rpc_method_handler(handle, response_serializer=_serialize)
 
 
-def _listening(listeners: Listeners) -> Any:
-    """Return the handler of a call with a stream of requests, each with answers at any time."""
+def _listen_handler(listeners: Listeners) -> Any:
+    """Return the handler of Listen, whose requests and responses are independent streams."""
 
     def handle(requests: Iterator[bytes], context: Any) -> Iterator[Message]:
         listener = listeners.open()
-        threading.Thread(target=_hear_all, args=(requests, listener), daemon=True).start()
+        threading.Thread(target=_add_requests, args=(requests, listener), daemon=True).start()
         try:
-            yield from listener.answers()
+            yield from listener.responses()
         except Refusal as refusal:
-            context.abort(code_of(refusal), str(refusal))
+            context.abort(refusal.code, str(refusal))
 
     return grpc.stream_stream_rpc_method_handler(handle, response_serializer=_serialize)
 
 
-def _hear_all(requests: Iterator[bytes], listener: Listener) -> None:
-    # The error is the end of the call.
+def _add_requests(requests: Iterator[bytes], listener: Listener) -> None:
+    # An RpcError is the end of the call.
     with contextlib.suppress(grpc.RpcError):
         try:
             for data in requests:
-                listener.hear(parse_request(messages.ListenRequest, data))
+                listener.add(parse_request(messages.ListenRequest, data))
         except Refusal as refusal:
-            listener.hear(refusal)
-    listener.hear(None)
+            listener.add(refusal)
+    listener.add(None)
 
 
 def _serialize(message: Message) -> bytes:

@@ -1,4 +1,4 @@
-"""Transactions that their clients forget."""
+"""Transactions that are never ended by their clients."""
 
 import pytest
 from google.api_core.exceptions import InvalidArgument

@@ -1,4 +1,4 @@
-"""When the server cannot start, it says why in one sentence."""
+"""A server that cannot start says why in one sentence."""
 
 import re
 import socket
