@@ -79,7 +79,7 @@ class ListenTarget:
         self._started_us = time_us
         self._candidates = {document.name: document for document in documents}
         for name in sorted(self._selection.names - self._candidates.keys()):
-            yield self._deletion(name, time_us)
+            yield self._absence("delete", name, time_us)
         yield from self._send_differences(time_us, set())
 
     def update(self, commit: Commit) -> Iterator[Message]:
@@ -100,7 +100,7 @@ class ListenTarget:
     def _send_differences(self, time_us: int, deleted: set[str]) -> Iterator[Message]:
         selected = {each.name: each for each in self._selection.window(self._candidates.values())}
         for name in self._sent.keys() - selected.keys():
-            yield self._deletion(name, time_us) if name in deleted else self._removal(name, time_us)
+            yield self._absence("delete" if name in deleted else "remove", name, time_us)
         for name, document in selected.items():
             if self._sent.get(name) is not document:
                 yield self._change(document)
@@ -113,16 +113,11 @@ class ListenTarget:
         change.target_ids.append(self._id)
         return response
 
-    def _deletion(self, name: str, time_us: int) -> Message:
+    def _absence(self, kind: str, name: str, time_us: int) -> Message:
+        """Return a document_delete, or a document_remove: it no longer matches."""
         response = ListenResponse()
-        response.document_delete.document = name
-        response.document_delete.removed_target_ids.append(self._id)
-        response.document_delete.read_time.FromMicroseconds(time_us)
-        return response
-
-    def _removal(self, name: str, time_us: int) -> Message:
-        response = ListenResponse()
-        response.document_remove.document = name
-        response.document_remove.removed_target_ids.append(self._id)
-        response.document_remove.read_time.FromMicroseconds(time_us)
+        absence = getattr(response, f"document_{kind}")
+        absence.document = name
+        absence.removed_target_ids.append(self._id)
+        absence.read_time.FromMicroseconds(time_us)
         return response

@@ -17,7 +17,7 @@ from cmc_webhook.local_firestore.messages import (
     RunAggregationQueryResponse,
     RunQueryResponse,
 )
-from cmc_webhook.local_firestore.repeatable_reads import count, get_all, select
+from cmc_webhook.local_firestore.repeatable_reads import Read, ReadResult, count, get_all, select
 from cmc_webhook.local_firestore.resource_names import (
     DocumentName,
     check_database,
@@ -61,12 +61,9 @@ class ReadCalls:
         check_database(request.database)
         names = {name: parse_document_of(request.database, name) for name in request.documents}
         mask = queries.parse_mask(request)
-        transaction = self._transaction_of(request, request.database)
-        if request.HasField("new_transaction"):
-            yield BatchGetDocumentsResponse(transaction=transaction)
-        result, read_us = self._transactions.run(
-            transaction, request.database, get_all(names.values())
-        )
+        begun, result, read_us = self._run(request, request.database, get_all(names.values()))
+        if begun:
+            yield BatchGetDocumentsResponse(transaction=begun)
         found = {document.name: document for document in result.documents}
         # In the order of Firestore: found documents by name, then missing ones.
         for text in sorted(names, key=lambda text: (text not in found, names[text])):
@@ -109,13 +106,8 @@ class ReadCalls:
         """Yield the documents; the first message may only have the number of skipped ones."""
         query = queries.parse_query(request.parent, request.structured_query)
         self._log_indexes(query)
-        transaction = self._transaction_of(request, database_of(request.parent))
-        result, read_us = self._transactions.run(
-            transaction, database_of(request.parent), select(query)
-        )
-        first = RunQueryResponse(skipped_results=result.skipped)
-        if request.HasField("new_transaction"):
-            first.transaction = transaction
+        begun, result, read_us = self._run(request, database_of(request.parent), select(query))
+        first = RunQueryResponse(skipped_results=result.skipped, transaction=begun)
         if first.ByteSize() or not result.documents:
             first.read_time.FromMicroseconds(read_us)
             yield first
@@ -131,13 +123,9 @@ class ReadCalls:
         paths = aggregated_paths(requested.aggregations)
         query = queries.parse_query(request.parent, requested.structured_query, paths)
         self._log_indexes(query)
-        transaction = self._transaction_of(request, database_of(request.parent))
-        result, read_us = self._transactions.run(
-            transaction, database_of(request.parent), select(query) if paths else count(query)
-        )
-        response = RunAggregationQueryResponse()
-        if request.HasField("new_transaction"):
-            response.transaction = transaction
+        read = select(query) if paths else count(query)
+        begun, result, read_us = self._run(request, database_of(request.parent), read)
+        response = RunAggregationQueryResponse(transaction=begun)
         response.read_time.FromMicroseconds(read_us)
         values = aggregate(requested.aggregations, result.documents, result.found)
         for alias, value in values.items():
@@ -158,11 +146,12 @@ class ReadCalls:
             cursor.values.add(reference_value=str(names[part * len(names) // parts]))
         return response
 
-    def _transaction_of(self, request: Message, database: str) -> bytes:
-        """Return the id of the transaction to read in, or empty."""
+    def _run(self, request: Message, database: str, read: Read) -> tuple[bytes, ReadResult, int]:
+        """Return the id of the transaction that the request begins or b"", result, read time."""
+        begun = b""
         if request.HasField("new_transaction"):
-            return self._transactions.begin(database, request.new_transaction)
-        return bytes(request.transaction)
+            begun = self._transactions.begin(database, request.new_transaction)
+        return begun, *self._transactions.run(begun or request.transaction, database, read)
 
     def _log_indexes(self, query: queries.Query) -> None:
         for index in needed_indexes(query) - self._indexes_logged:

@@ -8,7 +8,6 @@ from typing import Any
 
 import grpc
 
-from cmc_webhook.local_firestore import messages
 from cmc_webhook.local_firestore.errors import Refusal, StartError
 from cmc_webhook.local_firestore.listen import Listener, Listeners
 from cmc_webhook.local_firestore.messages import Message
@@ -41,11 +40,9 @@ class FirestoreServer:
         self._server = grpc.server(self._threads, options=_OPTIONS)
         transactions = Transactions(storage)
         self._listeners = Listeners(storage)
-        handlers = {
-            **_read_handlers(ReadCalls(storage, transactions)),
-            **_write_handlers(WriteCalls(transactions)),
-            "Listen": _listen_handler(self._listeners),
-        }
+        handlers = _handlers(
+            ReadCalls(storage, transactions), WriteCalls(transactions), self._listeners
+        )
         self._server.add_generic_rpc_handlers(
             (grpc.method_handlers_generic_handler(_SERVICE, handlers), _NotServed())
         )
@@ -95,52 +92,46 @@ class _NotServed(grpc.GenericRpcHandler):  # type: ignore[misc]  # grpc has no t
         return grpc.stream_stream_rpc_method_handler(refuse)
 
 
-def _read_handlers(reads: ReadCalls) -> dict[str, Any]:
+def _handlers(reads: ReadCalls, writes: WriteCalls, listeners: Listeners) -> dict[str, Any]:
+    unary = {
+        "BatchWrite": writes.batch_write,
+        "BeginTransaction": writes.begin_transaction,
+        "Commit": writes.commit,
+        "CreateDocument": writes.create_document,
+        "DeleteDocument": writes.delete_document,
+        "GetDocument": reads.get_document,
+        "ListCollectionIds": reads.list_collection_ids,
+        "ListDocuments": reads.list_documents,
+        "PartitionQuery": reads.partition_query,
+        "Rollback": writes.rollback,
+        "UpdateDocument": writes.update_document,
+    }
+    streaming = {
+        "BatchGetDocuments": reads.batch_get_documents,
+        "RunAggregationQuery": reads.run_aggregation_query,
+        "RunQuery": reads.run_query,
+    }
     return {
-        "BatchGetDocuments": _streaming(
-            messages.BatchGetDocumentsRequest, reads.batch_get_documents
-        ),
-        "GetDocument": _unary(messages.GetDocumentRequest, reads.get_document),
-        "ListCollectionIds": _unary(messages.ListCollectionIdsRequest, reads.list_collection_ids),
-        "ListDocuments": _unary(messages.ListDocumentsRequest, reads.list_documents),
-        "PartitionQuery": _unary(messages.PartitionQueryRequest, reads.partition_query),
-        "RunAggregationQuery": _streaming(
-            messages.RunAggregationQueryRequest, reads.run_aggregation_query
-        ),
-        "RunQuery": _streaming(messages.RunQueryRequest, reads.run_query),
+        **{name: _unary_handler(name, call) for name, call in unary.items()},
+        **{name: _streaming_handler(name, call) for name, call in streaming.items()},
+        "Listen": _listen_handler(listeners),
     }
 
 
-def _write_handlers(writes: WriteCalls) -> dict[str, Any]:
-    return {
-        "BatchWrite": _unary(messages.BatchWriteRequest, writes.batch_write),
-        "BeginTransaction": _unary(messages.BeginTransactionRequest, writes.begin_transaction),
-        "Commit": _unary(messages.CommitRequest, writes.commit),
-        "CreateDocument": _unary(messages.CreateDocumentRequest, writes.create_document),
-        "DeleteDocument": _unary(messages.DeleteDocumentRequest, writes.delete_document),
-        "Rollback": _unary(messages.RollbackRequest, writes.rollback),
-        "UpdateDocument": _unary(messages.UpdateDocumentRequest, writes.update_document),
-    }
-
-
-def _unary(request_class: Message, call: Callable[[Message], Message]) -> Any:
-    """Return the handler of a call with one response."""
-
+def _unary_handler(name: str, call: Callable[[Message], Message]) -> Any:
     def handle(data: bytes, context: Any) -> Message:
         try:
-            return call(parse_request(request_class, data))
+            return call(parse_request(name, data))
         except Refusal as refusal:
             context.abort(refusal.code, str(refusal))
 
     return grpc.unary_unary_rpc_method_handler(handle, response_serializer=_serialize)
 
 
-def _streaming(request_class: Message, call: Callable[[Message], Iterator[Message]]) -> Any:
-    """Return the handler of a call with a stream of responses."""
-
+def _streaming_handler(name: str, call: Callable[[Message], Iterator[Message]]) -> Any:
     def handle(data: bytes, context: Any) -> Iterator[Message]:
         try:
-            yield from call(parse_request(request_class, data))
+            yield from call(parse_request(name, data))
         except Refusal as refusal:
             context.abort(refusal.code, str(refusal))
 
@@ -148,8 +139,6 @@ def _streaming(request_class: Message, call: Callable[[Message], Iterator[Messag
 
 
 def _listen_handler(listeners: Listeners) -> Any:
-    """Return the handler of Listen, whose requests and responses are independent streams."""
-
     def handle(requests: Iterator[bytes], context: Any) -> Iterator[Message]:
         listener = listeners.open()
         threading.Thread(target=_add_requests, args=(requests, listener), daemon=True).start()
@@ -166,7 +155,7 @@ def _add_requests(requests: Iterator[bytes], listener: Listener) -> None:
     with contextlib.suppress(grpc.RpcError):
         try:
             for data in requests:
-                listener.add(parse_request(messages.ListenRequest, data))
+                listener.add(parse_request("Listen", data))
         except Refusal as refusal:
             listener.add(refusal)
     listener.add(None)

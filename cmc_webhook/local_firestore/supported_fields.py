@@ -1,5 +1,6 @@
 """Parses requests; refuses those that set a field which this server does not support. Pure."""
 
+from google.cloud.firestore_v1 import types
 from google.protobuf.message import DecodeError
 
 from cmc_webhook.local_firestore import limits
@@ -58,14 +59,14 @@ _SUPPORTED: dict[str, set[str]] = {
 }
 
 
-def parse_request(message_class: Message, data: bytes) -> Message:
-    """Parse *data*; raise a Refusal if it is malformed or sets unsupported fields."""
+def parse_request(call: str, data: bytes) -> Message:
+    """Parse the request of *call*; raise a Refusal if malformed or with unsupported fields."""
     if len(data) > limits.REQUEST_BYTES:
         raise InvalidArgument(
             f"Request payload size exceeds the limit: {limits.REQUEST_BYTES} bytes."
         )
     try:
-        message = message_class.FromString(data)
+        message = getattr(types, f"{call}Request").pb().FromString(data)
     except DecodeError as error:
         raise InvalidArgument(
             "The request cannot be parsed: text that is not UTF-8, or nested too deeply."
