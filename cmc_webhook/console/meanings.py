@@ -133,9 +133,8 @@ QUARANTINED: Mapping[str, Texts] = {
     "repeated_field": ("a field of the form stands twice", "同じ項目が2つある"),
     "unreadable_headers": ("the headers cannot be read", "ヘッダーが読めない"),
     "unreadable_envelope": ("the envelope cannot be read", "エンベロープが読めない"),
-    "unreadable_mime": ("the raw mail cannot be read", "元のメールが読めない"),
+    "unreadable_mail": ("the program failed on the mail", "プログラムがメールを処理できない"),
     "too_many_parts": ("too many parts", "パートが多すぎる"),
-    "too_many_lines": ("too many lines", "行が多すぎる"),
     "too_long": ("JSON that is too long", "JSONが長すぎる"),
 }
 _WAIT: Mapping[str, Texts] = {

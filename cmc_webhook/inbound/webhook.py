@@ -1,8 +1,10 @@
 """Stores received mails: attachments in Cloud Storage, then the document or quarantine entry."""
 
 import hashlib
+import traceback
 from collections import Counter
 from datetime import UTC, datetime
+from pathlib import PurePath
 
 from cmc_webhook.answers import Receipt
 from cmc_webhook.database import Budget
@@ -49,12 +51,12 @@ class InboundWebhook:
         entry.bytes = len(body)
         received_at = datetime.now(UTC)
         try:
-            return self._keep(body, received_at, budget)
+            return self._keep(body, received_at, budget, entry)
         except StoreUnavailable:
             self._dead_letters.log_body(body)
             raise
 
-    def _keep(self, body: bytes, received_at: datetime, budget: Budget) -> Receipt:
+    def _keep(self, body: bytes, received_at: datetime, budget: Budget, entry: LogEntry) -> Receipt:
         try:
             document = mail_document(read_mail(read_parts(body)), self._bucket.name)
             return self._store(document, received_at, budget)
@@ -65,6 +67,12 @@ class InboundWebhook:
         except MalformedEnvelope:
             self._quarantine(body, Reason.NOT_A_MAIL, received_at, budget)
             raise
+        except StoreUnavailable:
+            raise
+        except Exception as error:
+            # A mail on which this program fails is not lost: it can be posted again after the fix.
+            why = Reason.UNREADABLE_MAIL
+            entry.detail = _place(error)
         self._quarantine(body, why, received_at, budget)
         return Receipt(stored=0, unchanged=0, quarantined=Counter([why.value]))
 
@@ -86,3 +94,10 @@ class InboundWebhook:
         self._bucket.upload({name: content}, budget)
         collection = f"{self._collection}_quarantine"
         self._writer.create(collection, {name.partition("/")[2]: entry}, received_at, budget)
+
+
+def _place(error: Exception) -> str:
+    """Return what failed and where, without the message of *error*, which may quote the mail."""
+    frames = traceback.extract_tb(error.__traceback__)[-3:]
+    places = (f"{PurePath(frame.filename).name}:{frame.lineno}" for frame in frames)
+    return f"{type(error).__name__} at {', '.join(places)}"

@@ -1,0 +1,57 @@
+"""Undoes the transfer encoding of a part. Pure."""
+
+import binascii
+import re
+from email.message import Message
+from typing import NamedTuple
+
+# A character that no line of base64 has, or a blank between two words.
+_NOT_BASE64 = re.compile(rb"[^A-Za-z0-9+/=\s]|[A-Za-z0-9+/=][ \t]++[A-Za-z0-9+/=]")
+# More paddings than attachments that were encoded piece by piece have.
+_MOST_PIECES = 10_000
+
+
+class Content(NamedTuple):
+    """What was encoded, and text that follows it, such as the footer of a mailing list."""
+
+    content: bytes
+    footer: bytes = b""
+
+
+def decode_transfer(content: bytes, encoding: str) -> Content:
+    """Return *content* decoded; *encoding* is the value of Content-Transfer-Encoding."""
+    # Only the first word counts: senders add blanks, quotes, comments and semicolons.
+    word = re.search(r"[\w-]+", re.sub(r"\([^()]*\)", "", encoding[:1_000]))
+    name = word[0].lower() if word else ""
+    if name == "base64":
+        return _base64(content)
+    if name == "quoted-printable":
+        return Content(binascii.a2b_qp(content))
+    if name in ("x-uuencode", "uuencode", "uue", "x-uue"):
+        return Content(_uuencoded(content))
+    return Content(content)
+
+
+def _base64(content: bytes) -> Content:
+    end = len(content)
+    if other := _NOT_BASE64.search(content):
+        end = content.rfind(b"\n", 0, other.end()) + 1
+    letters = content[:end].translate(None, b" \t\r\n\f\v")
+    if not letters:
+        return Content(content)  # not encoded at all
+    pieces = re.split(rb"=++", letters, maxsplit=_MOST_PIECES)
+    return Content(b"".join(map(_base64_piece, pieces)), content[end:])
+
+
+def _base64_piece(letters: bytes) -> bytes:
+    if len(letters) % 4 == 1:  # one letter too many: it has six bits of a byte
+        letters = letters[:-1]
+    return binascii.a2b_base64(letters + b"=" * (-len(letters) % 4))
+
+
+def _uuencoded(content: bytes) -> bytes:
+    message = Message()
+    message["Content-Transfer-Encoding"] = "x-uuencode"
+    message.set_payload(content.decode("latin-1"))
+    decoded = message.get_payload(decode=True)
+    return decoded if isinstance(decoded, bytes) else content
