@@ -56,13 +56,9 @@ class _Mailbox:
         self.glued = kind in ("quoted", "text")
 
     def _add_angle(self, token: str) -> None:
-        inside = token[1:].rstrip(">").strip()
-        if self.angle is not None:  # the last address counts, as in mail programs
-            if "@" in self.angle and "@" not in inside:
-                self.pieces.append([token])
-                return
+        if self.angle is not None:  # it was part of the name, because it is no address
             self.pieces.append([f"<{self.angle}>"])
-        self.angle = inside
+        self.angle = token[1:].rstrip(">").strip()
 
     def words(self) -> list[str]:
         return ["".join(pieces) for pieces in self.pieces]
@@ -81,7 +77,11 @@ class _Mailbox:
         route, colon, rest = address.partition(":")
         if colon and route.startswith("@"):
             address = rest
+        if '"' not in address:
+            address = re.sub(r"\([^()]*\)|\s+", "", address)
         name = _readable(words) or one_line(decode_words(" ".join(self.comments)), _NAME_BYTES)
+        if name.lower() == address.lower():  # many programs repeat the address as a name
+            name = ""
         found = {"address": one_line(address, ADDRESS_BYTES), "name": name}
         return {field: text for field, text in found.items() if text}
 
@@ -139,6 +139,10 @@ def _mailboxes(value: str) -> list[_Mailbox]:
         kind, text = str(token.lastgroup), token[0]
         if text == ":" and token.start() < last_end_of_group:
             pending = [_Mailbox()]  # what stood before is the name of a group
+        elif "@" in (pending[-1].angle or "") and kind not in ("blank", "comment", "stop"):
+            found += _merged(pending)  # the comma is missing
+            pending = [_Mailbox()]
+            pending[-1].add(kind, text)
         elif kind == "stop" and text != ":":
             if pending[-1].angle is not None:
                 found += _merged(pending)

@@ -43,6 +43,8 @@ _META = re.compile(rb"""<meta\b[^>]{0,200}?\bcharset\s*=\s*["']?([\w.:-]{1,40})"
 _META_WITHIN = 1_024  # bytes from the start, as in browsers
 _HALF_WIDTH_KANA = re.compile("[\uff61-\uff9f]")
 _PRIVATE_USE = re.compile("[\ue000-\uf8ff]")
+_CHINESE = re.compile("[\u3000-\u3017\u4e00-\u9fff\uff01-\uff5e\u2014-\u201d]")
+_FOUR_TOGETHER = re.compile("[^\x00-\x7f]{4}")
 _TOGETHER = re.compile("[^\x00-\x7f]{2}")
 _WINDOWS_1252 = {
     byte: bytes((byte,)).decode("cp1252", "ignore") or chr(byte) for byte in range(0x80, 0xA0)
@@ -65,6 +67,8 @@ def decode(content: bytes, charset: str = "", *, html: bool = False) -> Decoded:
     Undeclared UTF-8 is certain, everything else undeclared is a guess. What no charset
     fits has U+FFFD in it.
     """
+    if not content:
+        return Decoded("", charset, certain=True)
     for mark, name in _BYTE_ORDER_MARKS:
         if content.startswith(mark):
             found = _decode_as(content[len(mark) :], name)
@@ -218,9 +222,16 @@ def _is_japanese(text: str) -> bool:
     )
 
 
+def _is_chinese(text: str) -> bool:
+    beyond_ascii = _beyond_ascii(text)
+    chinese = len(text) - len(_CHINESE.sub("", text))
+    return _TOGETHER.search(text) is not None and chinese * 10 >= beyond_ascii * 9
+
+
 def _is_western(text: str) -> bool:
     # An escape sequence is of damaged ISO-2022-JP.
-    return _beyond_ascii(text) * 2 < len(text) and "\x1b" not in text
+    rare = "\x1b" in text or _FOUR_TOGETHER.search(text)
+    return _beyond_ascii(text) * 2 < len(text) and not rare
 
 
 def _beyond_ascii(text: str) -> int:
@@ -249,5 +260,6 @@ _GUESSES: dict[str, Callable[[str], bool]] = {
     "iso2022_jp": _is_japanese,
     "euc_jp": _is_japanese,
     "cp932": _is_japanese,
+    "gb18030": _is_chinese,
     "windows-1252": _is_western,
 }

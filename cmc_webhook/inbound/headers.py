@@ -97,7 +97,8 @@ def _beginning(head: bytes) -> bytes:
 def _fields(head: bytes) -> tuple[list[tuple[str, str]], int]:
     """Return the fields in *head*, and where the last one ends."""
     lines = [line[0] for line in _LOGICAL_LINE.finditer(head)]
-    fields = [_FIELD.match(line) for line in lines]
+    # The first line continues none, even if it is indented.
+    fields = [_FIELD.match(line if n else line.lstrip(b" \t")) for n, line in enumerate(lines)]
     while fields and not fields[-1]:
         del fields[-1]
     found: list[tuple[str, bytes]] = []

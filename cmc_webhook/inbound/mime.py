@@ -21,7 +21,7 @@ from cmc_webhook.reasons import Reason
 _DEEPEST = 20
 _BODIES = ("text/plain", "text/html")
 # The first delimiter of a multipart whose boundary is not given or wrong.
-_FIRST_DELIMITER = re.compile(rb"(?:\A|\n)--([^\s-][^\r\n]{0,199})\r*\n(?=\r*\n|Content-)", re.I)
+_FIRST_DELIMITER = re.compile(rb"(?:\A|\n)--(\S[^\r\n]{0,199})\r*\n(?=Content-)", re.I)
 
 
 @dataclass(slots=True)
@@ -39,6 +39,8 @@ class _Reader:
         self._parts = 0
         # The first text of each type that has a file name, a body if the mail has no other.
         self.named: dict[str, Text] = {}
+        # Mails that are shown in this one, its body if it has no other.
+        self.inline_mails: list[bytes] = []
 
     def read(self, content: bytes, depth: int = 0, default: str = "text/plain") -> _Found:
         headers, body = split_head(content)
@@ -71,6 +73,8 @@ class _Reader:
                     found.texts["text/plain"].append(Text(footer))
                 return found
             self.named.setdefault(kind, text)
+        elif kind == "message/rfc822" and disposition != "attachment":
+            self.inline_mails.append(content)
         content_id = headers.first("content-id").strip("<> ")
         found.files.append(Attachment(content, name, kind, content_id))
         return found
@@ -90,6 +94,10 @@ def read_mime(raw: bytes) -> Contents:
     if not any(found.texts.values()):
         for kind, text in reader.named.items():
             found.texts[kind].append(text)
+    if not any(found.texts.values()):
+        for mail in list(reader.inline_mails):
+            for kind, texts in reader.read(mail, _DEEPEST - 1).texts.items():
+                found.texts[kind] += texts
     return Contents(headers, found.texts["text/plain"], found.texts["text/html"], found.files, raw)
 
 
@@ -125,6 +133,6 @@ def _one_of(found: list[_Found]) -> _Found:
         if kind == "text/html":
             ways.reverse()
         chosen.texts[kind] = ways[0] if ways else []
-        others = (text for way in ways[1:] for text in way)
+        others = (text for way in ways[1:] for text in way if text.content.strip())
         chosen.files += [Attachment(text.content, content_type=kind) for text in others]
     return chosen

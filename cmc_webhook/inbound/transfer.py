@@ -35,7 +35,10 @@ def decode_transfer(content: bytes, encoding: str) -> Content:
 def _base64(content: bytes) -> Content:
     end = len(content)
     if other := _NOT_BASE64.search(content):
+        # Text may follow the padding on its line.
         end = content.rfind(b"\n", 0, other.end()) + 1
+        if other[0].startswith(b"="):
+            end = other.start() + 1
     letters = content[:end].translate(None, b" \t\r\n\f\v")
     if not letters:
         return Content(content)  # not encoded at all
