@@ -42,6 +42,8 @@ _BYTE_ORDER_MARKS = (
 _META = re.compile(rb"""<meta\b[^>]{0,200}?\bcharset\s*=\s*["']?([\w.:-]{1,40})""", re.I | re.A)
 _META_WITHIN = 1_024  # bytes from the start, as in browsers
 _HALF_WIDTH_KANA = re.compile("[\uff61-\uff9f]")
+_KANA = re.compile("[\u3041-\u30fe\uff66-\uff9d]")
+_MOST_WITHOUT_KANA = 12  # characters: a name or a title may have none
 _PRIVATE_USE = re.compile("[\ue000-\uf8ff]")
 _CHINESE = re.compile("[\u3000-\u3017\u4e00-\u9fff\uff01-\uff5e\u2014-\u201d]")
 _FOUR_TOGETHER = re.compile("[^\x00-\x7f]{4}")
@@ -79,6 +81,8 @@ def decode(content: bytes, charset: str = "", *, html: bool = False) -> Decoded:
         declared = meta[1].decode().lower()
     if declared in _ASCII and not content.isascii():
         declared = ""
+    if declared in ("", *_ASCII) and b"\x1b$" in content:
+        declared = "iso-2022-jp"  # its escape sequences are ASCII
     if declared and (text := _decode_as(content, declared)) is not None:
         return Decoded(text, declared, certain=True)
     text = _decode_as(content, "utf-8")
@@ -211,7 +215,8 @@ def _is_japanese(text: str) -> bool:
     Return whether *text* can be meant, and is not made of another language's bytes.
 
     Western text has ASCII letters around each odd byte, so no two characters beyond
-    ASCII stand together; Chinese bytes become half-width katakana.
+    ASCII stand together; Chinese bytes become half-width katakana, or a long text
+    without kana.
     """
     beyond_ascii = _beyond_ascii(text)
     half_width = len(text) - len(_HALF_WIDTH_KANA.sub("", text))
@@ -219,6 +224,7 @@ def _is_japanese(text: str) -> bool:
         not _PRIVATE_USE.search(text)
         and (_TOGETHER.search(text) is not None or beyond_ascii * 2 > len(text))
         and half_width * 2 <= beyond_ascii
+        and (beyond_ascii <= _MOST_WITHOUT_KANA or _KANA.search(text) is not None)
     )
 
 
