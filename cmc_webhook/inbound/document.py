@@ -16,6 +16,7 @@ from cmc_webhook.inbound.addresses import ADDRESS_BYTES, addresses, sender
 from cmc_webhook.inbound.charsets import decode, text_of
 from cmc_webhook.inbound.encoded_words import decode_words
 from cmc_webhook.inbound.headers import (
+    Headers,
     auto_submitted,
     date,
     message_id,
@@ -167,10 +168,16 @@ def _status_of(mail: Mail) -> str:
     answered += message_ids(header.first("references"))[-1:]
     for file in contents.attachments:
         if file.content_type.partition(";")[0].strip().lower() in _ORIGINALS:
-            answered.append(message_id(split_head(file.content.lstrip(b"\r\n"))[0]))
+            answered.append(message_id(_head(file.content)))
     if not any(answered) and _is_bounce(mail):
         answered += [_quoted_id(part) for part in contents.text]
     return next(filter(None, answered), "")
+
+
+def _head(content: bytes) -> Headers:
+    """Return the header of an attached mail, before which some programs write a blank line."""
+    start = re.match(rb"[\r\n]{0,8}", content)
+    return split_head(memoryview(content)[start.end() if start else 0 :])[0]
 
 
 def _is_bounce(mail: Mail) -> bool:

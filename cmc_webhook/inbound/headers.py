@@ -65,7 +65,7 @@ class Headers:
         return next((value.strip() for value in self.values(name)), "")
 
 
-def split_head(content: bytes) -> tuple[Headers, bytes]:
+def split_head(content: memoryview) -> tuple[Headers, memoryview]:
     """
     Return the fields of a mail or part, and what follows them.
 
@@ -73,22 +73,22 @@ def split_head(content: bytes) -> tuple[Headers, bytes]:
     there, because the blank line is missing. Fields after the limits are left out.
     """
     blank = _BLANK_LINE.search(content)
-    head, body = (content[: blank.start()], content[blank.end() :]) if blank else (content, b"")
-    head = _beginning(head)
+    head = _beginning(content[: blank.start()] if blank else content)
+    body = content[blank.end() :] if blank else content[:0]
     items, end = _fields(head)
     return Headers(items), body if end == len(head) else content[end:]
 
 
 def parse_headers(block: bytes) -> Headers:
     """Return the fields of a header *block*; what follows the last one has an empty name."""
-    items, end = _fields(_beginning(block))
+    items, end = _fields(_beginning(memoryview(block)))
     rest = text_of(block[end:])
     return Headers([*items, ("", rest)] if rest.strip() else items)
 
 
-def _beginning(head: bytes) -> bytes:
+def _beginning(head: memoryview) -> bytes:
     """Return the lines of *head* within the limits, before anything looks at each of them."""
-    short = head[:MOST_HEADER]
+    short = bytes(head[:MOST_HEADER])
     lines = short.split(b"\n", _MOST_LINES)
     many = len(lines) > _MOST_LINES or len(short) < len(head)
     return short[: len(short) - len(lines[-1])] if many else short

@@ -42,11 +42,11 @@ class _Reader:
         # Mails that are shown in this one, its body if it has no other.
         self.inline_mails: list[bytes] = []
 
-    def read(self, content: bytes, depth: int = 0, default: str = "text/plain") -> _Found:
+    def read(self, content: memoryview, depth: int = 0, default: str = "text/plain") -> _Found:
         headers, body = split_head(content)
         return self.read_part(headers, body, depth, default)
 
-    def read_part(self, headers: Headers, body: bytes, depth: int, default: str) -> _Found:
+    def read_part(self, headers: Headers, body: memoryview, depth: int, default: str) -> _Found:
         self._parts += 1
         if self._parts > multipart.MOST_PARTS:
             raise UnreadableMail(Reason.TOO_MANY_PARTS)
@@ -60,7 +60,9 @@ class _Reader:
             kind = "text/plain"
         return self._leaf(headers, body, kind, parameters)
 
-    def _leaf(self, headers: Headers, body: bytes, kind: str, parameters: dict[str, str]) -> _Found:
+    def _leaf(
+        self, headers: Headers, body: memoryview, kind: str, parameters: dict[str, str]
+    ) -> _Found:
         disposition, details = read_parameters(headers.first("content-disposition"))
         name = details.get("filename") or parameters.get("name") or ""
         content, footer = decode_transfer(body, headers.first("content-transfer-encoding"))
@@ -88,7 +90,7 @@ def read_mime(raw: bytes) -> Contents:
     """
     # Old programs of one system end lines with CR alone.
     readable = raw if b"\n" in raw else raw.replace(b"\r", b"\n")
-    headers, body = split_head(readable)
+    headers, body = split_head(memoryview(readable))
     reader = _Reader()
     found = reader.read_part(headers, body, 0, "text/plain")
     if not any(found.texts.values()):
@@ -96,12 +98,12 @@ def read_mime(raw: bytes) -> Contents:
             found.texts[kind].append(text)
     if not any(found.texts.values()):
         for mail in list(reader.inline_mails):
-            for kind, texts in reader.read(mail, _DEEPEST - 1).texts.items():
+            for kind, texts in reader.read(memoryview(mail), _DEEPEST - 1).texts.items():
                 found.texts[kind] += texts
     return Contents(headers, found.texts["text/plain"], found.texts["text/html"], found.files, raw)
 
 
-def _parts(body: bytes, boundary: str) -> Iterable[bytes]:
+def _parts(body: memoryview, boundary: str) -> Iterable[memoryview]:
     """Yield the parts; after a closing delimiter, too, if another delimiter follows."""
     marks = [boundary.encode(errors="replace")]
     if first := _FIRST_DELIMITER.search(body):

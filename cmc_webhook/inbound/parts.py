@@ -97,9 +97,9 @@ def _as_bytes(value: Any) -> bytes:
 
 def _read_multipart(body: bytes, boundary: bytes) -> Iterator[Part]:
     closed = False
-    for number, piece in enumerate(multipart.split(body, boundary)):
+    for number, piece in enumerate(multipart.split(memoryview(body), boundary)):
         # A mail that contains the boundary, which SendGrid does not change, ends the post early.
-        if closed or (piece.closed and piece.content.strip()):
+        if closed or (piece.closed and bytes(piece.content).strip()):
             raise UnreadableMail(Reason.UNREADABLE_MULTIPART)
         if number > multipart.MOST_PARTS:
             raise UnreadableMail(Reason.TOO_MANY_PARTS)
@@ -110,14 +110,14 @@ def _read_multipart(body: bytes, boundary: bytes) -> Iterator[Part]:
         raise UnreadableMail(Reason.UNREADABLE_MULTIPART)
 
 
-def _part(entity: bytes) -> Part:
+def _part(entity: memoryview) -> Part:
     headers, content = split_head(entity)
     disposition, parameters = read_parameters(headers.first("content-disposition"))
     if disposition != "form-data":
         raise UnreadableMail(Reason.UNREADABLE_MULTIPART)
     return Part(
         parameters.get("name", ""),
-        content,
+        bytes(content),
         parameters.get("filename"),
         headers.first("content-type"),
     )

@@ -1,12 +1,14 @@
 """Undoes the transfer encoding of a part. Pure."""
 
 import binascii
+import contextlib
 import re
 from email.message import Message
 from typing import NamedTuple
 
 # A character that no line of base64 has, or a blank between two words.
 _NOT_BASE64 = re.compile(rb"[^A-Za-z0-9+/=\s]|[A-Za-z0-9+/=][ \t]++[A-Za-z0-9+/=]")
+_PADDING_INSIDE = re.compile(rb"=[=\s]*+[^=\s]")
 # More paddings than attachments that were encoded piece by piece have.
 _MOST_PIECES = 10_000
 
@@ -18,7 +20,7 @@ class Content(NamedTuple):
     footer: bytes = b""
 
 
-def decode_transfer(content: bytes, encoding: str) -> Content:
+def decode_transfer(content: memoryview, encoding: str) -> Content:
     """Return *content* decoded; *encoding* is the value of Content-Transfer-Encoding."""
     # Only the first word counts: senders add blanks, quotes, comments and semicolons.
     word = re.search(r"[\w-]+", re.sub(r"\([^()]*\)", "", encoding[:1_000]))
@@ -28,22 +30,29 @@ def decode_transfer(content: bytes, encoding: str) -> Content:
     if name == "quoted-printable":
         return Content(binascii.a2b_qp(content))
     if name in ("x-uuencode", "uuencode", "uue", "x-uue"):
-        return Content(_uuencoded(content))
-    return Content(content)
+        return Content(_uuencoded(bytes(content)))
+    return Content(bytes(content))
 
 
-def _base64(content: bytes) -> Content:
+def _base64(content: memoryview) -> Content:
     end = len(content)
     if other := _NOT_BASE64.search(content):
         # Text may follow the padding on its line.
-        end = content.rfind(b"\n", 0, other.end()) + 1
-        if other[0].startswith(b"="):
-            end = other.start() + 1
-    letters = content[:end].translate(None, b" \t\r\n\f\v")
-    if not letters:
-        return Content(content)  # not encoded at all
+        padded = other[0].startswith(b"=")
+        end = other.start() + 1 if padded else bytes(content[: other.end()]).rfind(b"\n") + 1
+    encoded = content[:end]
+    if _PADDING_INSIDE.search(encoded) is None:
+        with contextlib.suppress(binascii.Error):  # letters or padding are missing
+            return _content(binascii.a2b_base64(encoded), content, end)
+    letters = bytes(encoded).translate(None, b" \t\r\n\f\v")
     pieces = re.split(rb"=++", letters, maxsplit=_MOST_PIECES)
-    return Content(b"".join(map(_base64_piece, pieces)), content[end:])
+    return _content(b"".join(map(_base64_piece, pieces)), content, end)
+
+
+def _content(decoded: bytes, content: memoryview, end: int) -> Content:
+    if not decoded:
+        return Content(bytes(content))  # not encoded at all
+    return Content(decoded, bytes(content[end:]))
 
 
 def _base64_piece(letters: bytes) -> bytes:

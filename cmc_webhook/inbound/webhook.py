@@ -13,6 +13,7 @@ from cmc_webhook.errors import DocumentRefused, MalformedEnvelope, StoreUnavaila
 from cmc_webhook.inbound.bucket import Bucket
 from cmc_webhook.inbound.document import MailDocument, mail_document
 from cmc_webhook.inbound.mail import UnreadableMail
+from cmc_webhook.inbound.memory import free_cycles, return_large_blocks
 from cmc_webhook.inbound.parts import read_parts
 from cmc_webhook.inbound.providers import read_mail
 from cmc_webhook.logs import LogEntry
@@ -35,6 +36,7 @@ class InboundWebhook:
     def __init__(
         self, settings: InboundSettings, writer: Writer, bucket: Bucket, redactor: Redactor
     ) -> None:
+        return_large_blocks()
         self._collection = settings.collection
         self._writer = writer
         self._bucket = bucket
@@ -52,9 +54,11 @@ class InboundWebhook:
         received_at = datetime.now(UTC)
         try:
             return self._keep(body, received_at, budget, entry)
-        except StoreUnavailable:
+        except StoreUnavailable as error:
             self._dead_letters.log_body(body)
-            raise
+            failure = type(error)(*error.args)
+        free_cycles()
+        raise failure
 
     def _keep(self, body: bytes, received_at: datetime, budget: Budget, entry: LogEntry) -> Receipt:
         try:
