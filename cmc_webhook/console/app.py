@@ -6,11 +6,11 @@ from flask import Flask, abort, g, redirect, request, url_for
 from werkzeug.exceptions import ServiceUnavailable
 from werkzeug.wrappers import Response
 
-from cmc_webhook.console import failures, guard, meanings
-from cmc_webhook.console.live import live
+from cmc_webhook.console import error_pages, meanings, security
+from cmc_webhook.console.dashboard import overview
 from cmc_webhook.console.mail import mail
 from cmc_webhook.console.mails import mails
-from cmc_webhook.console.overview import overview
+from cmc_webhook.console.polling import live
 from cmc_webhook.console.quarantine import quarantine, received_quarantine
 from cmc_webhook.console.received import received
 from cmc_webhook.console.site import LANGUAGE_COOKIE, Site, shown, words
@@ -28,8 +28,8 @@ def create_app(site: Site) -> Flask:
     app = Flask(__name__)
     app.config["MAX_CONTENT_LENGTH"] = _LARGEST_FORM
     app.jinja_options = {"trim_blocks": True, "lstrip_blocks": True}
-    guard.protect(app, site.port)
-    failures.explain(app)
+    security.protect(app, site.port)
+    error_pages.explain(app)
     _add_texts(app, site)
     _add_own_routes(app, site)
     for views in (overview, mails, mail, quarantine, received_quarantine, received, live):

@@ -8,7 +8,7 @@ from flask import Blueprint
 from werkzeug.exceptions import NotFound
 
 from cmc_webhook.console import meanings
-from cmc_webhook.console.choices import is_document_id
+from cmc_webhook.console.filters import is_document_id
 from cmc_webhook.console.site import Site, page
 from cmc_webhook.reading.connection import Connection
 from cmc_webhook.status.events import Status

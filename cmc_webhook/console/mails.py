@@ -4,7 +4,7 @@ from datetime import UTC, datetime
 
 from flask import Blueprint, request
 
-from cmc_webhook.console.choices import read_choice
+from cmc_webhook.console.filters import read_choice
 from cmc_webhook.console.meanings import CAUSES, STATUSES
 from cmc_webhook.console.paging import paged
 from cmc_webhook.console.periods import NAMED

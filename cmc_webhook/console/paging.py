@@ -6,7 +6,7 @@ from typing import Any
 
 from flask import request, url_for
 
-from cmc_webhook.console.choices import read_trail
+from cmc_webhook.console.filters import read_trail
 from cmc_webhook.reading.queries import Document, Listing
 
 

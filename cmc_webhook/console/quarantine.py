@@ -11,8 +11,8 @@ from dataclasses import dataclass, field
 from flask import Blueprint, Response, request
 from werkzeug.exceptions import Forbidden, NotFound
 
-from cmc_webhook.console.choices import is_document_id
 from cmc_webhook.console.downloads import download
+from cmc_webhook.console.filters import is_document_id
 from cmc_webhook.console.paging import paged
 from cmc_webhook.console.site import Site, page
 from cmc_webhook.reading.quarantine import CutEntryError, Quarantine, body_of, text_of

@@ -6,8 +6,8 @@ from typing import Any, cast
 from flask import Blueprint, Response
 from werkzeug.exceptions import NotFound
 
-from cmc_webhook.console.choices import is_document_id
 from cmc_webhook.console.downloads import download, safe_name
+from cmc_webhook.console.filters import is_document_id
 from cmc_webhook.console.paging import paged
 from cmc_webhook.console.site import Site, page
 from cmc_webhook.reading.queries import Document

@@ -95,7 +95,7 @@ def test_the_numbers_are_those_of_what_was_sent(visit, sent):
 def test_firestore_counts_the_same_when_there_are_too_many_to_read(visit, sent, monkeypatch):
     read = numbers(visit.get(ADDRESS).text)[0]
     whole = chart_titles(visit.get(ADDRESS).text)
-    monkeypatch.setattr("cmc_webhook.console.figures.MOST", 60)
+    monkeypatch.setattr("cmc_webhook.console.dashboard_counts.MOST", 60)
     text = visit.get(ADDRESS).text
     counted = numbers(text)[0]
 

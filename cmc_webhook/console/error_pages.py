@@ -11,8 +11,8 @@ from google.api_core.exceptions import (
 from google.auth.exceptions import GoogleAuthError
 from werkzeug.exceptions import HTTPException
 
-from cmc_webhook.console.choices import BadChoiceError
-from cmc_webhook.console.guard import ForeignFormError
+from cmc_webhook.console.filters import BadChoiceError
+from cmc_webhook.console.security import ForeignFormError
 from cmc_webhook.console.site import words
 from cmc_webhook.reading.objects import MissingObjectError, NoStorageError, StorageError
 

@@ -6,7 +6,7 @@ from typing import Any
 from flask import Blueprint, jsonify
 from werkzeug.wrappers import Response
 
-from cmc_webhook.console.choices import is_document_id
+from cmc_webhook.console.filters import is_document_id
 from cmc_webhook.console.site import Site
 from cmc_webhook.reading.queries import Document
 

@@ -6,8 +6,8 @@ from typing import Any
 from flask import Blueprint, request, url_for
 
 from cmc_webhook.console.charts import chart
-from cmc_webhook.console.choices import period_of, read_choice
-from cmc_webhook.console.figures import FAILURES, MOST, figures
+from cmc_webhook.console.dashboard_counts import FAILURES, MOST, figures
+from cmc_webhook.console.filters import period_of, read_choice
 from cmc_webhook.console.meanings import STATUSES
 from cmc_webhook.console.periods import NAMED, Period, is_hourly
 from cmc_webhook.console.site import Site, page, shown
@@ -33,7 +33,7 @@ def overview(site: Site) -> Blueprint:
         found = figures(site.statuses, filters, period, site.zone)
         pattern = "%H:%M" if is_hourly(period) else "%m-%d"
         return page(
-            "overview.html",
+            "dashboard.html",
             documents_read=found.documents_read,
             counts_asked=found.counts_asked,
             figures=found,
