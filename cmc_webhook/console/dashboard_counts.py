@@ -1,21 +1,23 @@
 """
-The numbers of the overview.
+The numbers of the dashboard.
 
-Fewer than MOST mails of a period are read and counted here. If there are more, Firestore counts,
-which reads no document, and what it cannot count is taken of the newest MOST.
+Up to MOST mails of a period are read and counted here. If there are more, Firestore counts, which
+reads no document, and what it cannot count is taken from the newest MOST.
 """
 
+from bisect import bisect_right
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import timedelta
 from statistics import median
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from cmc_webhook.console.meanings import CAUSES, STATUSES
-from cmc_webhook.console.periods import Period, buckets
+from cmc_webhook.console.periods import split
+from cmc_webhook.reading.counts import Counts, MailCounts
 from cmc_webhook.reading.statuses import Filters, MailStatuses
+from cmc_webhook.reading.times import Period
 from cmc_webhook.status.events import Status
 
 MOST = 5_000
@@ -26,16 +28,19 @@ _FIELDS = (
     *("queued_at", "succeeded_at"),
 )
 
-Counts = Mapping[str, int]
 Fields = Mapping[str, Any]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Figures:
-    """What the overview shows. *partial*: domains and median are of the newest MOST alone."""
+class DashboardCounts:
+    """
+    The numbers of one period; *over_time* has its hours or days.
+
+    *partial*: domains, server compositions and median are of the newest MOST mails only.
+    """
 
     statuses: Counts
-    series: Sequence[tuple[Period, Counts]]
+    over_time: Sequence[tuple[Period, Counts]]
     causes: Counts
     domains: Counts
     compositions: Sequence[str]
@@ -43,103 +48,67 @@ class Figures:
     median: timedelta | None
     partial: bool
     documents_read: int
-    counts_asked: int
+    count_queries: int
 
     @property
     def total(self) -> int:
-        """How many mails there are in the period."""
+        """The number of mails in the period."""
         return sum(self.statuses.values())
 
 
-def figures(held: MailStatuses, filters: Filters, period: Period, zone: ZoneInfo) -> Figures:
-    """Return the figures of the mails that *filters* choose; *period* is theirs."""
-    counter = _Counter(held)
-    mails = [mail.fields for mail in held.newest(filters, MOST, _FIELDS)]
-    partial = len(mails) == MOST
-    pieces = buckets(period, zone)
-    open_filters = Filters(statuses=(Status.DEFERRED,), composition=filters.composition)
-    [open_deferrals] = counter.counts([open_filters])
+def dashboard_counts(
+    mails: MailStatuses, filters: Filters, period: Period, zone: ZoneInfo
+) -> DashboardCounts:
+    """Return the numbers of the mails that *filters*, whose period is *period*, choose."""
+    firestore = MailCounts(mails)
+    deferred = Filters(statuses=(Status.DEFERRED,), composition=filters.composition)
+    [open_deferrals] = firestore.count([deferred])
+    read = [mail.fields for mail in mails.newest(filters, MOST, _FIELDS)]
+    partial = len(read) == MOST
+    pieces = split(period, zone)
     if partial:
-        statuses = counter.by("statuses", filters, STATUSES, lambda word: (word,))
-        causes = counter.by("cause", filters, CAUSES, str)
-        series = counter.series(filters, statuses, pieces)
+        statuses = firestore.by_status(filters)
+        causes = firestore.by_cause(filters)
+        over_time = firestore.over_time(filters, pieces, statuses)
     else:
-        statuses = _tally(mails, "status", STATUSES)
-        causes = _tally(mails, "bounce_cause", CAUSES)
-        series = _series(mails, pieces)
-    return Figures(
+        statuses = _by_status(read)
+        causes = dict(Counter(_values(read, "bounce_cause")).most_common())
+        over_time = _over_time(read, pieces)
+    failed = (mail for mail in read if mail.get("status") in FAILURES)
+    return DashboardCounts(
         statuses=statuses,
-        series=series,
-        causes=dict(sorted(causes.items(), key=lambda item: -item[1])),
-        domains=_failing_domains(mails),
-        compositions=sorted({mail.get("server_composition", "") for mail in mails} - {""}),
+        over_time=list(zip(pieces, over_time, strict=True)),
+        causes=causes,
+        domains=dict(Counter(_values(failed, "to_domain")).most_common(_MOST_DOMAINS)),
+        compositions=sorted({*_values(read, "server_composition")}),
         open_deferrals=open_deferrals,
-        median=_median(mails),
+        median=_median(read),
         partial=partial,
-        documents_read=len(mails),
-        counts_asked=counter.asked,
+        documents_read=len(read),
+        count_queries=firestore.queries,
     )
 
 
-class _Counter:
-    """Lets Firestore count, and remembers how often."""
-
-    def __init__(self, held: MailStatuses) -> None:
-        self._held = held
-        self.asked = 0
-
-    def counts(self, each: Sequence[Filters]) -> list[int]:
-        self.asked += len(each)
-        return self._held.counts(each)
-
-    def by(
-        self, name: str, filters: Filters, words: Iterable[str], value: Callable[[str], Any]
-    ) -> dict[str, int]:
-        """Return how many mails there are for each word that has any."""
-        words = list(words)
-        found = self.counts([replace(filters, **{name: value(word)}) for word in words])
-        return {word: count for word, count in zip(words, found, strict=True) if count}
-
-    def series(
-        self, filters: Filters, words: Iterable[str], pieces: Sequence[Period]
-    ) -> list[tuple[Period, Counts]]:
-        words = list(words)
-        each = [(piece, word) for piece in pieces for word in words]
-        found = self.counts(
-            [replace(filters, statuses=(w,), since=p.since, until=p.until) for p, w in each]
-        )
-        counts: dict[Period, dict[str, int]] = {piece: {} for piece in pieces}
-        for (piece, word), count in zip(each, found, strict=True):
-            counts[piece][word] = count
-        return list(counts.items())
+def _values(mails: Iterable[Fields], field: str) -> Iterator[str]:
+    return (mail[field] for mail in mails if mail.get(field))
 
 
-def _tally(mails: Iterable[Fields], field: str, order: Iterable[str]) -> dict[str, int]:
-    found = Counter(mail[field] for mail in mails if mail.get(field))
-    return {word: found[word] for word in dict.fromkeys([*order, *found]) if found[word]}
+def _by_status(mails: Iterable[Fields]) -> Counts:
+    found = Counter(_values(mails, "status"))
+    # A word that only another writer can have stored comes last.
+    return {word: found[word] for word in dict.fromkeys([*Status, *found]) if found[word]}
 
 
-def _series(mails: Iterable[Fields], pieces: Sequence[Period]) -> list[tuple[Period, Counts]]:
-    counts: list[Counter[str]] = [Counter() for _ in pieces]
+def _over_time(mails: Iterable[Fields], periods: Sequence[Period]) -> list[Counts]:
+    counts: list[Counts] = [Counter() for _ in periods]
     for mail in mails:
-        counts[_place(mail["status_at"], pieces)][mail.get("status", "")] += 1
-    return list(zip(pieces, counts, strict=True))
-
-
-def _place(at: datetime, pieces: Sequence[Period]) -> int:
-    return next(number for number, piece in enumerate(pieces) if at < piece.until)
-
-
-def _failing_domains(mails: Iterable[Fields]) -> dict[str, int]:
-    failed = Counter(
-        mail["to_domain"]
-        for mail in mails
-        if mail.get("status") in FAILURES and mail.get("to_domain")
-    )
-    return dict(failed.most_common(_MOST_DOMAINS))
+        place = bisect_right(periods, mail["status_at"], key=lambda period: period.until)
+        counts[place][mail.get("status", "")] += 1
+    return counts
 
 
 def _median(mails: Iterable[Fields]) -> timedelta | None:
+    """Return the median time from queued to succeeded."""
     took = [
         (mail["succeeded_at"] - mail["queued_at"]).total_seconds()
         for mail in mails
