@@ -129,8 +129,7 @@ def _story(mail: Document, zone: ZoneInfo) -> Iterator[str]:
     when = shown(fields.get("status_at"), zone)
     yield f"{table.pad('status', LABEL)}{coloured(table.printable(status), status)} at {when}"
     told = meaning(fields)
-    texts = Texts("en")
-    yield from labelled("meaning", " ".join(map(texts.text, (*told.happened, told.todo))))
+    yield from labelled("meaning", Texts("en").sentences([*told.happened, told.todo]))
     for name in _DETAILS:
         if name in fields:
             yield from labelled(name, str(fields[name]))

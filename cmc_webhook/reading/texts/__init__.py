@@ -7,7 +7,7 @@ that documents, queries or addresses use.
 """
 
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import timedelta
 from functools import cache
 from pathlib import Path
@@ -20,11 +20,16 @@ class Texts:
 
     def __init__(self, language: str) -> None:
         self.language = language
+        self._between_sentences = "" if language == "ja" else " "
         self._texts = load(language)
 
     def text(self, key: str, **values: object) -> str:
         """Return the text with *values* in its placeholders. Raises KeyError."""
         return self._texts[key].format(**values)
+
+    def sentences(self, keys: Iterable[str]) -> str:
+        """Return the texts of *keys* as one paragraph. Raises KeyError."""
+        return self._between_sentences.join(map(self.text, keys))
 
     def name(self, table: str, word: str) -> str:
         """Return the text for *word* in *table*; an unknown word stands for itself."""
