@@ -21,6 +21,7 @@ from google.cloud.firestore_v1.base_query import FieldFilter
 
 from cmc_webhook.answers import ERRORS
 from cmc_webhook.command_line.main import main as commands
+from cmc_webhook.errors import WebhookError
 from cmc_webhook.inbound import document as inbound_document
 from cmc_webhook.inbound.document import mail_document
 from cmc_webhook.inbound.headers import Headers
@@ -82,6 +83,16 @@ def test_the_answers_are_those_of_the_code():
     answers = [(int(code(row[1])), code(row[2])) for row in rows]
 
     assert Counter(answers) == Counter([(200, ""), (500, ""), *ERRORS.values()])
+
+
+def kinds_of(error):
+    return {error}.union(*map(kinds_of, error.__subclasses__()))
+
+
+def test_every_error_has_an_answer():
+    assert [
+        e for e in kinds_of(WebhookError) - {WebhookError} if not set(e.__mro__) & {*ERRORS}
+    ] == []
 
 
 def test_the_log_line_has_the_fields_of_the_code():
