@@ -35,8 +35,8 @@ FORBIDDEN = {
 # Katakana have a long vowel at the end, but for these names of CMC.
 _CMC_NAMES = ("ユーザ不明", "サーバ構成", "受信サーバエラー")
 _SHORT = re.compile("(?:サーバ|ユーザ|ヘッダ|フォルダ|ブラウザ|パラメータ|エミュレータ)(?!ー)")
-_JAPANESE = "[ぁ-んァ-ヶー一-龠、。]"
-_SPACED = re.compile(f"{_JAPANESE} [A-Za-z0-9{{]|[A-Za-z0-9}}] {_JAPANESE}")
+JAPANESE = "[ぁ-んァ-ヶー一-龠、。]"
+_SPACED = re.compile(f"{JAPANESE} [A-Za-z0-9{{]|[A-Za-z0-9}}] {JAPANESE}")
 _WIDE = re.compile("[！-～]")
 
 
