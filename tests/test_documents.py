@@ -37,7 +37,7 @@ from cmc_webhook.status.events import BOUNCE_CODES, Status
 from tests.support import shell
 from tests.support.documents import ROOT, Document, all_documents, code, names
 from tests.support.records import as_form, as_json, make_post, make_record
-from tests.test_architecture import deployed
+from tests.test_architecture import FUNCTIONS, PACKAGE, deployed
 
 README = Document("README.md")
 STATUS = Document("cmc_webhook/status/README.md")
@@ -196,6 +196,14 @@ def test_the_commands_are_those_of_the_code():
     rows = COMMANDS.table("command", "what it does")
 
     assert [name for row in rows for name in names(row[0])] == commands.list_commands(None)
+
+
+def test_the_readme_names_every_folder_and_whether_it_is_deployed():
+    rows = README.table("in `cmc_webhook/`", "what is there", "deployed")
+    folders = {path.parent.name for path in PACKAGE.glob("*/__init__.py")}
+    told = {name.rstrip("/"): row[2] == "yes" for row in rows for name in names(row[0])}
+
+    assert told == {folder: folder in FUNCTIONS for folder in folders}
 
 
 def test_each_deployed_file_is_on_the_way_of_a_post():
