@@ -6,11 +6,14 @@ other, and so on. Both have the same code, tables, lists, numbers and links.
 """
 
 import re
-from collections import Counter
+from collections import Counter, defaultdict
 
 import pytest
 
-from tests.support.documents import ROOT, Document, names
+from cmc_webhook.reading.meanings import meaning
+from cmc_webhook.reading.texts import Texts, load
+from cmc_webhook.status.events import BOUNCE_CODES, Status
+from tests.support.documents import ROOT, Document, code, names
 from tests.support.japanese import misspelt, second_words
 
 TRANSLATED = {
@@ -144,6 +147,37 @@ def prose_of(document):
     """Return the lines of the prose; a letter stands for each piece of code."""
     prose = re.sub(r"\]\([^)]*\)|<[^>]*>|[*\[\]]", "", re.sub(r"`[^`]*`", "A", document.prose))
     return [line.strip() for line in prose.splitlines()[1:]]
+
+
+def explained():
+    """Return each word of the code with the Japanese beside it, in brackets or in the next cell."""
+    for _, japanese in PAIRS:
+        yield from re.findall(r"`(\w+)`\(([^)、]+)", japanese.prose)
+        for rows in japanese.tables():
+            yield from ((code(row[0]), row[1].replace("`", "")) for row in rows)
+
+
+def test_words_have_the_names_that_the_page_shows():
+    shown = defaultdict(list)
+    for key, text in load("ja").items():
+        table, _, word = key.partition(".")
+        if table in ("status", "cause", "class", "quarantine"):
+            shown[word].append(text)
+    found = [(word, japanese) for word, japanese in explained() if word in shown]
+
+    for word, japanese in found:
+        assert japanese.startswith(tuple(shown[word])), word
+    assert {word for word, _ in found} >= {
+        *Status,
+        *(word for pair in BOUNCE_CODES.values() for word in pair),
+    }
+
+
+def test_the_meaning_of_the_sample_is_what_the_page_says():
+    quoted = "".join(re.findall("^> (.*)$", Document(".github/README.ja.md").prose, re.M))
+    found = meaning({"status": "bounced", "bounce_cause": "unknown_user"})
+
+    assert quoted == Texts("ja").sentences([*found.happened, found.todo])
 
 
 @each_japanese
