@@ -133,7 +133,7 @@ def targets(section, document):
         name = str(file.relative_to(ROOT))
         if anchor and name in {*TRANSLATED, *ENGLISH_OF}:
             anchor = Document(name).anchors().index(anchor)
-        found[ENGLISH_OF.get(name, name), anchor] += 1
+        found[ENGLISH_OF.get(name, name).replace(".ja.png", ".png"), anchor] += 1
     return found
 
 
