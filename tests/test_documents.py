@@ -26,7 +26,7 @@ from cmc_webhook.inbound import document as inbound_document
 from cmc_webhook.inbound.document import mail_document
 from cmc_webhook.inbound.headers import Headers
 from cmc_webhook.inbound.mail import Attachment, Contents, Mail, Text
-from cmc_webhook.local_firestore.firestore import start
+from cmc_webhook.local_firestore.server import start
 from cmc_webhook.logs import FIELDS
 from cmc_webhook.reading.statuses import INDEXED
 from cmc_webhook.reasons import Reason
