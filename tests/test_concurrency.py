@@ -50,4 +50,4 @@ def test_the_same_while_firestore_fails(round_number, serve, faulty, documents, 
 
     fired = faulty.fired.total()
     fault = "two processes, all mixed"
-    tally.close(fault, ledger, documents(), planned=faulty.planned, fired=fired)
+    tally(fault, ledger, documents(), planned=faulty.planned, fired=fired)

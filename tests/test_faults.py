@@ -62,7 +62,7 @@ def test_a_random_schedule_of_faults(seed, function, faulty, documents, impatien
 
     while again:  # CMC repeats, we hope, until it is told 200
         send(again.pop(0))
-    tally.close(fault, ledger, documents(), planned=faulty.planned, fired=faulty.fired.total())
+    tally(fault, ledger, documents(), planned=faulty.planned, fired=faulty.fired.total())
 
 
 @pytest.mark.parametrize("code", [*TRANSIENT, "UNKNOWN", "CANCELLED", RESET])

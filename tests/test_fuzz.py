@@ -17,7 +17,7 @@ EXPECTED = {200, 400, 401, 413}
 # The deadline of 7 s, and what a busy machine adds.
 ANSWERED_S = 10.0
 # So that bodies that are not let go are told from noise.
-PADDING = b" " * 16 * 1024
+PADDING = b" " * 64 * 1024
 
 
 @pytest.fixture

@@ -109,7 +109,7 @@ def test_the_function_is_killed_under_load(round_number, environ, documents, tal
     again = FunctionServer(environ)
     senders.repeat(again)
     again.stop()
-    tally.close("function killed", senders.ledger, documents(), planned=1, fired=struck)
+    tally("function killed", senders.ledger, documents(), planned=1, fired=struck)
 
 
 @pytest.mark.builtin
@@ -152,7 +152,7 @@ def test_firestore_is_killed_under_load(both, round_number, tmp_path, monkeypatc
     documents = {snapshot.id: snapshot.to_dict() for snapshot in stored}
     firestore.stop()
     fault = "function and Firestore killed" if both else "Firestore killed"
-    tally.close(fault, senders.ledger, documents, planned=1, fired=sum(struck))
+    tally(fault, senders.ledger, documents, planned=1, fired=sum(struck))
 
 
 def test_posts_that_were_accepted_are_finished_at_a_polite_stop(environ, documents):
