@@ -30,12 +30,9 @@ MAIN = Path(__file__).parents[1] / "main.py"
 SLOW = pytest.mark.slow
 # How many of the random tests every run has, and how many there are with --all.
 NUMBERS = {"seeds": (18, 180), "rounds": (1, 3), "fuzz": (200, 2000)}
-# Every server comes from one of these fixtures, or from what a test imports of these modules.
+# Every server comes from one of these fixtures, or from what a test module imports of these modules.
 SERVERS = {"firestore_address", "storage_url", "serve_app", "browser"}
-STARTERS = {
-    *("tests.support.processes", "tests.support.server", "tests.by_hand.benchmarks.recorder"),
-    *("cmc_webhook.local_firestore.firestore", "cmc_webhook.local_firestore.storage"),
-}
+STARTERS = ("tests.support.processes", "tests.support.server", "tests.by_hand", "cmc_webhook.local")
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -107,8 +104,9 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 def _is_pure(item: pytest.Item) -> bool:
     """Whether the test asks for no server, and its module imports nothing that starts one."""
-    imported = {getattr(value, "__module__", "") for value in vars(item.module).values()}
-    return not SERVERS & {*item.fixturenames} and not STARTERS & imported
+    imported = {getattr(value, "__module__", None) or "" for value in vars(item.module).values()}
+    starts = any(name.startswith(STARTERS) for name in imported)
+    return not starts and SERVERS.isdisjoint(item.fixturenames)
 
 
 @pytest.fixture(params=[0.25, pytest.param(1.0, marks=SLOW)], ids=["quarter", "full"])
@@ -130,7 +128,7 @@ def firestore_address() -> Iterator[str]:
         yield EMULATOR
         return
 
-    from cmc_webhook.local_firestore.firestore import start
+    from cmc_webhook.local_firestore.server import start
 
     server = start(data=":memory:", port=0)
     os.environ["FIRESTORE_EMULATOR_HOST"] = server.address

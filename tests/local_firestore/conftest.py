@@ -1,4 +1,4 @@
-"""Fixtures: collections of a fresh project, and the API below the client's comfort."""
+"""Fixtures: collections of a new project, and the generated API client."""
 
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -30,14 +30,14 @@ def store(mails: firestore.CollectionReference) -> Callable[..., None]:
 
 @pytest.fixture
 def api(firestore_address: str) -> Iterator[FirestoreClient]:
-    """The generated client, which sends what it is told."""
+    """The generated client, which sends any request."""
     with grpc.insecure_channel(firestore_address) as channel:
         yield FirestoreClient(transport=FirestoreGrpcTransport(channel=channel))
 
 
 @pytest.fixture
 def database(client: firestore.Client) -> str:
-    """The name of the database that the test has for itself."""
+    """The name of the test's own database."""
     return f"projects/{client.project}/databases/(default)"
 
 

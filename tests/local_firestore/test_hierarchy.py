@@ -1,4 +1,4 @@
-"""Documents below documents: collection groups, all descendants, parents that are not there."""
+"""Subcollections: collection groups, recursive queries, missing parents."""
 
 import pytest
 from google.cloud import firestore
@@ -112,7 +112,7 @@ def test_parents_that_are_not_there_are_listed_once_among_those_that_are(client,
     assert [r.id for r in client.collection("mails/b/parts/x/parts").list_documents()] == ["deeper"]
 
 
-@pytest.mark.builtin("Google's emulator lists what is missing to administrators only")
+@pytest.mark.builtin("Google's emulator lists missing documents to administrators only")
 def test_a_missing_parent_is_listed_without_times_and_only_if_asked(api, database, tree):
     request = {"parent": f"{database}/documents", "collection_id": "others"}
     [missing] = api.list_documents(request={**request, "show_missing": True, "mask": {}})
