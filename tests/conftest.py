@@ -27,23 +27,22 @@ from tests.support.server import FunctionServer
 EMULATOR = os.environ.get("FIRESTORE_EMULATOR_HOST")
 MAIN = Path(__file__).parents[1] / "main.py"
 
-SLOW = pytest.mark.slow
-# How many of the random tests every run has, and how many there are with --all.
-NUMBERS = {"seeds": (18, 180), "rounds": (1, 3), "fuzz": (200, 2000)}
-# Every server comes from one of these fixtures, or from what a test module imports of these modules.
+# How often the random tests run, and how often with --all.
+NUMBERS = {"--seeds": (18, 180), "--rounds": (1, 3), "--fuzz": (200, 2000)}
+# Every server comes from one of these fixtures, or from what a test imports of these modules.
 SERVERS = {"firestore_address", "storage_url", "serve_app", "browser"}
 STARTERS = ("tests.support.processes", "tests.support.server", "tests.by_hand", "cmc_webhook.local")
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    parser.addoption("--all", action="store_true", help="run the slow tests, too")
-    for name, what in (
-        ("seeds", "random schedules of faults"),
-        ("rounds", "rounds of killing processes"),
-        ("fuzz", "odd requests"),
+    parser.addoption("--all", action="store_true", help="run the slow tests too, at full size")
+    for option, what in (
+        ("--seeds", "random schedules of faults"),
+        ("--rounds", "rounds of killing processes"),
+        ("--fuzz", "odd requests"),
     ):
-        few, many = NUMBERS[name]
-        parser.addoption(f"--{name}", type=int, help=f"{what}: {few}, with --all {many}")
+        few, many = NUMBERS[option]
+        parser.addoption(option, type=int, help=f"{what}: {few}, with --all {many}")
     parser.addoption("--first-seed", type=int, default=0, help="the first of --seeds and --fuzz")
 
 
@@ -73,22 +72,16 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
-    first = metafunc.config.getoption("--first-seed")
-    for fixture, (name, start) in {"seed": ("seeds", first), "round_number": ("rounds", 0)}.items():
-        if fixture in metafunc.fixturenames:
-            few, more = _numbers(metafunc.config, name, start)
-            metafunc.parametrize(fixture, [*few, *(pytest.param(n, marks=SLOW) for n in more)])
-    if "fuzz_seeds" in metafunc.fixturenames:  # all in one test, the many in another
-        few, more = _numbers(metafunc.config, "fuzz", first)
-        cases = [pytest.param(few, id="few"), pytest.param(more, id="many", marks=SLOW)]
-        metafunc.parametrize("fuzz_seeds", cases if more else cases[:1])
+    for mark in metafunc.definition.iter_markers("repeat"):
+        argument, option = mark.args
+        metafunc.parametrize(argument, _numbers(metafunc.config, option))
 
 
-def _numbers(config: pytest.Config, name: str, first: int) -> tuple[range, range]:
-    """Return the numbers that every run has, and those that only a slow one has."""
-    count = config.getoption(name)
-    few, many = NUMBERS[name] if count is None else (count, count)
-    return range(first, first + few), range(first + few, first + many)
+def _numbers(config: pytest.Config, option: str) -> range:
+    few, many = NUMBERS[option]
+    count = config.getoption(option) or (many if config.getoption("--all") else few)
+    first = 0 if option == "--rounds" else config.getoption("--first-seed")
+    return range(first, first + count)
 
 
 @pytest.hookimpl(tryfirst=True)
@@ -109,10 +102,16 @@ def _is_pure(item: pytest.Item) -> bool:
     return not starts and SERVERS.isdisjoint(item.fixturenames)
 
 
-@pytest.fixture(params=[0.25, pytest.param(1.0, marks=SLOW)], ids=["quarter", "full"])
-def scale(request: pytest.FixtureRequest) -> float:
-    """By what to multiply a size that takes long: a quarter in every run, and the whole."""
-    return request.param
+@pytest.fixture
+def fuzz_seeds(pytestconfig: pytest.Config) -> range:
+    """The seeds of odd requests to try."""
+    return _numbers(pytestconfig, "--fuzz")
+
+
+@pytest.fixture
+def scale(pytestconfig: pytest.Config) -> float:
+    """By what a test multiplies a size that takes long: a quarter, with --all the whole."""
+    return 1.0 if pytestconfig.getoption("--all") else 0.25
 
 
 @pytest.fixture(name="tally")
