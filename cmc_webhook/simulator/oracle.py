@@ -157,7 +157,7 @@ def _document(told: Sequence[Fact]) -> Expected:
     bounces = _last([fact for fact in events if fact["event_type"] == "bounces"])
     if bounces:
         known = [_BOUNCES.get(fact["word"], ("unknown", "unknown")) for fact in bounces]
-        expected["bounce_code"] = [fact["word"] for fact in bounces]
+        expected["bounce_code"] = [fact["word"] or None for fact in bounces]
         expected["bounce_cause"], expected["bounce_class"] = map(list, zip(*known, strict=True))
     return expected | _times(events)
 
