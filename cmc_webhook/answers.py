@@ -1,5 +1,5 @@
 """
-Answers requests, for both functions: the only module that knows Flask and HTTP statuses.
+Answers requests, for both functions; the only module with HTTP statuses.
 
 A request goes one way: Endpoint checks the head, reads the body, authenticates it, gives it to
 the function's webhook, and turns what became of it into an answer and a log line.
@@ -11,6 +11,7 @@ from collections import Counter
 from dataclasses import dataclass, field
 from http import HTTPStatus
 from typing import Generic, Protocol, TypeVar
+from urllib.parse import parse_qs
 
 from flask import Request, Response, jsonify
 
@@ -73,7 +74,7 @@ class Receipt:
 
 
 class Post(Protocol):
-    """A body as a webhook has opened it."""
+    """A parsed body."""
 
     @property
     def api_keys(self) -> list[str]:
@@ -91,7 +92,7 @@ class Webhook(Protocol[P]):
     budget_s: float
 
     def open(self, body: bytes, *, known: bool) -> P:
-        """Take *body* apart, with less effort if the sender is not *known* yet. Never raises."""
+        """Parse *body*, with less effort if the sender is not *known* yet. Never raises."""
 
     def keep(self, post: P, budget: Budget, entry: LogEntry) -> Receipt:
         """Store *post* before *budget* is spent, and add to *entry*. Raises WebhookError."""
@@ -141,7 +142,7 @@ class Endpoint(Generic[P]):
         """Return the body of an accepted sender; its time budget starts with its last byte."""
         head = self._credentials.admit_head(
             request.headers.get("Authorization", ""),
-            (request.args.get("MailKey", ""), request.args.get("MailSecret", "")),
+            _mail_key(request),
         )
         known = bool(head) or not self._credentials.required
         webhook = self._webhook
@@ -157,7 +158,7 @@ class Endpoint(Generic[P]):
         status, entry.error = ERRORS[kind]
         message = str(error)
         if kind is StoreUnavailable:
-            # Google's words are for the operator, not for the sender.
+            # Google's text is for the operator, not for the sender.
             entry.detail, message = message, "Not everything was stored; post the same again."
         response = jsonify({"error": {"code": entry.error, "message": message}})
         response.status_code = status
@@ -185,6 +186,12 @@ class Endpoint(Generic[P]):
                 f" quarantined {entry.quarantined}."
             )
         log(entry)
+
+
+def _mail_key(request: Request) -> tuple[str, str]:
+    # Not request.args, which raises UnicodeDecodeError if the query string is not UTF-8.
+    query = parse_qs(request.query_string.decode(errors="replace"), keep_blank_values=True)
+    return query.get("MailKey", [""])[0], query.get("MailSecret", [""])[0]
 
 
 def _require_plain_post(request: Request) -> None:

@@ -1,4 +1,4 @@
-"""Stores received mails: from the body to attachments, document or quarantine."""
+"""Stores received mails: attachments in Cloud Storage, then the document or quarantine entry."""
 
 import hashlib
 from collections import Counter
@@ -20,13 +20,13 @@ from cmc_webhook.redaction import Redactor
 from cmc_webhook.settings import InboundSettings
 from cmc_webhook.writer import Writer
 
-# Parsing JSON takes many times its size in memory, so of an unknown sender no more is parsed.
+# Parsing JSON takes many times its size in memory: parse no more from an unknown sender.
 _LARGEST_UNKNOWN_JSON = 2 * 1024 * 1024
 
 
 @dataclass(frozen=True, slots=True)
 class InboundPost:
-    """A body, and its parts or why it has none."""
+    """A body, and its parts, or the reason why it has none."""
 
     body: bytes
     parts: Parts | Reason
@@ -38,7 +38,7 @@ class InboundPost:
 
 
 class InboundWebhook:
-    """Stores mails as CMC and SendGrid post them: attachments in *bucket*. Thread-safe."""
+    """Stores the mails that CMC and SendGrid post, their attachments in *bucket*. Thread-safe."""
 
     # The platform's limit (https://cloud.google.com/functions/quotas); SendGrid's mails have up to
     # 30 MB.
@@ -57,7 +57,7 @@ class InboundWebhook:
         self._dead_letters = DeadLetters(redactor, enabled=settings.log_unstored)
 
     def open(self, body: bytes, *, known: bool) -> InboundPost:
-        """Return the parts of *body*; those of an unknown sender's long JSON are not parsed."""
+        """Return the parts of *body*. Long JSON from an unknown sender is not parsed."""
         if not known and len(body) > _LARGEST_UNKNOWN_JSON and not is_multipart(body):
             return InboundPost(body, Reason.TOO_LONG)
         try:
@@ -69,7 +69,7 @@ class InboundWebhook:
         """
         Store the mail, as a document or in quarantine, before *budget* is spent.
 
-        Raises MalformedEnvelope once a post of the other webhook is in quarantine,
+        Raises MalformedEnvelope once a status of sent mail is in quarantine,
         StoreUnavailable if anything could not be stored.
         """
         entry.bytes = len(post.body)
@@ -100,7 +100,7 @@ class InboundWebhook:
         return mail_document(read_mail(post.parts), self._bucket.name)
 
     def _store(self, document: MailDocument, received_at: datetime, budget: Budget) -> Receipt:
-        self._bucket.keep(document.objects, budget)
+        self._bucket.upload(document.objects, budget)
         documents = {document.id: document.fields}
         made = self._writer.create(self._collection, documents, received_at, budget)
         return Receipt(stored=len(made), unchanged=1 - len(made))
@@ -114,6 +114,6 @@ class InboundWebhook:
             "size": len(content),
             "stored_at": f"gs://{self._bucket.name}/{name}",
         }
-        self._bucket.keep({name: content}, budget)
+        self._bucket.upload({name: content}, budget)
         collection = f"{self._collection}_quarantine"
         self._writer.create(collection, {name.partition("/")[2]: entry}, received_at, budget)
