@@ -4,8 +4,9 @@ import contextlib
 
 import pytest
 
+from cmc_webhook.api_keys import find_api_keys
 from cmc_webhook.errors import MalformedEnvelope
-from cmc_webhook.fields import api_keys, read_fields
+from cmc_webhook.fields import read_fields
 from cmc_webhook.redaction import Redactor
 from cmc_webhook.settings import from_env
 from cmc_webhook.status.envelope import read_envelope
@@ -25,10 +26,9 @@ REDACTOR = Redactor(
 
 
 def read_and_keep(body):
-    fields = read_fields(body)
-    api_keys(fields)
+    find_api_keys(body)
     with contextlib.suppress(MalformedEnvelope):
-        read_envelope(fields)
+        read_envelope(read_fields(body).values)
     quarantined_body(body, REDACTOR)
 
 
