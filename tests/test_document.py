@@ -447,7 +447,7 @@ RANKS = {word: rank for rank, word in enumerate(oracle.ORDER)}
 
 def rank_of(document):
     forward = document.get("status") == "bounced" and document.get("bounce_code") == "6"
-    return RANKS.get("forward" if forward else document.get("status"), -1)
+    return RANKS.get("forward error" if forward else document.get("status"), -1)
 
 
 edited_values = {
