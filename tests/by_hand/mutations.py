@@ -4,7 +4,7 @@ Breaks the functions in one place after the other: `python -m tests.by_hand.muta
 Each mutation of the table (mutation_table.py) is made in a copy of the tree, and the tests of the
 functions run on it until one fails: the modules directly in tests/ and tests/inbound, as
 `python -m pytest` runs them. What survives is tried once more with --all. Exit status 1 if
-anything survives that, or if a text is not found exactly once.
+anything survives that, or if a text is not found exactly once. Other arguments go to pytest.
 """
 
 import argparse
@@ -28,7 +28,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.split("\n\n")[1])
     parser.add_argument("--only", default="", help="those whose file or effect has this text")
     parser.add_argument("--list", action="store_true", help="check the table and run nothing")
-    options = parser.parse_args()
+    options, for_pytest = parser.parse_known_args()
     chosen = [m for m in MUTATIONS if options.only in f"{m.file} {m.effect}"]
     if wrong := [m for m in chosen if (ROOT / m.file).read_text().count(m.old) != 1]:
         sys.exit("".join(f"{m.file} does not have exactly once:\n{m.old}\n" for m in wrong))
@@ -38,10 +38,10 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as directory:
         tree = Path(directory) / "tree"
         copy(tree)
-        if failed := run(tree):
+        if failed := run(tree, *for_pytest):
             sys.exit(f"Without any mutation {failed} fails.")
-        survivors = [m for m in chosen if not caught(tree, m)]
-        left = [m for m in survivors if not caught(tree, m, "--all")]
+        survivors = [m for m in chosen if not caught(tree, m, *for_pytest)]
+        left = [m for m in survivors if not caught(tree, m, "--all", *for_pytest)]
     print(f"{len(chosen)} mutations: the fast run caught {len(chosen) - len(survivors)}", end="")
     print(f", --all {len(survivors) - len(left)} more; {len(left)} survived")
     sys.exit(bool(left))
