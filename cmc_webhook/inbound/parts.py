@@ -89,7 +89,9 @@ def read_parts(body: bytes) -> Parts:
     if len(body) > _LARGEST_JSON:
         raise UnreadableMail(Reason.TOO_LONG)
     fields = [
-        Part(name, _as_bytes(values[0])) for name, values in read_fields(body).items() if values
+        Part(name, _as_bytes(values[0]))
+        for name, values in read_fields(body).values.items()
+        if values
     ]
     if not fields:
         raise UnreadableMail(Reason.UNREADABLE_BODY)
@@ -100,7 +102,10 @@ def _as_bytes(value: Any) -> bytes:
     if value is None:
         return b""
     text = value if isinstance(value, str) else json.dumps(value)
-    return text.encode(errors="replace")
+    try:
+        return text.encode(errors="surrogateescape")  # bytes that were not UTF-8 come back
+    except UnicodeEncodeError:  # a lone surrogate of a JSON escape
+        return text.encode(errors="replace")
 
 
 def _read_multipart(body: bytes, boundary: bytes) -> Iterator[Part]:
