@@ -34,14 +34,14 @@ class FunctionServer(Program):
         return response.status, answer, dict(response.getheaders())
 
     def send_and_hang_up(self, data: bytes) -> bytes:
-        """Send *data*, and no more ever after, and return all that comes back."""
+        """Send *data*, close that direction, and return all that comes back."""
         with socket.create_connection(("127.0.0.1", self.port), timeout=60) as connection:
             connection.sendall(data)
             connection.shutdown(socket.SHUT_WR)
             return b"".join(iter(lambda: connection.recv(65536), b""))
 
     def lines(self) -> list[dict[str, Any]]:
-        """Return the log lines; whatever is no JSON fails."""
+        """Return the log lines. Raises ValueError if one is not JSON."""
         return [json.loads(line) for line in self.output().splitlines()]
 
     def pids(self) -> list[int]:
