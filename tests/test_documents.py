@@ -52,16 +52,6 @@ ODD = make_record(messageId="<odd@example.com>")
 every_document = pytest.mark.parametrize("document", DOCUMENTS.values(), ids=DOCUMENTS)
 
 
-def pairs():
-    """Return each Japanese document with the English one that it translates."""
-    found = []
-    for path in DOCUMENTS:
-        if path.endswith("README.ja.md"):
-            english = path.replace(".ja.md", ".md").removeprefix(".github/")
-            found.append((DOCUMENTS[path], DOCUMENTS[english]))
-    return found
-
-
 def with_code(language):
     """Parametrize with each block of *language* of any document."""
     found = [(d.path, block) for d in DOCUMENTS.values() for block in d.blocks(language)]
@@ -447,24 +437,3 @@ def test_every_link_leads_somewhere(document):
 
 def test_the_readme_is_short():
     assert len(README.text.splitlines()) <= 250
-
-
-@pytest.mark.parametrize(("japanese", "english"), pairs(), ids=lambda d: d.path)
-def test_both_languages_say_the_same(japanese, english):
-    """A table that is compared with the code in English is so in Japanese, too."""
-
-    def outline(document):
-        return [level for level, _ in document.headings()]
-
-    def programs(document):
-        return [fence for fence in document.fences() if fence[0] != "text"]
-
-    def contracts(document):
-        return [[[code(cell) for cell in row] for row in rows[1:]] for rows in document.tables()]
-
-    assert outline(japanese) == outline(english)
-    assert programs(japanese) == programs(english)
-    assert contracts(japanese) == contracts(english)
-    for document, other in ((japanese, english), (english, japanese)):
-        link = re.search(r"\]\(([^)]*)\)", document.text.splitlines()[0])[1]
-        assert (document.file.parent / link).resolve() == other.file

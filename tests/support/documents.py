@@ -1,5 +1,6 @@
 """The documents of this repository, read by machine: headings, links, tables and code."""
 
+import itertools
 import re
 import textwrap
 from collections import Counter
@@ -12,14 +13,20 @@ _INLINE = re.compile(r"(`+) ?(.*?) ?\1", re.S)
 _LINK = re.compile(r'\]\(([^)\s]+)\)|src="([^"]+)"')
 
 
-class Document:
-    """A document in Markdown; *path* is relative to the repository."""
+class Markdown:
+    """A text in Markdown."""
 
-    def __init__(self, path):
-        self.path = str(path)
-        self.file = ROOT / path
-        self.text = self.file.read_text()
-        self.prose = _FENCE.sub("", self.text)
+    def __init__(self, text):
+        self.text = text
+        self.prose = _FENCE.sub("", text)
+
+    def sections(self):
+        """Return what stands before the first heading, then each heading with what follows it."""
+        fences = [fence.span() for fence in _FENCE.finditer(self.text)]
+        marks = [mark.start() for mark in re.finditer(r"^#+ ", self.text, re.M)]
+        starts = [m for m in marks if not any(start < m < end for start, end in fences)]
+        limits = itertools.pairwise([0, *starts, len(self.text)])
+        return [Markdown(self.text[start:end]) for start, end in limits]
 
     def fences(self):
         """Return the language and the text of each fenced block."""
@@ -65,6 +72,15 @@ class Document:
     def all_tables(self, *headings):
         """Return the rows of every table with these *headings*."""
         return [rows for head, *rows in self.tables() if head == list(headings)]
+
+
+class Document(Markdown):
+    """A document in Markdown; *path* is relative to the repository."""
+
+    def __init__(self, path):
+        self.path = str(path)
+        self.file = ROOT / path
+        super().__init__(self.file.read_text())
 
 
 def all_documents():
