@@ -16,21 +16,24 @@ from cmc_webhook.status.events import Description, Status, StatusEvent, _Record,
 
 TIME = "2025-01-25 14:03:06"
 CODE = "2"
+NOW = datetime(2026, 1, 1, tzinfo=UTC)
+# Names of version 1, each of which takes the place of one of version 2.
+VERSION_1 = {"envelopeTo": "to", "envelopeFrom": "returnPath"}
 
 
 def posted():
-    """Return a record in which every field that is read has a value of its own."""
+    """Return a record of version 2 in which every field that is read has a value of its own."""
     record = {}
     for name, field in _Record.model_fields.items():
-        alias = field.validation_alias
-        first = getattr(alias, "choices", [alias])[0] or name
-        record[first] = f"{name}@example.jp"
+        record[field.validation_alias or name] = f"{name}@example.jp"
+    for name in VERSION_1:
+        del record[name]
     return record | {"created": TIME, "status": CODE}
 
 
 def read(record, list_name="bounces"):
     envelope = Envelope(event={list_name: [record]}, server_composition="pro")
-    [event], unreadable = read_events(envelope, ZoneInfo("Asia/Tokyo"))
+    [event], unreadable = read_events(envelope, ZoneInfo("Asia/Tokyo"), NOW)
     assert unreadable == []
     return event
 
@@ -50,6 +53,14 @@ def test_every_field_of_a_record_is_in_its_event():
 
     fields = {f.name: getattr(event, f.name) for f in dataclasses.fields(StatusEvent)}
     assert set(record.values()) <= texts({n: v for n, v in fields.items() if n != "record"})
+
+
+@pytest.mark.parametrize("name", VERSION_1)
+def test_a_name_of_version_1_takes_the_place_of_its_successor(name):
+    record = posted()
+    record[name] = record.pop(VERSION_1[name])
+
+    assert read(record).description == read(posted()).description
 
 
 def test_an_event_describes_the_mail_by_the_fields_of_the_description():
