@@ -14,7 +14,7 @@ class Mutation(NamedTuple):
 
 
 def _mutations(file, likely, *changes):
-    """Return the mutations of *file*; *likely* names modules ``test_*.py``, or a folder of tests."""
+    """Return the mutations of *file*; *likely* names modules ``test_*.py``, or tests/inbound."""
     names = ["tests/inbound" if n == "inbound" else f"tests/test_{n}.py" for n in likely.split()]
     return [Mutation(e, f"cmc_webhook/{file}", old, new, names) for e, old, new in changes]
 
