@@ -15,7 +15,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from tests.support.ledger import Ledger, body_of, shuffled_posts
-from tests.support.processes import Program, free_port, until
+from tests.support.processes import PATIENCE_S, Program, free_port, until
 from tests.support.records import as_json, make_post, make_record
 
 OPEN = {"CMC_ALLOW_UNAUTHENTICATED": "true", "THREADS": "4"}
@@ -147,7 +147,7 @@ def test_posts_that_were_accepted_are_finished_at_a_polite_stop(serve, documents
     bodies = [as_json(make_post([make_record(messageId=f"<{i}@example.com>")])) for i in range(4)]
     connections = []
     for body, _ in bodies:  # all but the last byte
-        connection = socket.create_connection(("127.0.0.1", server.port), timeout=30)
+        connection = socket.create_connection(("127.0.0.1", server.port), timeout=PATIENCE_S)
         connection.sendall(_head(len(body)) + body[:-1])
         connections.append(connection)
     server.post(b"")  # connections are accepted in their order: this one after those
@@ -162,7 +162,7 @@ def test_posts_that_were_accepted_are_finished_at_a_polite_stop(serve, documents
 
     assert [answer[:12] for answer in answers] == [b"HTTP/1.1 200"] * 4
     assert len(documents()) == 4
-    assert server.process.wait(30) == 0
+    assert server.process.wait(PATIENCE_S) == 0
 
 
 def _head(length):
@@ -177,7 +177,7 @@ def test_a_sender_that_hangs_up_harms_nobody(serve, documents, quarantine, share
     body, _ = as_json(make_post([make_record()]))
     whole = _head(len(body)) + body
     for _ in range(20):
-        with socket.create_connection(("127.0.0.1", server.port), timeout=30) as connection:
+        with socket.create_connection(("127.0.0.1", server.port), timeout=PATIENCE_S) as connection:
             connection.sendall(whole[: int(len(whole) * share)])
     assert server.post(body)[0] == 200
 
@@ -188,7 +188,7 @@ def test_a_sender_that_hangs_up_harms_nobody(serve, documents, quarantine, share
 def test_a_sender_that_does_not_wait_for_the_answer_is_stored(serve, documents):
     server = serve(**OPEN)
     body, _ = as_json(make_post([make_record()]))
-    with socket.create_connection(("127.0.0.1", server.port), timeout=30) as connection:
+    with socket.create_connection(("127.0.0.1", server.port), timeout=PATIENCE_S) as connection:
         connection.sendall(_head(len(body)) + body)
 
     until(documents)
