@@ -1,11 +1,12 @@
 """`python -m cmc_webhook`: the command line."""
 
-import sys
+import signal
 
-try:
-    from cmc_webhook.command_line.main import main
-except KeyboardInterrupt:  # Ctrl-C during the imports
-    sys.exit(130)
+# Ctrl-C during the imports ends the process at once, without a traceback.
+if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+from cmc_webhook.command_line.main import main
 
 if __name__ == "__main__":
     main(prog_name="python -m cmc_webhook")

@@ -1,5 +1,6 @@
 """The commands, and how a failure looks: one sentence on stderr and an exit status."""
 
+import signal
 import sys
 from importlib import import_module
 from typing import Any
@@ -82,3 +83,6 @@ def main() -> None:
     python -m cmc_webhook send --count 10      send test events
     python -m cmc_webhook list                 see what became of the mails
     """
+    # The command is imported by now: from here on Ctrl-C raises KeyboardInterrupt.
+    if signal.getsignal(signal.SIGINT) is signal.SIG_DFL:
+        signal.signal(signal.SIGINT, signal.default_int_handler)

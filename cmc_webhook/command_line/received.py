@@ -67,7 +67,7 @@ def list_mails(where: FirestoreOptions, page: PageOptions) -> None:
 @firestore_options
 def show(where: FirestoreOptions, name: str, json_lines: bool) -> None:
     """
-    Show a received mail: sender, recipients, thread, attachments and text.
+    Show a received mail with its text and attachments.
 
     ID is a message id, or a document id or the beginning of one, as `list`
     shows it. To read an attachment: gcloud storage cp gs://... .

@@ -35,6 +35,9 @@ def main(
     own Google credentials. The local files of received mails are where
     STORAGE_EMULATOR_HOST says; the devserver sets it. --url and the credential are
     those of the function, to which quarantined data is posted again.
+
+    \b
+    python -m cmc_webhook console --project P --database cmc
     """
     # One line for each request says nothing to the reader; faults are still shown.
     logging.getLogger("werkzeug").setLevel(logging.WARNING)

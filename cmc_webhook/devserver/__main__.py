@@ -1,11 +1,11 @@
 """`python -m cmc_webhook.devserver`: the same as `python -m cmc_webhook devserver`."""
 
-import sys
+import signal
 
-try:
-    from cmc_webhook.devserver.command import devserver
-except KeyboardInterrupt:  # Ctrl-C during the imports; nothing is started yet
-    sys.exit(130)
+# Ctrl-C during the imports ends the process at once: nothing is started yet.
+signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+from cmc_webhook.devserver.command import devserver  # noqa: E402
 
 if __name__ == "__main__":
     devserver(prog_name="python -m cmc_webhook.devserver")

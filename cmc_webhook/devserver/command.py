@@ -63,9 +63,9 @@ def devserver(
     """
     Run the functions and the page on a local Firestore.
 
-    Everything listens on 127.0.0.1 only and runs until Ctrl-C. The settings of the functions are taken
-    from the environment, as in production. Without a credential there, any program
-    on this machine can post.
+    Everything listens on 127.0.0.1 only and runs until Ctrl-C. The settings of the
+    functions are taken from the environment, as in production. Without a credential
+    there, any program on this machine can post.
 
     It prints a line for each request, such as "12:00:01 status 200 stored 1", and
     whatever else the functions and the page print.

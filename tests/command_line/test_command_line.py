@@ -5,6 +5,7 @@ import signal
 import subprocess
 import sys
 
+import click
 import pytest
 
 from cmc_webhook.command_line.main import main
@@ -13,10 +14,13 @@ from tests.support.faults import Fault, FaultyFirestore
 from tests.support.processes import ROOT, Program, free_port
 from tests.support.records import make_record
 
+CONTEXT = click.Context(main)
 COMMANDS = [
     [name, *below]
-    for name, command in main.commands.items()
-    for below in ([[each] for each in getattr(command, "commands", ())] or [[]])
+    for name in main.list_commands(CONTEXT)
+    for below in (
+        [[each] for each in getattr(main.get_command(CONTEXT, name), "commands", ())] or [[]]
+    )
 ]
 
 
