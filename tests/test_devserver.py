@@ -20,6 +20,7 @@ from zoneinfo import ZoneInfo
 import pytest
 from google.cloud import firestore, storage
 
+from tests.support import readme
 from tests.support.mails import cmc_multipart, file
 from tests.support.processes import ROOT, Program, free_port, listens, until
 from tests.support.records import as_json, make_post, make_record
@@ -30,7 +31,7 @@ pytestmark = pytest.mark.builtin
 POST = as_json(make_post([make_record()]))
 
 
-# On Asia/Tokyo's day this is what `date` prints there.
+STARTING = "Starting the functions and the page on a local Firestore."
 CREATED = re.compile(r'"created":"(\d{4}-\d\d-\d\d \d\d:\d\d:\d\d)"')
 
 
@@ -153,6 +154,7 @@ def test_once_it_serves_it_prints_in_this_order_and_nothing_else(start, tmp_path
 
     sample = re.search(r"curl (.*)", said)[0]
     assert said.splitlines() == [
+        STARTING,
         f"Documents are in {tmp_path}/data.sqlite3. Settings of other programs:",
         f"  export FIRESTORE_EMULATOR_HOST=127.0.0.1:{server.firestore_port}",
         "  export GOOGLE_CLOUD_PROJECT=demo-cmc-webhook",
@@ -388,7 +390,7 @@ def test_ctrl_c_during_the_start_is_quiet(command, delay_s):
     status, said = server.send(signal.SIGINT), server.output()
     server.stop()
 
-    assert said == "" or said.endswith("Stop with Ctrl-C.\n")
+    assert said in ("", f"{STARTING}\n") or said.endswith("Stop with Ctrl-C.\n")
     assert status in (0, 130, -signal.SIGINT)
     assert not any(map(listens, server.ports.values()))
 
@@ -427,6 +429,33 @@ def test_only_the_firestore(start):
     assert listens(port)
     assert server.send(signal.SIGINT) == 0
     server.stop()
+
+
+START = readme.blocks("sh")[0]
+OLD_PYTHONS = sorted(Path.home().glob(".pyenv/versions/3.10.*/bin/python3"))
+
+
+def test_the_first_command_of_the_readme_checks_the_version_of_python():
+    code = re.match("python3 -c '(.*)' &&\n", START)[1]
+    old = f"import sys; sys.version_info = (3, 10, 13); exec({code!r})"
+
+    assert subprocess.run([sys.executable, "-c", code]).returncode == 0
+    refused = subprocess.run([sys.executable, "-c", old], capture_output=True, text=True)
+    assert (refused.returncode, refused.stderr) == (1, "This needs Python 3.11 or newer.\n")
+
+
+@pytest.mark.skipif(not OLD_PYTHONS, reason="no Python 3.10 in ~/.pyenv")
+def test_an_old_python_is_told_so_in_one_sentence(tmp_path):
+    (tmp_path / "python3").symlink_to(OLD_PYTHONS[-1])
+    environ = os.environ | {"PATH": f"{tmp_path}:{os.environ['PATH']}"}
+
+    refused = subprocess.run(
+        START, shell=True, cwd=tmp_path, env=environ, capture_output=True, text=True
+    )
+
+    assert (refused.returncode, refused.stdout) == (1, "")
+    assert refused.stderr == "This needs Python 3.11 or newer.\n"
+    assert not (tmp_path / ".venv").exists()
 
 
 def test_help_names_every_option():
