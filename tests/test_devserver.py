@@ -20,7 +20,7 @@ from zoneinfo import ZoneInfo
 import pytest
 from google.cloud import firestore, storage
 
-from tests.support import readme
+from tests.support.documents import Document
 from tests.support.mails import cmc_multipart, file
 from tests.support.processes import ROOT, Program, free_port, listens, until
 from tests.support.records import as_json, make_post, make_record
@@ -431,7 +431,7 @@ def test_only_the_firestore(start):
     server.stop()
 
 
-START = readme.blocks("sh")[0]
+START = Document("README.md").blocks("sh")[0]
 OLD_PYTHONS = sorted(Path.home().glob(".pyenv/versions/3.10.*/bin/python3"))
 
 

@@ -17,11 +17,11 @@ from google.api_core.exceptions import GoogleAPIError
 from cmc_webhook.command_line.filters import filter_options
 from cmc_webhook.command_line.paging import CursorType
 from cmc_webhook.command_line.rendering import as_json
-from cmc_webhook.command_line.times import shown
 from cmc_webhook.reading.connection import FirestoreOptions
 from cmc_webhook.reading.options import connected, firestore_options
 from cmc_webhook.reading.queries import Cursor, Document, Listing
 from cmc_webhook.reading.statuses import Filters, MailStatuses
+from cmc_webhook.reading.times import shown
 from cmc_webhook.status.document import FIELDS
 
 _Encoder: TypeAlias = Callable[[Iterable[Document], ZoneInfo, bool], Iterator[str]]

@@ -10,11 +10,11 @@ from cmc_webhook.command_line import table
 from cmc_webhook.command_line.paging import PageOptions, page_options, print_page
 from cmc_webhook.command_line.rendering import columns
 from cmc_webhook.command_line.sending import conclude_replay, post_all
-from cmc_webhook.command_line.times import shown
 from cmc_webhook.reading.connection import Connection, FirestoreOptions
 from cmc_webhook.reading.options import connected, firestore_options, function_options
 from cmc_webhook.reading.quarantine import CutEntryError, Quarantine, body_of, text_of
 from cmc_webhook.reading.queries import Document
+from cmc_webhook.reading.times import shown
 from cmc_webhook.simulator.posting import is_loopback, saved_message, without_query
 
 _SHORT_ID = 12

@@ -10,11 +10,11 @@ from cmc_webhook.command_line import table
 from cmc_webhook.command_line.paging import PageOptions, page_options, print_page
 from cmc_webhook.command_line.rendering import as_json, columns, labelled
 from cmc_webhook.command_line.statuses import SHORT_ID, find_mails
-from cmc_webhook.command_line.times import shown
 from cmc_webhook.reading.connection import FirestoreOptions
 from cmc_webhook.reading.options import connected, firestore_options
 from cmc_webhook.reading.queries import Document
 from cmc_webhook.reading.received import ReceivedMails
+from cmc_webhook.reading.times import shown
 
 _PEOPLE = ("from", "to", "cc", "reply_to")
 _DETAILS = (

@@ -11,13 +11,14 @@ from cmc_webhook.command_line import table
 from cmc_webhook.command_line.filters import filter_options
 from cmc_webhook.command_line.paging import PageOptions, page_options, print_page
 from cmc_webhook.command_line.rendering import LABEL, as_json, coloured, labelled
-from cmc_webhook.command_line.times import shown
 from cmc_webhook.reading.connection import FirestoreOptions
 from cmc_webhook.reading.meanings import meaning
 from cmc_webhook.reading.options import connected, firestore_options
 from cmc_webhook.reading.queries import Document
 from cmc_webhook.reading.received import ReceivedMails
 from cmc_webhook.reading.statuses import Filters, MailStatuses
+from cmc_webhook.reading.texts import Texts
+from cmc_webhook.reading.times import shown
 
 # The hash, and the part of CMC's own message ids that differs most.
 SHORT_ID = len("974c-9e7e564c")
@@ -144,7 +145,8 @@ def _description(mail: Document, zone: ZoneInfo) -> Iterator[str]:
     yield from labelled("document", mail.id)
     at = shown(fields.get("status_at"), zone)
     yield f"{table.pad('status', LABEL)}{coloured(table.printable(status), status)} at {at}"
-    yield from labelled("meaning", meaning(fields))
+    texts = meaning(fields)
+    yield from labelled("meaning", Texts("en").sentences([*texts.happened, texts.todo]))
     for name in _DETAILS:
         if name in fields:
             yield from labelled(name, str(fields[name]))

@@ -22,7 +22,7 @@ from cmc_webhook.devserver.programs import (
 )
 from cmc_webhook.devserver.supervisor import Supervisor
 from cmc_webhook.local_firestore.errors import StartError
-from cmc_webhook.local_firestore.firestore import start
+from cmc_webhook.local_firestore.server import start
 from cmc_webhook.reading.options import BadSetting
 from cmc_webhook.settings import (
     API_KEYS,

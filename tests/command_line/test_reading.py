@@ -13,7 +13,7 @@ from google.cloud import firestore
 
 from cmc_webhook.command_line.filters import CAUSES
 from cmc_webhook.command_line.table import width
-from cmc_webhook.local_firestore.firestore import start
+from cmc_webhook.local_firestore.server import start
 from cmc_webhook.reading.statuses import INDEXED, Filters, MailStatuses
 from cmc_webhook.status.events import Status
 from tests.support.faults import Fault, FaultyFirestore
@@ -111,7 +111,7 @@ def test_show_tells_the_story_and_what_it_means(run, mails, documents):
 
     shown = run("show", "<bounced@example.com>").stdout
 
-    assert "Stop sending to this address." in shown
+    assert "Stop sending to this address" in shown
     assert "2025-01-27 00:29:59  failed" in shown
     assert "2025-01-27 00:30:00  bounced 2" in shown
     assert shown == run("show", "bounced@example.com").stdout

@@ -1,0 +1,127 @@
+"""
+Listen: streams that send every commit that concerns their targets.
+
+A client that reconnects with a resume token is told to reset and gets everything again; it
+compares, and reports only changes to its user.
+"""
+
+from collections.abc import Iterator
+from queue import SimpleQueue
+from typing import TypeAlias
+from weakref import WeakSet
+
+from cmc_webhook.local_firestore.errors import InvalidArgument, Refusal, Unavailable
+from cmc_webhook.local_firestore.listen_targets import ListenTarget, parse_selection
+from cmc_webhook.local_firestore.messages import ListenResponse, Message, TargetChange
+from cmc_webhook.local_firestore.resource_names import check_database
+from cmc_webhook.local_firestore.storage import Commit, Storage
+
+_Type = TargetChange.TargetChangeType
+
+# None: the client has disconnected.
+Event: TypeAlias = Message | Commit | Refusal | None
+
+
+class Listener:
+    """One stream. Any thread may add events; the thread of responses() handles them."""
+
+    def __init__(self, storage: Storage) -> None:
+        self._storage = storage
+        self._events: SimpleQueue[Event] = SimpleQueue()
+        self._targets: dict[int, ListenTarget] = {}
+
+    def add(self, event: Event) -> None:
+        """Add a request of the client, a commit, or the reason to end."""
+        self._events.put(event)
+
+    def responses(self) -> Iterator[Message]:
+        """Yield responses until the client disconnects; raise a Refusal that was added."""
+        self._storage.subscribe(self.add)
+        try:
+            while (event := self._events.get()) is not None:
+                if isinstance(event, Refusal):
+                    raise event
+                if isinstance(event, Commit):
+                    yield from self._send_commit(event)
+                else:
+                    yield from self._handle(event)
+        finally:
+            self._storage.unsubscribe(self.add)
+
+    def _send_commit(self, commit: Commit) -> Iterator[Message]:
+        sent = False
+        for target in self._targets.values():
+            for message in target.update(commit):
+                sent = True
+                yield message
+        if sent:
+            yield _consistent(commit.time_us)
+
+    def _handle(self, request: Message) -> Iterator[Message]:
+        check_database(request.database)
+        if request.WhichOneof("target_change") == "remove_target":
+            if self._targets.pop(request.remove_target, None):
+                yield _target_change(_Type.REMOVE, request.remove_target)
+        else:
+            try:
+                yield from self._add_target(request.database, request.add_target)
+            except Refusal as refusal:
+                response = _target_change(_Type.REMOVE, request.add_target.target_id)
+                response.target_change.cause.code = refusal.code.value[0]
+                response.target_change.cause.message = str(refusal)
+                yield response
+
+    def _add_target(self, database: str, requested: Message) -> Iterator[Message]:
+        target_id = requested.target_id
+        if not target_id or target_id in self._targets:
+            raise InvalidArgument("A target needs an id of its own.")
+        selection = parse_selection(database, requested)
+        target = self._targets[target_id] = ListenTarget(target_id, selection)
+        with self._storage.reading() as latest:
+            documents, time_us = selection.read(latest).documents, latest.time_us
+        yield _target_change(_Type.ADD, target_id)
+        # Also without a token: an earlier stream may have ended before it sent one.
+        yield _target_change(_Type.RESET, target_id)
+        yield from target.start(documents, time_us)
+        yield _target_change(_Type.CURRENT, target_id, time_us)
+        yield _consistent(time_us)
+
+
+class Listeners:
+    """All streams, so that they can be ended together."""
+
+    def __init__(self, storage: Storage) -> None:
+        self._storage = storage
+        self._open: WeakSet[Listener] = WeakSet()
+
+    def open(self) -> Listener:
+        """Return a new stream."""
+        listener = Listener(self._storage)
+        self._open.add(listener)
+        return listener
+
+    def stop(self) -> None:
+        """End all streams; their clients try to reconnect."""
+        for listener in list(self._open):
+            listener.add(Unavailable("The server is stopping."))
+
+
+def _target_change(kind: int, target_id: int, time_us: int | None = None) -> Message:
+    response = ListenResponse()
+    response.target_change.target_change_type = kind
+    response.target_change.target_ids.append(target_id)
+    if time_us is not None:
+        _set_time(response, time_us)
+    return response
+
+
+def _consistent(time_us: int) -> Message:
+    """Return the message that all targets are consistent as of *time_us*."""
+    response = ListenResponse()
+    _set_time(response, time_us)
+    return response
+
+
+def _set_time(response: Message, time_us: int) -> None:
+    response.target_change.read_time.FromMicroseconds(time_us)
+    response.target_change.resume_token = str(time_us).encode()

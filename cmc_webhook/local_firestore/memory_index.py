@@ -1,0 +1,238 @@
+"""
+An index of the fields that queries use, so that a query reads only the documents it finds.
+
+The first query over a large collection creates a table for it; each field gets a column with its
+sort keys, each kind of query a SQL index. The tables are temporary and in memory; they change in
+the same transactions as the documents. SQL filters by ranges of keys and sorts: filters.py and
+queries.py say what a range is, and do the rest.
+"""
+
+import sqlite3
+from collections.abc import Generator, Iterable, Iterator, Sequence
+from contextlib import closing
+from dataclasses import dataclass, field
+from itertools import chain
+from typing import TypeAlias
+
+from cmc_webhook.local_firestore.field_paths import NAME, FieldPath
+from cmc_webhook.local_firestore.filters import FieldTest, KeyRange, value_at
+from cmc_webhook.local_firestore.messages import Document, Message
+from cmc_webhook.local_firestore.queries import Query
+from cmc_webhook.local_firestore.resource_names import DocumentName
+from cmc_webhook.local_firestore.sort_keys import sort_key
+
+# Smaller collections are scanned about as fast.
+_MIN_DOCUMENTS = 500
+# Per collection, because every write of a document updates all of them.
+_MAX_COLUMNS = _MAX_INDEXES = 50
+# In one alternative; SQLite accepts 1,000 nested terms.
+_MAX_FILTERS = 500
+
+# The name of a document and its sort key for each order of the query.
+Row: TypeAlias = tuple[DocumentName, Sequence[bytes]]
+
+
+@dataclass(slots=True)
+class _Table:
+    name: str
+    columns: dict[FieldPath, str] = field(default_factory=dict)
+    indexes: set[tuple[str, ...]] = field(default_factory=set)
+
+
+class MemoryIndex:
+    """The temporary tables of *connection*, whose main database has the documents."""
+
+    def __init__(self, connection: sqlite3.Connection) -> None:
+        self._connection = connection
+        self._tables: dict[tuple[str, str], _Table] = {}
+        connection.execute("PRAGMA temp_store = MEMORY")
+        # In KiB. Pages over this size would be copied to and from the temporary file in memory.
+        connection.execute("PRAGMA temp.cache_size = -200000")
+
+    def rows(self, query: Query) -> Generator[Row] | None:
+        """Return the documents that match the filters, sorted; None if there is no index."""
+        table = self._table(query)
+        return None if table is None else self._select(table, query)
+
+    def count(self, query: Query) -> int | None:
+        """Return how many documents match the filters; None as in rows()."""
+        table = self._table(query)
+        if table is None:
+            return None
+        matching, parameters = _matching(table, query)
+        [found] = self._connection.execute(f"SELECT count(*) {matching}", parameters).fetchone()
+        return int(found)
+
+    def put(self, name: DocumentName, document: Message | None) -> None:
+        """Update the index for a document that was written, or deleted if it is None."""
+        table = self._tables.get((name.parent, name.collection))
+        if table is None:
+            return
+        if document is None:
+            self._connection.execute(f"DELETE FROM {table.name} WHERE id = ?", [name.id])
+        else:
+            columns = ", ".join(["id", *table.columns.values()])
+            marks = ", ".join("?" * (1 + len(table.columns)))
+            self._connection.execute(
+                f"INSERT OR REPLACE INTO {table.name} ({columns}) VALUES ({marks})",
+                [name.id, *(_key(document, path) for path in table.columns)],
+            )
+
+    def _table(self, query: Query) -> _Table | None:
+        """Return the table for *query*, extended as needed; None if the query is not indexed."""
+        tests = [*chain.from_iterable(query.alternatives)]
+        if any(test.is_of_elements() for test in tests):
+            return None
+        if any(len(each) > _MAX_FILTERS for each in query.alternatives):
+            return None
+        if query.scope.descendants or not query.scope.collection:
+            return None
+        paths = {test.path for test in tests} | {order.path for order in query.orders}
+        table = self._table_with(query.scope.parent, query.scope.collection, paths)
+        if table is not None:
+            self._add_indexes(table, query)
+        return table
+
+    def _table_with(self, parent: str, collection: str, paths: set[FieldPath]) -> _Table | None:
+        table = self._tables.get((parent, collection))
+        known = table.columns if table else {}
+        missing = sorted(paths - known.keys())
+        if not missing:
+            return table
+        if self._is_writing() or len(known) + len(missing) > _MAX_COLUMNS:
+            return None
+        if table is None and not self._is_large(parent, collection):
+            return None
+        with self._connection:
+            self._connection.execute("BEGIN")
+            if table is None:
+                table = self._create(parent, collection)
+            columns = self._add_columns(table, missing, self._documents(parent, collection))
+        table.columns |= columns
+        self._tables[parent, collection] = table
+        return table
+
+    def _is_writing(self) -> bool:
+        """Whether a rollback could still undo changes to the tables behind this object's back."""
+        return self._connection.in_transaction
+
+    def _is_large(self, parent: str, collection: str) -> bool:
+        (found,) = self._connection.execute(
+            "SELECT count(*) FROM"
+            " (SELECT 1 FROM documents WHERE parent = ? AND collection = ? LIMIT ?)",
+            (parent, collection, _MIN_DOCUMENTS),
+        ).fetchone()
+        return bool(found == _MIN_DOCUMENTS)
+
+    def _documents(self, parent: str, collection: str) -> Iterator[Message]:
+        rows = self._connection.execute(
+            "SELECT document FROM documents WHERE parent = ? AND collection = ?",
+            (parent, collection),
+        )
+        return (Document.FromString(data) for (data,) in rows)
+
+    def _create(self, parent: str, collection: str) -> _Table:
+        table = _Table(f"temp.columns{len(self._tables)}")
+        self._connection.execute(f"CREATE TABLE {table.name} (id TEXT PRIMARY KEY)")
+        self._connection.execute(
+            f"INSERT INTO {table.name} (id)"
+            " SELECT id FROM documents WHERE parent = ? AND collection = ?",
+            (parent, collection),
+        )
+        return table
+
+    def _add_columns(
+        self, table: _Table, paths: Sequence[FieldPath], documents: Iterable[Message]
+    ) -> dict[FieldPath, str]:
+        first = len(table.columns)
+        columns = {path: f"key{first + number}" for number, path in enumerate(paths)}
+        for column in columns.values():
+            self._connection.execute(f"ALTER TABLE {table.name} ADD COLUMN {column} BLOB")
+        values = ", ".join(f"{column} = ?" for column in columns.values())
+        self._connection.executemany(
+            f"UPDATE {table.name} SET {values} WHERE id = ?",
+            (
+                [*(_key(document, path) for path in paths), document.name.rpartition("/")[2]]
+                for document in documents
+            ),
+        )
+        return columns
+
+    def _add_indexes(self, table: _Table, query: Query) -> None:
+        """Create a SQL index on each field tested for equality, followed by the first order."""
+        if self._is_writing():
+            return
+        ordered = table.columns[query.orders[0].path]
+        tests = chain.from_iterable(query.alternatives)
+        equal = {table.columns[test.path] for test in tests if not test.is_inequality()}
+        for column in equal or {ordered}:
+            columns = tuple(dict.fromkeys([column, ordered]))
+            if columns not in table.indexes and len(table.indexes) < _MAX_INDEXES:
+                schema, _, name = table.name.partition(".")
+                self._connection.execute(
+                    f"CREATE INDEX {schema}.{name}_{'_'.join(columns)}"
+                    f" ON {name} ({', '.join(columns)})"
+                )
+                table.indexes.add(columns)
+
+    def _select(self, table: _Table, query: Query) -> Generator[Row]:
+        keys = [table.columns[order.path] for order in query.orders]
+        orders = (
+            f"{key} {'DESC' if order.descending else 'ASC'}"
+            for key, order in zip(keys, query.orders, strict=True)
+        )
+        matching, parameters = _matching(table, query)
+        for operator, bound in _bounds(query):
+            matching += f" AND {keys[0]} {operator} ?"
+            parameters.append(bound)
+        rows = self._connection.execute(
+            f"SELECT id, {', '.join(keys)} {matching} ORDER BY {', '.join(orders)}", parameters
+        )
+        with closing(rows):
+            for document_id, *found in rows:
+                yield DocumentName(query.scope.parent, query.scope.collection, document_id), found
+
+
+def _matching(table: _Table, query: Query) -> tuple[str, list[bytes]]:
+    """Return the FROM and WHERE of the matching rows, and their parameters."""
+    parameters: list[bytes] = []
+    alternatives = [
+        " AND ".join(_condition(table.columns[test.path], test, parameters) for test in tests)
+        for tests in query.alternatives
+    ]
+    matching = " OR ".join(f"({text or 'TRUE'})" for text in alternatives) or "FALSE"
+    # A document without the field is not in an ordered result. Every document has a name.
+    present = "".join(
+        f" AND {table.columns[order.path]} IS NOT NULL"
+        for order in query.orders
+        if order.path != NAME
+    )
+    return f"FROM {table.name} WHERE ({matching}){present}", parameters
+
+
+def _bounds(query: Query) -> Iterator[tuple[str, bytes]]:
+    """Yield bounds of the first order by the cursors, so that SQL reads no more than needed."""
+    operators = (">=", "<=")
+    if query.orders[0].descending:
+        operators = operators[::-1]
+    for operator, cursor in zip(operators, (query.start, query.end), strict=True):
+        if cursor and cursor.keys:
+            yield operator, cursor.keys[0]
+
+
+def _condition(column: str, test: FieldTest, parameters: list[bytes]) -> str:
+    """Return the SQL condition of *test*, and append to *parameters*."""
+    texts = []
+    for each in test.ranges:
+        texts.append(_within(column, each))
+        parameters += each[:1] if each.is_point() else each
+    return f"({' OR '.join(texts) or 'FALSE'})"
+
+
+def _within(column: str, keys: KeyRange) -> str:
+    return f"{column} = ?" if keys.is_point() else f"{column} >= ? AND {column} < ?"
+
+
+def _key(document: Message, path: FieldPath) -> bytes | None:
+    value = value_at(document, path)
+    return None if value is None else sort_key(value)

@@ -1,0 +1,89 @@
+"""Parses requests; refuses those that set a field which this server does not support. Pure."""
+
+from google.cloud.firestore_v1 import types
+from google.protobuf.message import DecodeError
+
+from cmc_webhook.local_firestore import limits
+from cmc_webhook.local_firestore.errors import InvalidArgument, Unimplemented
+from cmc_webhook.local_firestore.messages import Message
+
+_PACKAGE = "google.firestore.v1."
+
+_CONSISTENCY = {"transaction", "new_transaction"}
+
+# Messages that are not listed, such as Value, are supported completely.
+_SUPPORTED: dict[str, set[str]] = {
+    "BatchGetDocumentsRequest": {"database", "documents", "mask", *_CONSISTENCY},
+    "BatchWriteRequest": {"database", "writes"},
+    "BeginTransactionRequest": {"database", "options"},
+    "CommitRequest": {"database", "writes", "transaction"},
+    "CreateDocumentRequest": {"parent", "collection_id", "document_id", "document", "mask"},
+    "DeleteDocumentRequest": {"name", "current_document"},
+    "GetDocumentRequest": {"name", "mask", "transaction"},
+    "ListCollectionIdsRequest": {"parent", "page_size", "page_token"},
+    "ListDocumentsRequest": {
+        "parent",
+        "collection_id",
+        "page_size",
+        "page_token",
+        "mask",
+        "show_missing",
+    },
+    "ListenRequest": {"database", "add_target", "remove_target"},
+    "PartitionQueryRequest": {"parent", "structured_query", "partition_count"},
+    "RollbackRequest": {"database", "transaction"},
+    "RunAggregationQueryRequest": {"parent", "structured_aggregation_query", *_CONSISTENCY},
+    "RunQueryRequest": {"parent", "structured_query", *_CONSISTENCY},
+    "UpdateDocumentRequest": {"document", "update_mask", "mask", "current_document"},
+    # The last three are ignored: this server always sends everything again.
+    "Target": {"query", "documents", "target_id", "resume_token", "read_time", "expected_count"},
+    "Target.DocumentsTarget": {"documents"},
+    "Target.QueryTarget": {"parent", "structured_query"},
+    "TransactionOptions": {"read_only", "read_write"},
+    "TransactionOptions.ReadOnly": set(),
+    "TransactionOptions.ReadWrite": {"retry_transaction"},
+    "Write": {"update", "delete", "update_mask", "update_transforms", "current_document"},
+    "Document": {"name", "fields"},
+    "StructuredQuery": {
+        "select",
+        "from_",
+        "where",
+        "order_by",
+        "start_at",
+        "end_at",
+        "offset",
+        "limit",
+    },
+    "StructuredQuery.CollectionSelector": {"collection_id", "all_descendants"},
+    "StructuredAggregationQuery": {"structured_query", "aggregations"},
+}
+
+
+def parse_request(call: str, data: bytes) -> Message:
+    """Parse the request of *call*; raise a Refusal if malformed or with unsupported fields."""
+    if len(data) > limits.REQUEST_BYTES:
+        raise InvalidArgument(
+            f"Request payload size exceeds the limit: {limits.REQUEST_BYTES} bytes."
+        )
+    try:
+        message = getattr(types, f"{call}Request").pb().FromString(data)
+    except DecodeError as error:
+        raise InvalidArgument(
+            "The request cannot be parsed: text that is not UTF-8, or nested too deeply."
+        ) from error
+    size = message.ByteSize()
+    message.DiscardUnknownFields()
+    if message.ByteSize() != size:
+        raise Unimplemented("The request sets a field that this server does not know.")
+    _check_supported(message)
+    return message
+
+
+def _check_supported(message: Message) -> None:
+    kind = message.DESCRIPTOR.full_name.removeprefix(_PACKAGE)
+    for field, value in message.ListFields():
+        if field.name not in _SUPPORTED[kind]:
+            raise Unimplemented(f"This server does not support {kind}.{field.name}.")
+        if field.message_type and field.message_type.full_name.removeprefix(_PACKAGE) in _SUPPORTED:
+            for part in value if field.is_repeated else [value]:
+                _check_supported(part)

@@ -1,0 +1,275 @@
+"""
+Queries in large collections, which are indexed in memory, against a scan of all documents.
+
+They run on the storage, without a server, because there are thousands of them.
+"""
+
+import contextlib
+import math
+import random
+
+import pytest
+from google.cloud.firestore_v1 import types
+
+from cmc_webhook.local_firestore import queries
+from cmc_webhook.local_firestore.messages import Value
+from cmc_webhook.local_firestore.resource_names import DocumentName
+from cmc_webhook.local_firestore.sort_keys import sort_key
+from cmc_webhook.local_firestore.storage import Storage
+
+pytestmark = pytest.mark.builtin
+
+ROOTS = [f"projects/{project}/databases/(default)/documents" for project in ("a", "b")]
+# Enough to be indexed.
+DOCUMENTS = 600
+PATHS = ["p", "q", "r", "m.x", "m.`y.z`", "m", "__name__"]
+COMPARISONS = ["LESS_THAN", "LESS_THAN_OR_EQUAL", "GREATER_THAN", "GREATER_THAN_OR_EQUAL"]
+OPERATORS = [*COMPARISONS, "EQUAL", "NOT_EQUAL", "IN", "NOT_IN"]
+UNARY = ["IS_NAN", "IS_NULL", "IS_NOT_NAN", "IS_NOT_NULL"]
+ELEMENTS = ["ARRAY_CONTAINS", "ARRAY_CONTAINS_ANY"]
+
+
+def scalar(rng):
+    return rng.choice(
+        [
+            {"null_value": 0},
+            {"boolean_value": rng.random() < 0.5},
+            {"integer_value": rng.choice([-1, 0, 1, 2, 2**53, 2**53 + 1, 2**63 - 1, -(2**63)])},
+            {"double_value": rng.choice([-0.0, 0.5, 1.0, 2.0**53, math.inf, -math.inf, math.nan])},
+            {"timestamp_value": {"seconds": rng.randrange(-2, 3), "nanos": rng.choice([0, 1000])}},
+            {"string_value": rng.choice(["", "a", "a\0", "a\0b", "ab", "b", "é", "🙂", "\uffff"])},
+            {"bytes_value": rng.choice([b"", b"\0", b"\0\1", b"\0\xff", b"a", b"\xff"])},
+            {"reference_value": rng.choice(ROOTS) + rng.choice(["/c/7", "/c/__id7__", "/c/7/d/e"])},
+            {"geo_point_value": {"latitude": rng.choice([-1, 0, 1]), "longitude": 0}},
+        ]
+    )
+
+
+def value(rng):
+    if rng.random() < 0.8:
+        return scalar(rng)
+    array = {"array_value": {"values": [scalar(rng) for _ in range(rng.randrange(3))]}}
+    return rng.choice([array, vector(rng), {"map_value": {"fields": {"k": scalar(rng)}}}])
+
+
+def vector(rng):
+    numbers = [{"double_value": rng.choice([0, 1])} for _ in range(rng.randrange(1, 3))]
+    fields = {"__type__": {"string_value": "__vector__"}}
+    return {"map_value": {"fields": fields | {"value": {"array_value": {"values": numbers}}}}}
+
+
+def document(rng, name):
+    fields = {path: value(rng) for path in "pqr" if rng.random() < 0.9}
+    inner = {path: value(rng) for path in ("x", "y.z") if rng.random() < 0.8}
+    if rng.random() < 0.8:
+        fields["m"] = {"map_value": {"fields": inner}} if rng.random() < 0.9 else scalar(rng)
+    return types.Document.pb(types.Document(name=str(name), fields=fields))
+
+
+def operand(rng, path, root):
+    if path == "__name__":
+        return {"reference_value": f"{root}/c/{rng.randrange(DOCUMENTS)}"}
+    return value(rng)
+
+
+def leaf(rng, root):
+    path = rng.choice(PATHS)
+    operators = OPERATORS if path == "__name__" else [*OPERATORS, *ELEMENTS, *UNARY]
+    operator = rng.choice(operators)
+    field = {"field_path": path}
+    if operator in UNARY:
+        return {"unary_filter": {"field": field, "op": operator}}
+    compared = operand(rng, path, root)
+    if operator in ("IN", "NOT_IN", "ARRAY_CONTAINS_ANY"):
+        several = [operand(rng, path, root) for _ in range(rng.randrange(1, 4))]
+        compared = {"array_value": {"values": [v for v in several if "array_value" not in v]}}
+        if not compared["array_value"]["values"]:
+            return leaf(rng, root)
+    return {"field_filter": {"field": field, "op": operator, "value": compared}}
+
+
+def where(rng, root, depth=0):
+    if depth == 2 or rng.random() < 0.5:
+        return leaf(rng, root)
+    parts = [where(rng, root, depth + 1) for _ in range(rng.randrange(1, 4))]
+    return {"composite_filter": {"op": rng.choice(["AND", "OR"]), "filters": parts}}
+
+
+def structured(rng, root):
+    """Return a random query, which Firestore may refuse."""
+    orders = rng.sample(PATHS, rng.choice([0, 0, 1, 1, 2]))
+    collection = "" if rng.random() < 0.05 else "c"
+    query = {
+        "from_": [{"collection_id": collection, "all_descendants": rng.random() < 0.05}],
+        "order_by": [
+            {"field": {"field_path": path}, "direction": rng.choice(["ASCENDING", "DESCENDING"])}
+            for path in orders
+        ],
+    }
+    if rng.random() < 0.8:
+        query["where"] = where(rng, root)
+    for cursor in ("start_at", "end_at"):
+        if rng.random() < 0.3:
+            values = [operand(rng, path, root) for path in orders]
+            query[cursor] = {"values": values, "before": rng.random() < 0.5}
+    if rng.random() < 0.3:
+        query["offset"] = rng.randrange(30)
+    message = types.StructuredQuery.pb(types.StructuredQuery(query))
+    if rng.random() < 0.3:
+        message.limit.value = rng.randrange(40)
+    return message
+
+
+def random_query(rng):
+    while True:
+        root = rng.choice(ROOTS)
+        try:
+            return queries.parse_query(root, structured(rng, root))
+        except queries.InvalidArgument:
+            continue
+
+
+class Model:
+    """A storage, and the documents that it should have."""
+
+    def __init__(self):
+        self.storage = Storage(":memory:")
+        self.documents = {}
+
+    def put(self, writer, held, rng):
+        parent = rng.choice(ROOTS)
+        collection = rng.choices(["c", "d"], [19, 1])[0]
+        if rng.random() < 0.05:
+            parent = f"{parent}/{collection}/{rng.randrange(3)}"
+        name = DocumentName(parent, collection, str(rng.randrange(2 * DOCUMENTS)))
+        content = None if rng.random() < 0.4 else document(rng, name)
+        writer.put(name, content)
+        held[name] = content
+
+    def fill(self, rng):
+        with self.storage.writing() as writer:
+            for root in ROOTS:
+                for number in range(DOCUMENTS):
+                    name = DocumentName(root, "c", str(number))
+                    self.documents[name] = document(rng, name)
+                    writer.put(name, self.documents[name])
+
+    def commit(self, rng, count):
+        with self.storage.writing() as writer:
+            for _ in range(count):
+                self.put(writer, self.documents, rng)
+
+    def check(self, reader, query, documents):
+        held = [
+            document
+            for name, document in documents.items()
+            if document is not None and query.scope.contains(name)
+        ]
+        found, skipped = queries.evaluate(query, held)
+
+        names, skipped_by_storage = reader.find(query)
+
+        assert [str(name) for name in names] == [document.name for document in found], query
+        assert skipped_by_storage == skipped
+        assert reader.count(query) == len(found)
+
+
+@pytest.fixture
+def make_model():
+    models = []
+
+    def make(rng):
+        model = Model()
+        models.append(model)
+        model.fill(rng)
+        return model
+
+    yield make
+    for model in models:
+        model.storage.close()
+
+
+@pytest.mark.parametrize("number", range(4))
+def test_a_query_finds_what_a_filter_of_all_documents_finds(make_model, number):
+    rng = random.Random(number)
+    model = make_model(rng)
+    for _ in range(40):
+        model.commit(rng, rng.randrange(1, 6))
+        for _ in range(4):
+            with model.storage.reading() as latest:
+                model.check(latest, random_query(rng), model.documents)
+
+
+def test_a_writer_finds_what_it_has_written_and_nobody_what_was_undone(make_model):
+    rng = random.Random(10)
+    model = make_model(rng)
+    for _ in range(30):
+        undone = dict(model.documents)
+        query = random_query(rng)
+        with contextlib.suppress(ZeroDivisionError), model.storage.writing() as writer:
+            for _ in range(5):
+                model.put(writer, undone, rng)
+            model.check(writer, query, undone)
+            raise ZeroDivisionError
+        with model.storage.reading() as latest:
+            model.check(latest, query, model.documents)
+
+
+def test_a_snapshot_stays_as_it_was(make_model):
+    rng = random.Random(20)
+    model = make_model(rng)
+    for _ in range(30):
+        before = dict(model.documents)
+        query = random_query(rng)
+        with model.storage.reading() as latest:
+            snapshot = latest.snapshot()
+            model.check(latest.at(snapshot), query, before)
+        model.commit(rng, 10)
+        with model.storage.reading() as latest:
+            model.check(latest.at(snapshot), query, before)
+            model.check(latest, query, model.documents)
+
+
+@pytest.mark.parametrize("others", [[f"f{number}" for number in range(2_000)], ["p"] * 2_000])
+def test_a_query_of_more_filters_than_sql_takes_is_answered(make_model, others):
+    model = make_model(random.Random(30))
+    fields = [{"field_path": path} for path in ("p", *others)]
+    parts = [{"unary_filter": {"field": field, "op": "IS_NULL"}} for field in fields]
+    query = {
+        "from_": [{"collection_id": "c"}],
+        "where": {"composite_filter": {"op": "AND", "filters": parts}},
+    }
+    message = types.StructuredQuery.pb(types.StructuredQuery(query))
+
+    with model.storage.reading() as latest:
+        model.check(latest, queries.parse_query(ROOTS[0], message), model.documents)
+
+
+def test_a_count_reads_no_documents(make_model):
+    model = make_model(random.Random(40))
+    message = types.StructuredQuery.pb(types.StructuredQuery(from_=[{"collection_id": "c"}]))
+    query = queries.parse_query(ROOTS[0], message)
+    statements = []
+    with model.storage.reading() as latest:
+        latest.count(query)
+        model.storage._connection.set_trace_callback(statements.append)
+
+        assert latest.count(query) == DOCUMENTS
+        assert latest.find(query)[0]
+
+    assert not [text for text in statements if "documents" in text]
+
+
+def test_numbers_are_ordered_exactly_whether_integers_or_doubles():
+    rng = random.Random(50)
+    doubles = [rng.choice([-1, 1]) * rng.random() * 2.0 ** rng.randrange(64) for _ in range(300)]
+    near = [int(double) + rng.randrange(-2, 3) for double in doubles]
+    numbers = [*doubles, *(n for n in near if -(2**63) <= n < 2**63), -(2**63), 2**63 - 1, 2.0**63]
+    rng.shuffle(numbers)
+
+    def key(number):
+        kind = "integer_value" if isinstance(number, int) else "double_value"
+        return sort_key(Value(**{kind: number}))
+
+    assert sorted(numbers, key=key) == sorted(numbers)
+    assert len({key(number) for number in numbers}) == len(set(numbers))
