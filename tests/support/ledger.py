@@ -6,19 +6,19 @@ from datetime import UTC, datetime
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from cmc_webhook.simulator import lives, oracle
-from cmc_webhook.simulator.lives import LIVES, Event, Mailing, Step
+from cmc_webhook.simulator import oracle, scenarios
+from cmc_webhook.simulator.scenarios import STEPS, Event, Mailing, Step
 from tests.support.records import as_form, as_json, make_post
 
 COMPOSITION = "pro"
 TOKYO = ZoneInfo("Asia/Tokyo")
-_LIVES = [*LIVES.values(), (Step(("queued",)), Step(("parked",)))]  # a word that is not known
+_STEPS = [*STEPS.values(), (Step(("queued",)), Step(("parked",)))]  # a word that is not known
 
 Fact = tuple[str, ...]  # what distinguishes the records of a mail
 
 
 def shuffled_posts(mails: int, size: int, rng: random.Random) -> list[list[Event]]:
-    """Return the lives of *mails* mails in posts of *size*, out of order, most records twice."""
+    """Return all events of *mails* mails in posts of *size*, out of order, most records twice."""
     events = [event for _ in range(mails) for event in _life(rng)]
     sent = events * 2 + rng.sample(events, len(events) // 2)
     rng.shuffle(sent)
@@ -27,16 +27,16 @@ def shuffled_posts(mails: int, size: int, rng: random.Random) -> list[list[Event
 
 def _life(rng: random.Random) -> list[Event]:
     """Return the records of one mail's life, many of them in the same second."""
-    life = tuple(step._replace(earliest=0, latest=1) for step in rng.choice(_LIVES))
+    steps = tuple(step._replace(earliest=0, latest=1) for step in rng.choice(_STEPS))
     mailing = Mailing(
-        life=life,
+        steps=steps,
         count=1,
         recipients=1,
         version=2,
         zone=TOKYO,
         last_event_at=datetime(2025, 1, 25, 5, 3, 6, tzinfo=UTC),
     )
-    return lives.events(mailing, rng)
+    return scenarios.events(mailing, rng)
 
 
 def body_of(post: list[Event], rng: random.Random) -> tuple[bytes, str]:

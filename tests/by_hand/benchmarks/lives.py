@@ -7,7 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 
 from cmc_webhook.simulator import oracle
-from cmc_webhook.simulator.lives import LIVES, Mailing, events
+from cmc_webhook.simulator.scenarios import STEPS, Mailing, events
 from tests.by_hand.benchmarks.contenders import NAMES, OURS, Contender, Sender, running
 from tests.by_hand.benchmarks.load import body, chunks, make_records, new_mails
 from tests.by_hand.benchmarks.tables import COST_HEADINGS, Cost, cost_cells, progress, show
@@ -76,7 +76,7 @@ def _mailing(rng, mails):
         for life, count in (("normal", mails - failing), ("hard-bounce", failing))
         for event in events(
             Mailing(
-                life=LIVES[life],
+                steps=STEPS[life],
                 count=count,
                 recipients=1,
                 version=2,
