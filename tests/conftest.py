@@ -138,7 +138,7 @@ def firestore_address() -> Iterator[str]:
 
 @pytest.fixture
 def faulty(firestore_address: str) -> Iterator[FaultyFirestore]:
-    """A proxy before it that fails as told."""
+    """A proxy before it, whose calls fail by a plan."""
     proxy = FaultyFirestore(firestore_address)
     yield proxy
     proxy.stop()
@@ -231,7 +231,7 @@ def function(make_function: Callable[..., FlaskClient]) -> FlaskClient:
 
 @pytest.fixture
 def post(function: FlaskClient) -> Callable[..., TestResponse]:
-    """Post records to the open function, JSON unless told otherwise."""
+    """Post records to the open function, as JSON by default."""
 
     def send(deliveries: Any = None, bounces: Any = None, encode: Any = as_json) -> TestResponse:
         body, content_type = encode(make_post(deliveries, bounces))

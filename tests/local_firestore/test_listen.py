@@ -93,7 +93,7 @@ def told(changes):
 
 
 def following(calls):
-    return told(calls.get(timeout=10))
+    return told(calls.get(timeout=120))
 
 
 def until_consistent(answers):
