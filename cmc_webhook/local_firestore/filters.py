@@ -12,7 +12,7 @@ from cmc_webhook.local_firestore.field_paths import NAME, FieldPath, get, parse
 from cmc_webhook.local_firestore.messages import Message, StructuredQuery, Value
 from cmc_webhook.local_firestore.resource_names import parse_document
 from cmc_webhook.local_firestore.sort_keys import sort_key
-from cmc_webhook.local_firestore.values import check_value, is_nan, is_null
+from cmc_webhook.local_firestore.values import check_value, is_nan, is_null, size
 
 _Operator = StructuredQuery.FieldFilter.Operator
 _Unary = StructuredQuery.UnaryFilter.Operator
@@ -88,6 +88,10 @@ def parse_filter(where: Message) -> Alternatives:
                 "A maximum of 1 'ARRAY_CONTAINS' filter is allowed per disjunction."
             )
     _check_together([*_operators(where)])
+    if len(inequality_paths(alternatives)) > limits.INEQUALITY_FIELDS:
+        raise InvalidArgument(
+            f"A query has inequality filters on at most {limits.INEQUALITY_FIELDS} fields."
+        )
     return alternatives
 
 
@@ -168,6 +172,11 @@ def _parse_field(part: Message) -> FieldTest:
             if not value.HasField("reference_value"):
                 raise InvalidArgument("__name__ is compared with references only.")
             parse_document(value.reference_value)
+        elif size(value) > limits.FILTER_VALUE_BYTES:
+            raise InvalidArgument(
+                f'A value in the filter of "{part.field.field_path}" is longer than'
+                f" {limits.FILTER_VALUE_BYTES} bytes."
+            )
     if part.op not in _NAMES:
         raise InvalidArgument(f'The filter of "{part.field.field_path}" has no operator.')
     operator = _NAMES[part.op]
@@ -209,6 +218,11 @@ def _comparison(make: Callable[[bytes], KeyRange]) -> Callable[[Message], list[K
     return lambda operand: [make(sort_key(operand))]
 
 
+def _start_of_type(key: bytes) -> bytes:
+    """Return the least key of the type of *key*; of numbers, the first after NaN."""
+    return _next(_NAN) if key[:1] == _NAN[:1] else key[:1]
+
+
 def _end_of_type(key: bytes) -> bytes:
     return bytes([key[0] + 1])
 
@@ -233,9 +247,9 @@ def _not_in(operand: Message) -> list[KeyRange]:
 _NULL = sort_key(Value(null_value=0))
 _NAN = sort_key(Value(double_value=math.nan))
 _RANGES: dict[str, Callable[[Message], list[KeyRange]]] = {
-    # A comparison matches only values of its operand's type.
-    "LESS_THAN": _comparison(lambda key: KeyRange(key[:1], key)),
-    "LESS_THAN_OR_EQUAL": _comparison(lambda key: KeyRange(key[:1], _next(key))),
+    # A comparison matches only values of its operand's type, and never NaN.
+    "LESS_THAN": _comparison(lambda key: KeyRange(_start_of_type(key), key)),
+    "LESS_THAN_OR_EQUAL": _comparison(lambda key: KeyRange(_start_of_type(key), _next(key))),
     "GREATER_THAN": _comparison(lambda key: KeyRange(_next(key), _end_of_type(key))),
     "GREATER_THAN_OR_EQUAL": _comparison(lambda key: KeyRange(key, _end_of_type(key))),
     "EQUAL": _comparison(_point),

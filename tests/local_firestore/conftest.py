@@ -10,6 +10,9 @@ from google.cloud.firestore_v1 import types
 from google.cloud.firestore_v1.services.firestore import FirestoreClient
 from google.cloud.firestore_v1.services.firestore.transports import FirestoreGrpcTransport
 
+from cmc_webhook.local_firestore.server import start
+from tests.conftest import EMULATOR
+
 # Where Google's emulator (seen in 1.19.9) accepts, or words differently, what the real Firestore is
 # documented or recorded to refuse. These tests run on our server only.
 EMULATOR_DIFFERS = {
@@ -63,6 +66,24 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if item.name in EMULATOR_DIFFERS.get(item.path.name, ()):
             item.add_marker(pytest.mark.builtin)
+
+
+@pytest.fixture(scope="session")
+def lenient_address() -> Iterator[str]:
+    """A server that answers every query."""
+    server = start(data=":memory:", port=0)
+    yield server.address
+    server.stop()
+
+
+@pytest.fixture
+def firestore_address(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
+    """The Firestore that FIRESTORE_EMULATOR_HOST names, else a built-in one for any queries."""
+    if EMULATOR:
+        return EMULATOR
+    address: str = request.getfixturevalue("lenient_address")
+    monkeypatch.setenv("FIRESTORE_EMULATOR_HOST", address)
+    return address
 
 
 @pytest.fixture

@@ -50,7 +50,7 @@ def typed(mails, store):
         ("==", NAN, "nan"),
         (">", 1, "two"),
         (">=", 1, "one one_double two"),
-        ("<", 2, "nan one one_double"),
+        ("<", 2, "one one_double"),
         ("<=", "x", "text"),
         ("<", "x", ""),
         (">", [1], "list"),
