@@ -6,11 +6,8 @@ from datetime import datetime
 
 import pytest
 from google.cloud import firestore
-from google.cloud.firestore_v1.base_query import FieldFilter
 
 from cmc_webhook.answers import ERRORS
-from cmc_webhook.local_firestore.server import start
-from cmc_webhook.reading.statuses import INDEXED
 from cmc_webhook.settings import DEFAULTS
 from cmc_webhook.status.document import document_id
 from tests.support import readme
@@ -98,24 +95,3 @@ def test_the_python_of_the_readme_runs(client, function, block, monkeypatch, cap
     function.post("/", json=make_post(bounces=[make_record(status="2", to="gone@example.jp")]))
 
     exec(block, {"__name__": "readme", "db": firestore.Client(), "os": os})
-
-
-@pytest.mark.builtin
-def test_the_indexes_are_those_that_the_documented_queries_need(monkeypatch, caplog):
-    server = start(data=":memory:", port=0)
-    monkeypatch.setenv("FIRESTORE_EMULATOR_HOST", server.address)
-    mails = firestore.Client(project="demo-indexes").collection("mail_statuses")
-    caplog.set_level("INFO")
-    for field in INDEXED:
-        newest = mails.where(filter=FieldFilter(field, "==", "x"))
-        list(newest.order_by("status_at", direction=firestore.Query.DESCENDING).stream())
-    server.stop()
-
-    needed = {message[message.index("gcloud") :] for message in caplog.messages}
-    shell = " ".join(readme.blocks("sh")).replace("\\\n", " ")
-    commands = [line for line in shell.splitlines() if "indexes composite create" in line]
-    documented = {
-        " ".join(w for w in line.split() if not w.startswith(("--database", "--async")))
-        for line in commands
-    }
-    assert documented == needed

@@ -48,8 +48,8 @@ class FieldTest:
     ranges: Sequence[KeyRange]
 
     def is_inequality(self) -> bool:
-        """Whether Firestore orders the query by this field."""
-        return self.operator in _INEQUALITIES
+        """Whether Firestore orders the query by this field; a comparison with null is none."""
+        return self.operator in _INEQUALITIES and (bool(self.ranges) or self.operator == "NOT_IN")
 
     def is_of_elements(self) -> bool:
         """Whether the keys of array elements are tested, not that of the value."""
@@ -88,7 +88,12 @@ def parse_filter(where: Message) -> Alternatives:
                 "A maximum of 1 'ARRAY_CONTAINS' filter is allowed per disjunction."
             )
     _check_together([*_operators(where)])
-    if len(inequality_paths(alternatives)) > limits.INEQUALITY_FIELDS:
+    unequal = inequality_paths(alternatives)
+    if unequal and NAME in filtered_paths(alternatives) - unequal:
+        raise InvalidArgument(
+            "Equality on __name__ is not allowed with inequalities unless there is one on __name__."
+        )
+    if len(unequal) > limits.INEQUALITY_FIELDS:
         raise InvalidArgument(
             f"A query has inequality filters on at most {limits.INEQUALITY_FIELDS} fields."
         )

@@ -44,8 +44,9 @@ def command(monkeypatch):
     processes = []
 
     def run(*options):
+        options = ("--firestore-port", "0", *options)
         process = subprocess.Popen(
-            [sys.executable, "-m", "cmc_webhook.local_firestore", "--firestore-port", "0", *options],
+            [sys.executable, "-m", "cmc_webhook.local_firestore", *options],
             cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
         )  # fmt: skip
         processes.append(process)

@@ -1,0 +1,105 @@
+"""The indexes of production: the list of queries, the commands in the documents, the fields."""
+
+import re
+import subprocess
+from pathlib import Path
+
+import pytest
+from google.api_core.exceptions import FailedPrecondition
+from google.cloud import firestore
+from google.cloud.firestore import FieldFilter
+
+from cmc_webhook.local_firestore.indexes import parse_definitions
+from cmc_webhook.reading.indexes import all_queries, commands, definitions
+from cmc_webhook.reading.statuses import INDEXED, Filters, MailStatuses
+from tests.support.records import make_post, make_record
+
+ROOT = Path(__file__).parents[1]
+DOCUMENTS = [ROOT / "README.md", *ROOT.glob(".github/*.md"), *ROOT.glob("cmc_webhook/**/*.md")]
+# Prints each word of a call of gcloud; no other program is found.
+SHELL = """
+PATH=
+gcloud() { printf '%s ' gcloud "$@"; echo; }
+DATABASE=cmc
+"""
+
+
+def documented():
+    """Return each command for an index in the documents, without database and --async."""
+    blocks = [
+        block
+        for document in DOCUMENTS
+        for block in re.findall(r"^```sh\n(.*?)^```$", document.read_text(), re.M | re.S)
+        if "firestore indexes" in block
+    ]
+    done = subprocess.run(
+        ["bash", "-c", SHELL + "\n".join(blocks)], capture_output=True, text=True, check=False
+    )
+    return [
+        " ".join(word for word in line.split() if not word.startswith(("--database", "--async")))
+        for line in done.stdout.splitlines()
+        if re.match("gcloud firestore indexes (composite create|fields update)", line)
+    ]
+
+
+def test_the_documents_have_the_commands_that_follow_from_the_queries():
+    found, expected = documented(), [*commands(all_queries())]
+
+    assert sorted(set(expected) - set(found)) == []
+    assert sorted(set(found) - set(expected)) == []
+    assert len(found) == len(set(found))
+
+
+def test_the_commands_make_what_the_strict_server_knows():
+    defined = parse_definitions(definitions(all_queries()))
+    exempted = {
+        f"gcloud firestore indexes fields update {path} --collection-group={collection}"
+        " --disable-indexes"
+        for collection, path in defined.overridden
+    }
+
+    assert {index.how_to_create() for index in defined.created} | exempted == {
+        *commands(all_queries())
+    }
+
+
+def test_every_stored_field_is_listed(function, inbound, documents):
+    function.post("/", json=make_post([make_record()], [make_record(status="2", to="b@x.jp")]))
+    function.post("/", json={"event_type": "x", "event": {"deliveries": [1]}})
+    function.post("/", data=b"\xff", content_type="application/json")
+    fields = {each.collection: each.fields for each in all_queries()}
+    stored = {
+        name: {field for document in documents(name).values() for field in document}
+        for name in fields
+    }
+
+    assert stored["mail_statuses"]
+    assert stored["mail_statuses_quarantine"]
+    for name in fields:
+        assert stored[name] - fields[name] == set()
+
+
+@pytest.mark.builtin
+def test_a_field_that_nothing_queries_is_refused_as_in_production(client):
+    mails = client.collection("mail_statuses")
+    for field in ("first_received_at", "subject", "expires_at"):
+        with pytest.raises(FailedPrecondition, match="requires an index"):
+            list(mails.order_by(field).stream())
+
+
+@pytest.mark.builtin
+def test_an_order_that_the_list_does_not_have_is_refused(client):
+    filtered = client.collection("mail_statuses").where(filter=FieldFilter("to", "==", "x"))
+    newest = filtered.order_by("status_at", direction=firestore.Query.DESCENDING)
+
+    assert list(newest.stream()) == []
+    with pytest.raises(FailedPrecondition, match="requires an index"):
+        list(filtered.order_by("status_at").stream())
+
+
+def test_all_filters_together_are_answered(client):
+    names = {"to", "domain", "message_id", "api_data", "cause", "composition"}
+    every = Filters(statuses=("failed", "bounced"), **dict.fromkeys(names, "x"))
+
+    assert MailStatuses(client, "mail_statuses").counts([every]) == [0]
+    assert len(INDEXED) == len(names) + 1
