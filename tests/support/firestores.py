@@ -30,6 +30,10 @@ class RunningFirestore:
     session: int
     started_s: float
 
+    def is_ours(self) -> bool:
+        """Whether it is the local Firestore."""
+        return self.name == OURS
+
     def resident_mib(self) -> float:
         """Return the memory of all its processes."""
         pages = 0
