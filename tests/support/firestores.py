@@ -1,4 +1,8 @@
-"""The local Firestore and Google's emulator, each started by its command."""
+"""
+The local Firestore and Google's emulator, each started by its command.
+
+`python -m tests.support.firestores COMMAND` runs a command on Google's emulator, if installed.
+"""
 
 import contextlib
 import os
@@ -52,8 +56,11 @@ class RunningFirestore:
 
 
 def googles_is_installed() -> bool:
-    """Whether gcloud and Java are there; not whether gcloud has its component."""
-    return bool(shutil.which("gcloud") and shutil.which("java"))
+    """Whether gcloud has its component, and there is Java to run it."""
+    gcloud = shutil.which("gcloud")
+    if gcloud is None or shutil.which("java") is None:
+        return False
+    return (Path(gcloud).resolve().parents[1] / "platform" / "cloud-firestore-emulator").is_dir()
 
 
 def start_ours(data: str) -> contextlib.AbstractContextManager[RunningFirestore]:
@@ -104,3 +111,17 @@ def _answers(address: str) -> bool:
         except Exception:
             return False
         return True
+
+
+def main() -> int:
+    """Run the command of the arguments and return its exit status."""
+    if not googles_is_installed():
+        print("Google's Firestore emulator is not installed: its run is skipped.", file=sys.stderr)
+        return 0
+    with start_googles() as emulator:
+        environ = {**os.environ, "FIRESTORE_EMULATOR_HOST": emulator.address}
+        return subprocess.run(sys.argv[1:], env=environ, check=False).returncode
+
+
+if __name__ == "__main__":
+    sys.exit(main())
