@@ -8,7 +8,6 @@ the variable from --target), so that neither function loads what only the other 
 
 import os
 import sys
-from typing import Any
 
 from flask import Request, Response
 
@@ -17,10 +16,10 @@ from cmc_webhook.auth import Credentials
 from cmc_webhook.database import connect
 from cmc_webhook.logs import LogEntry, log
 from cmc_webhook.redaction import Redactor
-from cmc_webhook.settings import SettingsError, from_env, inbound_from_env, unknown_variables
+from cmc_webhook.settings import SettingsError, doubtful_settings, from_env, inbound_from_env
 
 
-def _status_endpoint() -> Endpoint[Any]:
+def _status_endpoint() -> Endpoint:
     from cmc_webhook.status.cache import Cache
     from cmc_webhook.status.store import StatusStore
     from cmc_webhook.status.webhook import StatusWebhook
@@ -37,7 +36,7 @@ def _status_endpoint() -> Endpoint[Any]:
     return Endpoint(webhook, Credentials(settings), project=database.project)
 
 
-def _inbound_endpoint() -> Endpoint[Any]:
+def _inbound_endpoint() -> Endpoint:
     from cmc_webhook.inbound.bucket import connect_bucket
     from cmc_webhook.inbound.webhook import InboundWebhook
     from cmc_webhook.writer import Writer
@@ -58,7 +57,7 @@ try:
     _endpoint = _inbound_endpoint() if _inbound else _status_endpoint()
 except SettingsError as error:
     sys.exit(str(error))
-for sentence in unknown_variables(os.environ):
+for sentence in doubtful_settings(os.environ):
     log(LogEntry(severity="ERROR", message=sentence))
 
 

@@ -1,5 +1,5 @@
 """
-Answers requests, for both functions: the only module that knows Flask and HTTP statuses.
+Answers requests, for both functions; the only module with HTTP statuses.
 
 A request goes one way: Endpoint checks the head, reads the body, authenticates it, gives it to
 the function's webhook, and turns what became of it into an answer and a log line.
@@ -10,10 +10,12 @@ import time
 from collections import Counter
 from dataclasses import dataclass, field
 from http import HTTPStatus
-from typing import Generic, Protocol, TypeVar
+from typing import Protocol
+from urllib.parse import parse_qs
 
 from flask import Request, Response, jsonify
 
+from cmc_webhook.api_keys import find_api_keys
 from cmc_webhook.auth import Credentials
 from cmc_webhook.body import read_body
 from cmc_webhook.database import Budget
@@ -24,6 +26,7 @@ from cmc_webhook.errors import (
     MalformedEnvelope,
     MethodNotAllowed,
     NotAuthenticated,
+    StoreMisconfigured,
     StoreUnavailable,
     WebhookError,
 )
@@ -72,35 +75,21 @@ class Receipt:
         }
 
 
-class Post(Protocol):
-    """A body as a webhook has opened it."""
-
-    @property
-    def api_keys(self) -> list[str]:
-        """Every ``api_key`` in the body."""
-
-
-P = TypeVar("P", bound=Post)
-
-
-class Webhook(Protocol[P]):
+class Webhook(Protocol):
     """What a function does with a body. Limits in bytes, *budget_s* in seconds."""
 
     largest_body: int
     largest_unknown_body: int
     budget_s: float
 
-    def open(self, body: bytes, *, known: bool) -> P:
-        """Take *body* apart, with less effort if the sender is not *known* yet. Never raises."""
-
-    def keep(self, post: P, budget: Budget, entry: LogEntry) -> Receipt:
-        """Store *post* before *budget* is spent, and add to *entry*. Raises WebhookError."""
+    def keep(self, body: bytes, budget: Budget, entry: LogEntry) -> Receipt:
+        """Store *body* before *budget* is spent, and add to *entry*. Raises WebhookError."""
 
 
-class Endpoint(Generic[P]):
+class Endpoint:
     """Answers the requests of one function. Thread-safe."""
 
-    def __init__(self, webhook: Webhook[P], credentials: Credentials, *, project: str) -> None:
+    def __init__(self, webhook: Webhook, credentials: Credentials, *, project: str) -> None:
         self._webhook = webhook
         self._credentials = credentials
         self._project = project
@@ -127,9 +116,10 @@ class Endpoint(Generic[P]):
         return response
 
     def _accept(self, request: Request, entry: LogEntry) -> Response:
-        post, budget = self._authenticated(request, entry)
+        body = self._authenticated_body(request, entry)
+        budget = Budget(self._webhook.budget_s)  # starts with the last byte of the body
         entry.rpcs = budget.rpcs
-        receipt = self._webhook.keep(post, budget, entry)
+        receipt = self._webhook.keep(body, budget, entry)
         counts = receipt.counts()
         entry.why = receipt.quarantined or None
         entry.lag_s = receipt.lag_s
@@ -137,27 +127,26 @@ class Endpoint(Generic[P]):
         entry.unchanged, entry.quarantined = counts["unchanged"], counts["quarantined"]
         return jsonify(counts)
 
-    def _authenticated(self, request: Request, entry: LogEntry) -> tuple[P, Budget]:
-        """Return the body of an accepted sender; its time budget starts with its last byte."""
-        head = self._credentials.admit_head(
+    def _authenticated_body(self, request: Request, entry: LogEntry) -> bytes:
+        """Return the body of an accepted sender; of any other, nothing of it is parsed."""
+        credentials, webhook = self._credentials, self._webhook
+        head = credentials.admit_head(
             request.headers.get("Authorization", ""),
-            (request.args.get("MailKey", ""), request.args.get("MailSecret", "")),
+            _mail_key(request),
         )
-        known = bool(head) or not self._credentials.required
-        webhook = self._webhook
+        known = head or not credentials.required
         limit = webhook.largest_body if known else webhook.largest_unknown_body
         body = read_body(request.stream, request.content_length, webhook.largest_body, limit)
-        budget = Budget(webhook.budget_s)
-        post = webhook.open(body or b"", known=known)
-        entry.credential = head or self._credentials.admit_body(post.api_keys)
-        return post, budget
+        body = body or b""
+        entry.credential = head or credentials.admit_body(find_api_keys(body))
+        return body
 
     def _refuse(self, error: WebhookError, entry: LogEntry) -> Response:
         kind = next(cls for cls in type(error).__mro__ if cls in ERRORS)
         status, entry.error = ERRORS[kind]
         message = str(error)
         if kind is StoreUnavailable:
-            # Google's words are for the operator, not for the sender.
+            # Google's text is for the operator, not for the sender.
             entry.detail, message = message, "Not everything was stored; post the same again."
         response = jsonify({"error": {"code": entry.error, "message": message}})
         response.status_code = status
@@ -170,13 +159,15 @@ class Endpoint(Generic[P]):
         return response
 
     def _log(self, entry: LogEntry, error: WebhookError | None) -> None:
-        if isinstance(error, _ALARMING):
-            entry.severity, entry.message = "ERROR", f"Failed: {entry.error}."
-        elif error:
-            entry.posts = self._throttle.admit(entry.error)
+        failed = isinstance(error, _ALARMING)
+        # One missing role makes every post fail with the same detail.
+        if error and (not failed or isinstance(error, StoreMisconfigured)):
+            entry.posts = self._throttle.admit(entry.detail or entry.error)
             if not entry.posts:
                 return
-            entry.severity, entry.message = "WARNING", f"Refused: {entry.error}."
+        if error:
+            entry.severity = "ERROR" if failed else "WARNING"
+            entry.message = f"{'Failed' if failed else 'Refused'}: {entry.error}."
         else:
             alarming = set(entry.why or ()) - _EXPECTED
             entry.severity = "ERROR" if alarming else "INFO"
@@ -185,6 +176,12 @@ class Endpoint(Generic[P]):
                 f" quarantined {entry.quarantined}."
             )
         log(entry)
+
+
+def _mail_key(request: Request) -> tuple[str, str]:
+    # Not request.args, which raises UnicodeDecodeError if the query string is not UTF-8.
+    query = parse_qs(request.query_string.decode(errors="replace"), keep_blank_values=True)
+    return query.get("MailKey", [""])[0], query.get("MailSecret", [""])[0]
 
 
 def _require_plain_post(request: Request) -> None:

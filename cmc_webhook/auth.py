@@ -2,6 +2,7 @@
 
 import base64
 import binascii
+import contextlib
 import hashlib
 import hmac
 from collections.abc import Iterable
@@ -20,7 +21,11 @@ class Credentials:
 
     def __init__(self, settings: Settings) -> None:
         self._accepted = {
-            variable: [(secret.encode(), f"{variable}[{n}]") for n, secret in enumerate(secrets, 1)]
+            variable: [
+                (encoded, f"{variable}[{n}]")
+                for n, secret in enumerate(secrets, 1)
+                for encoded in _encodings(secret)
+            ]
             for variable, secrets in settings.credentials.items()
         }
         self._required = any(self._accepted.values())
@@ -63,18 +68,22 @@ class Credentials:
         return accepted
 
     def _header(self, authorization: str) -> str | None:
-        scheme, _, value = authorization.strip().partition(" ")
+        scheme, _, value = authorization.strip().replace("\t", " ").partition(" ")
         value = value.strip()
         if scheme.lower() == "bearer":
             return self._find(value.encode("latin-1", "replace"), API_KEYS)
         if scheme.lower() == "basic":
+            padding = "=" * (-len(value) % 4)  # which some senders leave out
             try:
-                return self._find(base64.b64decode(value, validate=True), BASIC_CREDENTIALS)
+                pair = base64.b64decode(value + padding, validate=True)
             except (binascii.Error, ValueError):  # no base64, or not ASCII
                 return None
+            return self._find(pair, BASIC_CREDENTIALS)
         return None
 
     def _find(self, candidate: bytes, variable: str) -> str | None:
+        # Settings drop blanks around a secret, so a sender may have them.
+        candidate = candidate.strip()
         # Compare all of them, so that the response time does not reveal a match.
         accepted = self._accepted.get(variable, [])
         names = [name for secret, name in accepted if _equal(candidate, secret)]
@@ -83,11 +92,21 @@ class Credentials:
     def _refusal(self) -> NotAuthenticated:
         text = (
             "No accepted credential: check the API key, or the user and password, of this webhook"
-            " in CMC. A large body needs it in the Authorization header."
+            " in CMC."
         )
+        if self._accepted.get(API_KEYS):
+            text += " A large body needs the API key in the Authorization header."
         if MAIL_KEYS in self._accepted:
             text += " SendGrid sends MailKey and MailSecret in the URL."
         return NotAuthenticated(text)
+
+
+def _encodings(secret: str) -> set[bytes]:
+    """Return *secret* in UTF-8, and in ISO-8859-1, in which some clients send BASIC."""
+    encoded = {secret.encode()}
+    with contextlib.suppress(UnicodeEncodeError):
+        encoded.add(secret.encode("latin-1"))
+    return encoded
 
 
 def _equal(one: bytes, other: bytes) -> bool:

@@ -3,7 +3,7 @@
 import json
 import re
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, NamedTuple
 from urllib.parse import parse_qsl
 
 from cmc_webhook.errors import MalformedEnvelope
@@ -16,6 +16,8 @@ SENDGRID_MAIL = frozenset({"envelope", "sender_ip"})
 _MOST_FORM_FIELDS = 1_000
 # Python refuses to convert longer integers; one would make its whole body unreadable.
 _LONGEST_INTEGER = 4_000
+# A byte that is not UTF-8, as the error handler surrogateescape decodes it.
+_ESCAPED_BYTE = re.compile("[\udc80-\udcff]")
 _PART_NAME = re.compile(r'^Content-Disposition: form-data; name="([^"\r\n]*)"', re.I | re.M)
 
 
@@ -57,42 +59,58 @@ def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     return fields
 
 
-def json_text(value: object) -> str:
-    """Return JSON that parses to *value* again. Raises MalformedEnvelope if nested too deep."""
+def json_bytes(value: object) -> bytes:
+    """
+    Return JSON that parses to *value* again, with the bytes that were not UTF-8 as they came.
+
+    Raises MalformedEnvelope if nested too deep.
+    """
     try:
-        text = json.dumps(value, ensure_ascii=False)
-        text.encode()
-    except UnicodeEncodeError:  # a lone surrogate, which only an escape can carry
-        return json.dumps(value)
+        return json.dumps(value, ensure_ascii=False).encode(errors="surrogateescape")
+    except UnicodeEncodeError:  # a lone surrogate of a JSON escape
+        return json.dumps(value).encode()
     except RecursionError as error:
         raise MalformedEnvelope("A record is nested too deep.") from error
-    return text
 
 
-def read_fields(body: bytes) -> dict[str, list[Any]]:
+def has_escaped_bytes(value: object) -> bool:
+    """Return whether *value* has bytes that were not UTF-8, which decoding has escaped."""
+    return _ESCAPED_BYTE.search(json.dumps(value, ensure_ascii=False)) is not None
+
+
+class Fields(NamedTuple):
+    """The fields of a body, each with all its values. *is_utf8*: the whole body was UTF-8."""
+
+    values: Mapping[str, list[Any]]
+    is_utf8: bool
+
+
+def read_fields(body: bytes) -> Fields:
     """
-    Return the fields of a form, or the keys of a JSON object, each with all its values.
+    Return the fields of a form, or the keys of a JSON object.
 
     The content decides which it is, not the header: CMC's default is a form, JSON is a
     checkbox (documented). Of multipart, which CMC uses for received mail only, the names
-    are returned without values. Any other body has no fields.
+    are returned without values. Any other body has no fields. Bytes that are not UTF-8
+    are escaped as lone surrogates.
     """
-    text = body.decode("utf-8-sig", "replace").strip()
+    text = body.decode("utf-8-sig", "surrogateescape").strip()
     if text.startswith("--"):
-        return {name: [] for name in _PART_NAME.findall(text)}
+        return Fields({name: [] for name in _PART_NAME.findall(text)}, is_utf8=True)
     try:
         if text.startswith("{"):
             fields = json_value(text)
-            return {n: v if isinstance(v, Repeated) else [v] for n, v in fields.items()}
-        pairs = parse_qsl(text, keep_blank_values=True, max_num_fields=_MOST_FORM_FIELDS)
+            values = {n: v if isinstance(v, Repeated) else [v] for n, v in fields.items()}
+            return Fields(values, _ESCAPED_BYTE.search(text) is None)
+        pairs = parse_qsl(
+            text,
+            keep_blank_values=True,
+            max_num_fields=_MOST_FORM_FIELDS,
+            errors="surrogateescape",
+        )
     except (ValueError, RecursionError):
-        return {}
-    fields = {}
+        return Fields({}, is_utf8=True)
+    values = {}
     for name, value in pairs:
-        fields.setdefault(name, []).append(value)
-    return fields
-
-
-def api_keys(fields: Mapping[str, list[Any]]) -> list[str]:
-    """Return every ``api_key``; CMC documents the name, and not where it stands."""
-    return [key for key in fields.get("api_key", []) if isinstance(key, str)]
+        values.setdefault(name, []).append(value)
+    return Fields(values, not any(_ESCAPED_BYTE.search(value) for _, value in pairs))

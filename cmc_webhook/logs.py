@@ -4,6 +4,7 @@ Log lines in the format of Cloud Logging: one JSON object per line on standard o
 https://cloud.google.com/logging/docs/structured-logging
 """
 
+import contextlib
 import dataclasses
 import json
 import os
@@ -70,8 +71,10 @@ def log(entry: LogEntry) -> None:
     entry.revision = os.environ.get("K_REVISION")
     values = {name: getattr(entry, field.name) for name, field in FIELDS.items()}
     line = {name: value for name, value in values.items() if value is not None}
-    sys.stdout.write(json.dumps(line, ensure_ascii=False) + "\n")
-    sys.stdout.flush()
+    # The answer must not depend on the log: its pipe may be broken or its disk full.
+    with contextlib.suppress(OSError, ValueError):
+        sys.stdout.write(json.dumps(line, ensure_ascii=False) + "\n")
+        sys.stdout.flush()
 
 
 def trace_of(header: Callable[[str, str], str], project: str) -> str | None:

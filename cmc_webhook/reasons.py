@@ -10,6 +10,8 @@ class Reason(StrEnum):
     MISSING_MESSAGE_ID = "missing_message_id"
     MISSING_RECIPIENT = "missing_recipient"
     UNREADABLE_CREATED = "unreadable_created"
+    FUTURE_CREATED = "future_created"
+    NOT_UTF8 = "not_utf8"
     UNREADABLE_FIELD = "unreadable_field"
     NOT_AN_OBJECT = "not_an_object"
     NOT_SUPPORTED_YET = "not_supported_yet"

@@ -4,14 +4,10 @@ import json
 import re
 from urllib.parse import quote, quote_plus
 
+from cmc_webhook.api_keys import IN_FORM, IN_JSON, IN_PART
 from cmc_webhook.settings import Settings
 
 REDACTED = b"[redacted]"
-# Possessive quantifier: the regex must not backtrack into a long value.
-_JSON_KEY = re.compile(rb'("api_key"\s*:\s*)(?:"(?:[^"\\]|\\.)*+"?|[^\s",\]}]+)', re.DOTALL)
-_FORM_KEY = re.compile(rb"((?:^(?:\xef\xbb\xbf)?\s*|&)api_key=)[^&]*")
-# A part's header has few lines. The bound keeps the search linear: each line may be a start.
-_PART_KEY = re.compile(rb'(name="?api_key"?(?:\r?\n[^\r\n]+){0,8}+\r?\n\r?\n)[^\r\n]*')
 
 
 class Redactor:
@@ -22,9 +18,9 @@ class Redactor:
 
     def redact(self, content: bytes) -> bytes:
         """Return *content* with every secret replaced by REDACTED."""
-        content = _JSON_KEY.sub(rb'\1"' + REDACTED + b'"', content)
-        for key in (_FORM_KEY, _PART_KEY):
-            content = key.sub(rb"\1" + REDACTED, content)
+        content = IN_JSON.sub(rb'\g<head>"' + REDACTED + b'"', content)
+        for pattern in (IN_FORM, IN_PART):
+            content = pattern.sub(rb"\g<head>" + REDACTED, content)
         for trace in self._traces:
             content = content.replace(trace, REDACTED)
         return content
@@ -38,7 +34,12 @@ def _traces(settings: Settings) -> set[bytes]:
     for secret in filter(None, secrets):
         in_json = {json.dumps(secret, ensure_ascii=ascii)[1:-1] for ascii in (True, False)}
         in_json |= {text.replace("/", r"\/") for text in in_json}
+        in_json |= {re.sub(r"\\u....", _upper_code, text) for text in in_json}
         in_form = {quote(secret, safe=""), quote_plus(secret)}
         in_form |= {re.sub("%..", lambda code: code[0].lower(), text) for text in in_form}
         traces |= {secret} | in_json | in_form
     return {trace.encode() for trace in traces}
+
+
+def _upper_code(code: re.Match[str]) -> str:
+    return "\\u" + code[0][2:].upper()

@@ -79,6 +79,7 @@ DEFAULTS = {
 
 def from_env(environ: Mapping[str, str]) -> StatusSettings:
     """Return the settings of the status function in *environ*. Raises SettingsError."""
+    _refuse_one_collection_for_both(environ)
     return StatusSettings(
         **_shared(environ, (API_KEYS, BASIC_CREDENTIALS)),
         collection=_read(environ, _collection, "CMC_COLLECTION"),
@@ -88,6 +89,7 @@ def from_env(environ: Mapping[str, str]) -> StatusSettings:
 
 def inbound_from_env(environ: Mapping[str, str]) -> InboundSettings:
     """Return the settings of the function for received mail. Raises SettingsError."""
+    _refuse_one_collection_for_both(environ)
     return InboundSettings(
         **_shared(environ, CREDENTIALS),
         collection=inbound_collection(environ),
@@ -98,6 +100,15 @@ def inbound_from_env(environ: Mapping[str, str]) -> InboundSettings:
 def inbound_collection(environ: Mapping[str, str]) -> str:
     """Return the collection of received mail. Raises SettingsError."""
     return _read(environ, _collection, "CMC_INBOUND_COLLECTION")
+
+
+def _refuse_one_collection_for_both(environ: Mapping[str, str]) -> None:
+    sent, received = _read(environ, _collection, "CMC_COLLECTION"), inbound_collection(environ)
+    if received in (sent, f"{sent}_quarantine") or sent == f"{received}_quarantine":
+        raise SettingsError(
+            f"CMC_COLLECTION={sent!r} and CMC_INBOUND_COLLECTION={received!r} must be two"
+            " collections, and neither the other's quarantine."
+        )
 
 
 def _shared(environ: Mapping[str, str], variables: Sequence[str]) -> dict[str, Any]:
@@ -128,6 +139,16 @@ def _read(environ: Mapping[str, str], read_value: Callable[[str, str], T], varia
     return read_value(variable, environ.get(variable, "").strip() or DEFAULTS[variable])
 
 
+def doubtful_settings(environ: Mapping[str, str]) -> list[str]:
+    """Return a sentence for each setting that is valid and probably a mistake."""
+    keys = _lines(API_KEYS, environ.get(API_KEYS, ""))
+    return unknown_variables(environ) + [
+        f"{API_KEYS}: entry {position} has a comma in it; several keys stand on lines of their own."
+        for position, key in enumerate(keys, 1)
+        if "," in key
+    ]
+
+
 def unknown_variables(environ: Mapping[str, str]) -> list[str]:
     """Return a sentence for each CMC_ variable that this version does not know."""
     unknown = sorted(name for name in environ if name.startswith("CMC_") and name not in DEFAULTS)
@@ -144,7 +165,9 @@ def _lines(variable: str, value: str) -> tuple[str, ...]:
         value.encode()
     except UnicodeEncodeError:
         raise SettingsError(f"{variable} is not UTF-8.") from None
-    return tuple(filter(None, map(str.strip, value.splitlines())))
+    # Windows editors save a byte order mark, which is no part of a secret.
+    lines = value.replace("\ufeff", "").splitlines()
+    return tuple(filter(None, map(str.strip, lines)))
 
 
 def _basic_credentials(variable: str, value: str) -> tuple[str, ...]:
@@ -163,7 +186,23 @@ def _pairs(variable: str, value: str, form: str) -> tuple[str, ...]:
     return lines
 
 
-_PARSERS = {API_KEYS: _lines, BASIC_CREDENTIALS: _basic_credentials, MAIL_KEYS: _mail_keys}
+def _api_keys(variable: str, value: str) -> tuple[str, ...]:
+    keys = _lines(variable, value)
+    for position, key in enumerate(keys, 1):
+        # A header takes nothing else, and CMC's key is ASCII (seen in every example).
+        if not (key.isascii() and key.isprintable()):
+            raise SettingsError(
+                f"{variable}: entry {position} has characters that are not printable ASCII, so no"
+                " sender can send it; save the secret as plain text."
+            )
+        if key[0] == key[-1] and key[0] in "\"'" and len(key) > 1:
+            raise SettingsError(
+                f"{variable}: entry {position} is in quotes; enter the key without them."
+            )
+    return keys
+
+
+_PARSERS = {API_KEYS: _api_keys, BASIC_CREDENTIALS: _basic_credentials, MAIL_KEYS: _mail_keys}
 
 
 def _boolean(variable: str, value: str) -> bool:

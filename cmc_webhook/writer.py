@@ -95,9 +95,9 @@ class Writer:
                 outcomes.update(zip(ids, results, strict=True))
         return outcomes
 
-    def expiry(self, written_at: datetime) -> dict[str, datetime]:
-        """Return the TTL field, or nothing if retention is off."""
-        return {"expires_at": written_at + self._retention} if self._retention else {}
+    def expiry(self, written_at: datetime) -> dict[str, datetime | None]:
+        """Return the TTL field; None, which deletes it, if retention is off."""
+        return {"expires_at": written_at + self._retention if self._retention else None}
 
     def raise_unless_transient(self, error: GoogleAPICallError) -> None:
         """Raise StoreUnavailable unless a retry of the call that raised *error* may succeed."""

@@ -11,11 +11,12 @@ from cmc_webhook.settings import from_env
 from tests.support.records import as_form, as_json, make_post, make_record
 
 KEYS = "old-key\nnew-key"
-BASIC = "user:pass:word\n日本:語"
+BASIC = "user:pass:word\n日本:語\nusér:pâss"
 
 
-def basic(pair):
-    return {"Authorization": "Basic " + base64.b64encode(pair.encode()).decode()}
+def basic(pair, charset="utf-8", padding="="):
+    encoded = base64.b64encode(pair.encode(charset)).decode()
+    return {"Authorization": "Basic " + encoded.replace("=", padding)}
 
 
 def bearer(key):
@@ -29,6 +30,12 @@ ACCEPTED = {
     "bearer in another case": ({"authorization": "bEARER   old-key "}, {}, "CMC_API_KEYS[1]"),
     "basic with colons": (basic("user:pass:word"), {}, "CMC_BASIC_CREDENTIALS[1]"),
     "basic beyond ASCII": (basic("日本:語"), {}, "CMC_BASIC_CREDENTIALS[2]"),
+    "basic in ISO-8859-1": (basic("usér:pâss", "latin-1"), {}, "CMC_BASIC_CREDENTIALS[3]"),
+    "basic in UTF-8": (basic("usér:pâss"), {}, "CMC_BASIC_CREDENTIALS[3]"),
+    "basic without padding": (basic("user:pass:word", padding=""), {}, "CMC_BASIC_CREDENTIALS[1]"),
+    "a tab after the scheme": ({"Authorization": "Bearer\told-key"}, {}, "CMC_API_KEYS[1]"),
+    "a blank behind the key": ({}, {"api_key": "old-key "}, "CMC_API_KEYS[1]"),
+    "a blank behind the password": (basic("user:pass:word "), {}, "CMC_BASIC_CREDENTIALS[1]"),
     "right key beside a wrong header": (bearer("x"), {"api_key": "old-key"}, "CMC_API_KEYS[1]"),
     "right header beside a wrong key": (bearer("old-key"), {"api_key": "x"}, "CMC_API_KEYS[1]"),
 }
@@ -121,6 +128,24 @@ def test_the_key_is_found_in_a_form_whose_event_is_no_json(guarded, quarantine):
     assert entry["content"] == "api_key=[redacted]&event=%7Bnot+json"
 
 
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"event=%7B%7D&api_key=old%2Dkey",
+        b'{"event": {}, "api_key": "old\\u002dkey"}',
+        b'\xef\xbb\xbf{"api_key" : "old-key", "event": {}}',
+    ],
+)
+def test_the_key_is_found_in_every_spelling(guarded, quarantine, body):
+    assert guarded.post("/", data=body).status_code == 200
+
+
+def test_a_key_behind_many_wrong_ones_is_not_looked_for(guarded):
+    body = b"api_key=x&" * 100 + b"api_key=old-key"
+
+    assert guarded.post("/", data=body).status_code == 401
+
+
 def test_a_second_api_key_in_a_form_may_be_the_right_one(guarded):
     body = as_form(make_post([make_record()]))[0] + b"&api_key=wrong&api_key=new-key"
 
@@ -164,6 +189,9 @@ def test_www_authenticate_only_where_basic_is_configured(make_function):
         (b'{"api\\u005fkey":"s\\/ec \\"ret"}', b'{"api\\u005fkey":"[redacted]"}'),
         (b"a=1&api_key=gue%20ss&b=2", b"a=1&api_key=[redacted]&b=2"),
         (b"api_key=guess", b"api_key=[redacted]"),
+        (b"a=1&api%5fkey=guess&b", b"a=1&api%5fkey=[redacted]&b"),
+        (b'{"\\u0061pi_key": "guess"}', b'{"\\u0061pi_key": "[redacted]"}'),
+        (b"json: \\u00E9 and \\u00e9", b"json: [redacted] and [redacted]"),
         (b"my_api_key=kept", b"my_api_key=kept"),
         (b'subject: s/ec "ret here', b"subject: [redacted] here"),
         (b'json: s/ec \\"ret', b"json: [redacted]"),
@@ -175,6 +203,6 @@ def test_www_authenticate_only_where_basic_is_configured(make_function):
     ],
 )
 def test_redaction(content, expected):
-    environ = {"CMC_API_KEYS": 's/ec "ret\n鍵', "CMC_BASIC_CREDENTIALS": "user:letmein"}
+    environ = {"CMC_API_KEYS": 's/ec "ret', "CMC_BASIC_CREDENTIALS": "user:letmein\nu:鍵\nu:é"}
 
     assert Redactor(from_env(environ)).redact(content) == expected

@@ -10,18 +10,19 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cmc_webhook import text
+from cmc_webhook.simulator import oracle
 from cmc_webhook.status import document as status
 from cmc_webhook.status.envelope import Envelope
 from cmc_webhook.status.events import read_events
-from tests.support import oracle
 from tests.support.records import make_record
 
 TOKYO = ZoneInfo("Asia/Tokyo")
+NOW = datetime(2026, 1, 1, tzinfo=UTC)
 
 
 def make_event(kind="deliveries", **changes):
     envelope = Envelope(event={kind: [make_record(**changes)]}, server_composition="pro")
-    [event], [] = read_events(envelope, TOKYO)
+    [event], [] = read_events(envelope, TOKYO, NOW)
     return event
 
 
@@ -127,24 +128,23 @@ def test_the_lives_of_a_mail_in_every_order(name):
         assert {field: document.get(field) for field in expected} == expected
 
 
-def test_each_pair_of_statuses_has_one_winner():
-    ranked = [
-        ("deliveries", "parked"),
-        ("deliveries", "queued"),
-        ("deliveries", "deferred"),
-        ("bounces", "6"),
-        ("deliveries", "succeeded"),
-        ("deliveries", "failed"),
-        ("bounces", "11"),
-        ("bounces", "1"),
-    ]
-    words = ["unknown", "queued", "deferred", "bounced", "succeeded", "failed", "suppressed"]
-    words.append("bounced")
-    for low, high in itertools.combinations(range(len(ranked)), 2):
-        # The weaker fact is the later one, in time and in arrival.
-        weak = make_event(ranked[low][0], status=ranked[low][1], created=at(50))
-        strong = make_event(ranked[high][0], status=ranked[high][1], created=at(0))
-        assert status.fold(status.fold({}, [strong]), [weak])["status"] == words[high]
+def differences_from_the_oracle(some):
+    records = [(event.record.list_name, event.record.value) for event in some]
+    [expected] = oracle.outcome(records, "pro", TOKYO).documents.values()
+    return oracle.differences(expected, status.fold({}, some))
+
+
+WORDS = [("deliveries", word) for word in ("parked", "queued", "deferred", "succeeded", "failed")]
+WORDS += [("bounces", code) for code in ("1", "6", "11")]
+
+
+@pytest.mark.parametrize("earlier", WORDS)
+@pytest.mark.parametrize("later", WORDS)
+def test_of_each_two_statuses_the_one_that_the_oracle_names_wins(earlier, later):
+    kinds = ((earlier, at(0)), (later, at(50)))
+    some = [make_event(kind, status=word, created=created) for (kind, word), created in kinds]
+
+    assert differences_from_the_oracle(some) == {}
 
 
 def test_of_two_bounces_in_one_second_the_greater_event_id_wins():
@@ -196,9 +196,7 @@ def test_and_stays_one_when_the_history_overflows(some, random):
 
 @given(st.lists(events(), min_size=1, max_size=8))
 def test_agrees_with_the_naive_oracle(some):
-    facts = {oracle.fact_of_record(e.record.list_name, e.record.value) for e in some}
-
-    assert not oracle.differences(status.fold({}, some), facts)
+    assert differences_from_the_oracle(some) == {}
 
 
 def test_the_history_keeps_the_latest_64_and_what_decides():
@@ -247,11 +245,33 @@ def test_three_deciders_are_kept_besides_the_latest_64():
     assert document["bounce_code"] == "6"
 
 
+def test_four_deciders_are_kept_besides_the_latest_64():
+    sender = make_event(status="failed", created=at(0), senderIp="192.0.2.1")
+    others = [
+        make_event(status="failed", created=at(1), reason="554 why"),
+        make_event(status="failed", created=at(2)),
+        make_event("bounces", status="6", created=at(3)),
+    ]
+    document = status.fold(status.fold({}, [sender, *others]), many_deferrals(64))
+
+    assert len(document["events"]) == 68
+    assert document["sender_ip"] == "192.0.2.1"
+
+
+def test_the_sender_is_that_of_the_deciding_attempt():
+    attempts = [
+        make_event(status="deferred", created=at(1), senderIp="192.0.2.9"),
+        make_event(status="failed", created=at(2), senderIp="100.100.100.3"),
+    ]
+
+    assert status.fold({}, attempts)["sender_ip"] == "100.100.100.3"
+
+
 def test_a_repeat_under_another_zone_changes_nothing():
     event = make_event(status="deferred", created=at(0))
     held = status.fold({}, [event])
     envelope = Envelope(event={"deliveries": [event.record.value]}, server_composition="pro")
-    [later], [] = read_events(envelope, ZoneInfo("UTC"))
+    [later], [] = read_events(envelope, ZoneInfo("UTC"), NOW)
 
     assert status.changes(held, status.fold(held, [later])) == {}
 
@@ -280,9 +300,11 @@ def test_no_history_can_reach_the_limit_of_a_document():
 def test_an_event_that_is_held_keeps_its_time():
     event = make_event(created=at(0))
     held = status.fold({}, [event])
-    held["events"][0]["at"] += timedelta(hours=9)
+    for changed in (held, held["events"][0]):
+        changed["status_at" if changed is held else "at"] += timedelta(hours=9)
 
-    assert status.fold(held, [event])["events"][0]["at"] == event.at + timedelta(hours=9)
+    [stored] = status.fold(held, [event])["events"]
+    assert stored["at"] == event.at + timedelta(hours=9)
 
 
 def test_what_a_newer_version_has_written_is_kept():
@@ -337,3 +359,126 @@ def test_document_ids_are_distinct_and_allowed():
         assert not {"/", "%"} & set(document_id)
         assert len(document_id) <= 230
         assert document_id[4] == "-"
+
+
+# Another writer edits a document between posts. The stored verdict is a floor.
+
+BOUNCED = [
+    make_event(status="queued", created=at(0)),
+    make_event("bounces", status="2", created=at(1), reason="550 no such user"),
+]
+LATE_DEFERRAL = make_event(status="deferred", created=at(30), reason="busy")
+EDITS = {
+    "events removed": {"events": None},
+    "events emptied": {"events": []},
+    "the deciding event removed": {"events": status.fold({}, BOUNCED[:1])["events"]},
+    "events and time removed": {"events": None, "status_at": None},
+    "everything but the verdict removed": dict.fromkeys(
+        {*status.FIELDS} - {"status", "status_at", "bounce_code", "reason"}
+    ),
+}
+
+
+@pytest.mark.parametrize("removed", ["null", "absent"])
+@pytest.mark.parametrize("edit", EDITS)
+@pytest.mark.parametrize("late", [LATE_DEFERRAL, BOUNCED[0]], ids=["deferral", "queued again"])
+def test_a_bounce_stays_a_bounce_after_an_edit(edit, removed, late):
+    held = status.fold({}, BOUNCED) | EDITS[edit]
+    if removed == "absent":
+        held = {name: value for name, value in held.items() if value is not None}
+
+    document = status.fold(held, [late])
+
+    assert document["status"] == "bounced"
+    assert (document["bounce_code"], document["bounce_class"]) == ("2", "hard")
+    assert document["reason"] == "550 no such user"
+    assert status.changes(document, status.fold(document, [late])) == {}
+
+
+def test_a_success_stays_one_when_its_events_are_gone():
+    held = status.fold({}, [make_event(status="succeeded", created=at(3))])
+    del held["events"]
+
+    document = status.fold(held, [LATE_DEFERRAL])
+
+    assert (document["status"], document["status_at"]) == ("succeeded", utc(3))
+
+
+def test_a_bounce_code_survives_beside_a_success():
+    held = status.fold(
+        {},
+        [
+            make_event(status="succeeded", created=at(1)),
+            make_event("bounces", status="6", created=at(2), reason="forwarded in vain"),
+        ],
+    )
+    held["events"] = None
+
+    document = status.fold(held, [make_event(status="queued", created=at(0))])
+
+    assert (document["status"], document["bounce_code"]) == ("succeeded", "6")
+    assert document["reason"] == "forwarded in vain"
+
+
+def test_a_verdict_that_an_operator_sets_is_a_floor_too():
+    held = status.fold({}, BOUNCED[:1]) | {"status": "bounced", "bounce_code": "2"}
+
+    document = status.fold(held, [LATE_DEFERRAL])
+
+    assert (document["status"], document["bounce_code"]) == ("bounced", "2")
+
+
+def test_a_removed_time_comes_back_with_the_next_event():
+    held = status.fold({}, BOUNCED)
+    del held["bounced_at"]
+
+    assert status.fold(held, [LATE_DEFERRAL])["bounced_at"] == utc(1)
+
+
+def test_null_is_an_absent_field():
+    held = status.fold({}, BOUNCED[:1]) | {"subject": None, "reason": None, "bounced_at": None}
+    held["events"][0]["reason"] = None
+
+    assert status.fold(held, BOUNCED)["status"] == "bounced"
+
+
+RANKS = {word: rank for rank, word in enumerate(oracle.ORDER)}
+
+
+def rank_of(document):
+    forward = document.get("status") == "bounced" and document.get("bounce_code") == "6"
+    return RANKS.get("forward error" if forward else document.get("status"), -1)
+
+
+edited_values = {
+    "status": st.sampled_from(["queued", "deferred", "succeeded", "failed", "bounced", ""]),
+    "bounce_code": st.sampled_from(["2", "5", "6", "10", ""]),
+    "status_at": st.sampled_from([utc(0), utc(2), utc(50)]),
+    "reason": texts,
+    "sender_ip": texts,
+    "subject": texts,
+    "events": st.just([]),
+}
+
+
+@st.composite
+def edits(draw):
+    """Changes by another writer: fields removed, nulled, emptied or set."""
+    fields = draw(st.lists(st.sampled_from(status.FIELDS), max_size=4, unique=True))
+    gone = st.sampled_from(["removed", None])
+    return {f: draw(st.one_of(gone, edited_values.get(f, gone))) for f in fields}
+
+
+@given(st.lists(st.tuples(st.lists(events(), min_size=1, max_size=3), edits()), max_size=5))
+def test_nothing_goes_backwards_whatever_is_edited_between_posts(life):
+    document = {}
+    for post, edit in life:
+        folded = status.fold(document, post)
+        assert rank_of(folded) >= rank_of(document)
+        # A bounce without a code outranks one with: the law, edited or not.
+        bounces = [event for event in folded["events"] if event["status"] == "bounced"]
+        codeless = any("bounce_code" not in event for event in bounces)
+        if document.get("bounce_code") and not codeless:
+            assert folded.get("bounce_code")
+        assert status.changes(folded, status.fold(folded, post)) == {}
+        document = {n: v for n, v in (folded | edit).items() if v != "removed"}

@@ -1,9 +1,5 @@
 """The indexes of production: the list of queries, the commands in the documents, the fields."""
 
-import re
-import subprocess
-from pathlib import Path
-
 import pytest
 from google.api_core.exceptions import FailedPrecondition
 from google.cloud import firestore
@@ -12,39 +8,23 @@ from google.cloud.firestore import FieldFilter
 from cmc_webhook.local_firestore.indexes import parse_definitions
 from cmc_webhook.reading.indexes import all_queries, commands, definitions
 from cmc_webhook.reading.statuses import INDEXED, Filters, MailStatuses
+from tests.support.documents import Document
 from tests.support.mails import cmc_multipart, file, sendgrid
 from tests.support.records import make_post, make_record
-
-ROOT = Path(__file__).parents[1]
-DOCUMENTS = [ROOT / "README.md", *ROOT.glob(".github/*.md"), *ROOT.glob("cmc_webhook/**/*.md")]
-# Prints each word of a call of gcloud; no other program is found.
-SHELL = """
-PATH=
-gcloud() { printf '%s ' gcloud "$@"; echo; }
-DATABASE=cmc
-"""
+from tests.test_documents import calls_of
 
 
-def documented():
-    """Return each command for an index in the documents, without database and --async."""
-    blocks = [
-        block
-        for document in DOCUMENTS
-        for block in re.findall(r"^```sh\n(.*?)^```$", document.read_text(), re.M | re.S)
-        if "firestore indexes" in block
-    ]
-    done = subprocess.run(
-        ["bash", "-c", SHELL + "\n".join(blocks)], capture_output=True, text=True, check=False
-    )
+def documented(folder):
+    """Return each command for an index in the deployment, without database and --async."""
     return [
-        " ".join(word for word in line.split() if not word.startswith(("--database", "--async")))
-        for line in done.stdout.splitlines()
-        if re.match("gcloud firestore indexes (composite create|fields update)", line)
+        " ".join(word for word in call if not word.startswith(("--database", "--async")))
+        for call in calls_of(Document(".github/DEPLOYMENT.md"), folder)
+        if call[:3] == ["gcloud", "firestore", "indexes"] and call[4] in ("create", "update")
     ]
 
 
-def test_the_documents_have_the_commands_that_follow_from_the_queries():
-    found, expected = documented(), [*commands(all_queries())]
+def test_the_deployment_has_the_commands_that_follow_from_the_queries(tmp_path):
+    found, expected = documented(tmp_path), [*commands(all_queries())]
 
     assert sorted(set(expected) - set(found)) == []
     assert sorted(set(found) - set(expected)) == []

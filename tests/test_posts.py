@@ -1,7 +1,9 @@
 """The contract of one post, through functions-framework's app and the real Firestore client."""
 
+import contextlib
 import json
 from datetime import UTC, datetime, timedelta
+from zoneinfo import ZoneInfo
 
 import pytest
 
@@ -11,10 +13,14 @@ from cmc_webhook.logs import Throttle
 from cmc_webhook.reasons import Reason
 from cmc_webhook.redaction import Redactor
 from cmc_webhook.settings import from_env
+from cmc_webhook.status.document import document_id
 from cmc_webhook.status.envelope import Envelope, RawRecord
 from cmc_webhook.status.events import UnreadableRecord
 from cmc_webhook.status.quarantine import LARGEST_CONTENT, quarantined_record
+from tests.support.faults import Fault
 from tests.support.records import as_form, as_json, make_post, make_record
+
+TOKYO = ZoneInfo("Asia/Tokyo")
 
 
 def lines(capsys):
@@ -382,7 +388,7 @@ def test_the_log_line_of_a_post(function, capsys):
     assert line["rpcs"]["BatchWrite"] == 2
     assert line["why"] == {"missing_message_id": 1}
     assert line["status"] == 200
-    assert line["version"] == "0.1.0"
+    assert line["version"] == "0.2.0"
     assert line["logging.googleapis.com/trace"].endswith(f"/traces/{'ab' * 16}")
     assert line["lag_s"] > 0
 
@@ -482,3 +488,131 @@ def test_fields_of_others_are_left_alone(post, client, documents):
     assert document["note"] == "ours"
     assert document["status"] == "succeeded"
     assert document["api_data"] == "x"
+
+
+TOMORROW_AND_LATER = {
+    "tomorrow": (1, "stored"),
+    "in three days": (3, "quarantined"),
+    "in 2099": (26_000, "quarantined"),
+}
+
+
+@pytest.mark.parametrize("case", TOMORROW_AND_LATER)
+def test_a_time_far_in_the_future_does_not_win_for_ever(post, quarantine, case):
+    days, becomes = TOMORROW_AND_LATER[case]
+    created = datetime.now(TOKYO) + timedelta(days=days)
+    record = make_record(created=created.strftime("%Y-%m-%d %H:%M:%S"))
+
+    assert post([record]).json[becomes] == 1
+    assert [entry["why"] for entry in quarantine()] == ["future_created"] * (becomes != "stored")
+
+
+def not_utf8(encode):
+    """Return a post in which the recipients of two of three records are not UTF-8."""
+    records = [
+        make_record(to=to) for to in ("good@example.jp", "cafX@example.jp", "cafY@example.jp")
+    ]
+    body, content_type = encode(make_post(records))
+    for letter, byte in ((b"X", b"\xe9"), (b"Y", b"\xe8")):
+        escaped = b"%" + byte.hex().encode() if encode is as_form else byte
+        body = body.replace(b"caf" + letter, b"caf" + escaped)
+    return body, content_type
+
+
+@pytest.mark.parametrize("encode", [as_form, as_json])
+def test_nothing_is_lost_of_records_that_are_not_utf8(function, documents, quarantine, encode):
+    body, content_type = not_utf8(encode)
+
+    answer = function.post("/", data=body, content_type=content_type).json
+
+    assert (answer["stored"], answer["quarantined"]) == (1, 2)
+    assert [d["to"] for d in documents().values()] == ["good@example.jp"]
+    entries = quarantine()
+    assert {entry["why"] for entry in entries} == {"not_utf8"}
+    assert {b"caf\xe9@" in e["content"] for e in entries} == {True, False}
+    assert {b"caf\xe8@" in e["content"] for e in entries} == {True, False}
+
+
+@pytest.mark.parametrize("names", [{"to": ""}, {"to": None}, {"to": ...}])
+def test_the_first_name_that_says_something_wins(post, documents, names):
+    assert post([make_record(**names, envelopeTo="x@y.jp")]).json["stored"] == 1
+    assert [d["to"] for d in documents().values()] == ["x@y.jp"]
+
+
+@pytest.mark.parametrize("code", [2, 2.0, "2.0", "02", " 2 ", "2"])
+def test_a_bounce_code_has_one_spelling(post, documents, code):
+    assert post(bounces=[make_record(status=code)]).json["stored"] == 1
+
+    [document] = documents().values()
+    assert (document["bounce_code"], document["bounce_class"]) == ("2", "hard")
+
+
+@pytest.mark.parametrize(
+    ("to", "domain"),
+    [
+        ("Taro <t@example.jp>", "example.jp"),
+        ('"a@b" <t@example.jp>', "example.jp"),
+        ("<t@example.jp>", "example.jp"),
+        ("foo..bar@docomo.ne.jp", "docomo.ne.jp"),
+        ("t@", None),
+    ],
+)
+def test_the_domain_of_a_decorated_address(post, documents, to, domain):
+    post([make_record(to=to)])
+
+    [document] = documents().values()
+    assert document.get("to_domain") == domain
+
+
+def test_a_document_that_an_application_made_first_tells_when_it_was_received(
+    post, documents, client
+):
+    record = make_record()
+    name = document_id("pro", record["messageId"], record["to"])
+    client.collection("mail_statuses").document(name).set({"order": "4711"})
+
+    post([record])
+    post([make_record(status="succeeded", created="2025-01-25 14:03:09")])
+
+    [document] = documents().values()
+    assert (document["order"], document["status"]) == ("4711", "succeeded")
+    assert document["first_received_at"] < document["last_received_at"]
+
+
+def test_retention_switched_off_lets_a_mail_stay(make_function, documents):
+    keeping = {"CMC_ALLOW_UNAUTHENTICATED": "true"}
+    with_retention = make_function(CMC_RETENTION_DAYS="3", **keeping)
+    with_retention.post("/", json=make_post([make_record()]))
+    assert all("expires_at" in document for document in documents().values())
+
+    without = make_function(**keeping)
+    later = make_record(status="succeeded", created="2025-01-25 14:03:09")
+    without.post("/", json=make_post([later]))
+
+    assert not any("expires_at" in document for document in documents().values())
+
+
+def test_a_log_that_cannot_be_written_turns_no_post_into_a_500(function, documents, monkeypatch):
+    broken = open("/dev/full", "w")  # noqa: SIM115  # as long as the function uses it
+    monkeypatch.setattr("sys.stdout", broken)
+
+    answers = [function.post("/", json=make_post([r])).status_code for r in make_records(300)]
+
+    assert set(answers) == {200}
+    assert len(documents()) == 300
+    with contextlib.suppress(OSError):
+        broken.close()
+
+
+def test_a_missing_role_is_logged_once_a_minute(make_function, faulty, capsys):
+    faulty.plan = lambda rpc: Fault(before="PERMISSION_DENIED")
+    function = make_function(
+        CMC_ALLOW_UNAUTHENTICATED="true", FIRESTORE_EMULATOR_HOST=faulty.address
+    )
+    capsys.readouterr()
+
+    answers = [function.post("/", json=make_post([r])).status_code for r in make_records(5)]
+
+    assert set(answers) == {503}
+    [line] = lines(capsys)
+    assert (line["severity"], line["posts"]) == ("ERROR", 1)

@@ -4,7 +4,14 @@ from datetime import timedelta
 
 import pytest
 
-from cmc_webhook.settings import DEFAULTS, SettingsError, from_env, unknown_variables
+from cmc_webhook.settings import (
+    DEFAULTS,
+    SettingsError,
+    doubtful_settings,
+    from_env,
+    inbound_from_env,
+    unknown_variables,
+)
 
 OPEN = {"CMC_ALLOW_UNAUTHENTICATED": "true"}
 
@@ -68,6 +75,13 @@ def test_every_variable_is_read():
         ("CMC_BASIC_CREDENTIALS", "userpassword"),
         ("CMC_BASIC_CREDENTIALS", ":"),
         ("CMC_API_KEYS", "k\udcff"),
+        ("CMC_API_KEYS", "\u9375"),
+        ("CMC_API_KEYS", "\uff4b\uff45\uff59"),
+        ("CMC_API_KEYS", "a\tb"),
+        ("CMC_API_KEYS", '"key"'),
+        ("CMC_API_KEYS", "'key'"),
+        ("CMC_COLLECTION", "inbound_mails"),
+        ("CMC_COLLECTION", "inbound_mails_quarantine"),
     ],
 )
 def test_a_bad_value_is_one_sentence_that_names_the_variable(variable, value):
@@ -104,3 +118,23 @@ def test_an_unknown_variable_is_told_with_the_nearest_known_one():
     assert "CMC_API_KEY " in first
     assert "CMC_API_KEYS?" in first
     assert "CMC_TIME_ZONE?" in second
+
+
+def test_a_byte_order_mark_is_no_part_of_a_secret():
+    settings = from_env({"CMC_API_KEYS": "\ufeffone\r\n", "CMC_BASIC_CREDENTIALS": "\ufeffu:p"})
+
+    assert settings.credentials == {"CMC_API_KEYS": ("one",), "CMC_BASIC_CREDENTIALS": ("u:p",)}
+
+
+def test_the_quarantine_of_sent_mail_is_no_collection_for_received_mail():
+    environ = {"CMC_INBOUND_COLLECTION": "mail_statuses_quarantine", "CMC_ATTACHMENT_BUCKET": "abc"}
+
+    with pytest.raises(SettingsError, match="CMC_INBOUND_COLLECTION"):
+        inbound_from_env(OPEN | environ)
+
+
+def test_keys_in_one_line_are_doubtful():
+    [sentence] = doubtful_settings({"CMC_API_KEYS": "good\nKEY1,KEY2"})
+
+    assert "entry 2" in sentence
+    assert "KEY" not in sentence.replace("CMC_API_KEYS", "")

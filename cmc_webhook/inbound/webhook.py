@@ -1,8 +1,7 @@
-"""Stores received mails: from the body to attachments, document or quarantine."""
+"""Stores received mails: attachments in Cloud Storage, then the document or quarantine entry."""
 
 import hashlib
 from collections import Counter
-from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from cmc_webhook.answers import Receipt
@@ -12,7 +11,7 @@ from cmc_webhook.errors import DocumentRefused, MalformedEnvelope, StoreUnavaila
 from cmc_webhook.inbound.bucket import Bucket
 from cmc_webhook.inbound.document import MailDocument, mail_document
 from cmc_webhook.inbound.mail import UnreadableMail
-from cmc_webhook.inbound.parts import Parts, is_multipart, read_parts
+from cmc_webhook.inbound.parts import read_parts
 from cmc_webhook.inbound.providers import read_mail
 from cmc_webhook.logs import LogEntry
 from cmc_webhook.reasons import Reason
@@ -20,25 +19,9 @@ from cmc_webhook.redaction import Redactor
 from cmc_webhook.settings import InboundSettings
 from cmc_webhook.writer import Writer
 
-# Parsing JSON takes many times its size in memory, so of an unknown sender no more is parsed.
-_LARGEST_UNKNOWN_JSON = 2 * 1024 * 1024
-
-
-@dataclass(frozen=True, slots=True)
-class InboundPost:
-    """A body, and its parts or why it has none."""
-
-    body: bytes
-    parts: Parts | Reason
-
-    @property
-    def api_keys(self) -> list[str]:
-        """Every ``api_key`` in the body."""
-        return [self.parts.text("api_key")] if isinstance(self.parts, Parts) else []
-
 
 class InboundWebhook:
-    """Stores mails as CMC and SendGrid post them: attachments in *bucket*. Thread-safe."""
+    """Stores the mails that CMC and SendGrid post, their attachments in *bucket*. Thread-safe."""
 
     # The platform's limit (https://cloud.google.com/functions/quotas); SendGrid's mails have up to
     # 30 MB.
@@ -56,51 +39,37 @@ class InboundWebhook:
         self._redactor = redactor
         self._dead_letters = DeadLetters(redactor, enabled=settings.log_unstored)
 
-    def open(self, body: bytes, *, known: bool) -> InboundPost:
-        """Return the parts of *body*; those of an unknown sender's long JSON are not parsed."""
-        if not known and len(body) > _LARGEST_UNKNOWN_JSON and not is_multipart(body):
-            return InboundPost(body, Reason.TOO_LONG)
-        try:
-            return InboundPost(body, read_parts(body))
-        except UnreadableMail as error:
-            return InboundPost(body, error.why)
-
-    def keep(self, post: InboundPost, budget: Budget, entry: LogEntry) -> Receipt:
+    def keep(self, body: bytes, budget: Budget, entry: LogEntry) -> Receipt:
         """
         Store the mail, as a document or in quarantine, before *budget* is spent.
 
-        Raises MalformedEnvelope once a post of the other webhook is in quarantine,
+        Raises MalformedEnvelope once a status of sent mail is in quarantine,
         StoreUnavailable if anything could not be stored.
         """
-        entry.bytes = len(post.body)
+        entry.bytes = len(body)
         received_at = datetime.now(UTC)
         try:
-            return self._keep(post, received_at, budget)
+            return self._keep(body, received_at, budget)
         except StoreUnavailable:
-            self._dead_letters.log_body(post.body)
+            self._dead_letters.log_body(body)
             raise
 
-    def _keep(self, post: InboundPost, received_at: datetime, budget: Budget) -> Receipt:
+    def _keep(self, body: bytes, received_at: datetime, budget: Budget) -> Receipt:
         try:
-            document = self._document(post)
+            document = mail_document(read_mail(read_parts(body)), self._bucket.name)
             return self._store(document, received_at, budget)
         except UnreadableMail as error:
             why = error.why
         except DocumentRefused:
             why = Reason.REFUSED_BY_FIRESTORE
         except MalformedEnvelope:
-            self._quarantine(post.body, Reason.NOT_A_MAIL, received_at, budget)
+            self._quarantine(body, Reason.NOT_A_MAIL, received_at, budget)
             raise
-        self._quarantine(post.body, why, received_at, budget)
+        self._quarantine(body, why, received_at, budget)
         return Receipt(stored=0, unchanged=0, quarantined=Counter([why.value]))
 
-    def _document(self, post: InboundPost) -> MailDocument:
-        if isinstance(post.parts, Reason):
-            raise UnreadableMail(post.parts)
-        return mail_document(read_mail(post.parts), self._bucket.name)
-
     def _store(self, document: MailDocument, received_at: datetime, budget: Budget) -> Receipt:
-        self._bucket.keep(document.objects, budget)
+        self._bucket.upload(document.objects, budget)
         documents = {document.id: document.fields}
         made = self._writer.create(self._collection, documents, received_at, budget)
         return Receipt(stored=len(made), unchanged=1 - len(made))
@@ -114,6 +83,6 @@ class InboundWebhook:
             "size": len(content),
             "stored_at": f"gs://{self._bucket.name}/{name}",
         }
-        self._bucket.keep({name: content}, budget)
+        self._bucket.upload({name: content}, budget)
         collection = f"{self._collection}_quarantine"
         self._writer.create(collection, {name.partition("/")[2]: entry}, received_at, budget)

@@ -9,11 +9,13 @@ from typing_extensions import TypedDict
 
 from cmc_webhook.status.events import (
     BOUNCE_CODES,
+    EARLIEST,
     FORWARD_ERROR,
     UNKNOWN_BOUNCE_CODE,
     Description,
     Status,
     StatusEvent,
+    bounce_status,
 )
 from cmc_webhook.text import mail_id
 
@@ -35,7 +37,7 @@ _RANKS: dict[object, int] = {
 }
 _BOUNCE_STATUSES = (Status.BOUNCED, Status.SUPPRESSED)
 _FAILURES = (Status.FAILED, *_BOUNCE_STATUSES)
-_FIRST_TIMES = {
+_FIRST_TIMES: dict[str, str] = {
     Status.QUEUED: "queued_at",
     Status.SUCCEEDED: "succeeded_at",
     Status.FAILED: "failed_at",
@@ -69,6 +71,7 @@ class StatusDocument(Description, total=False):
     status: str
     status_at: datetime
     reason: str
+    sender_ip: str
     bounce_code: str
     bounce_cause: str
     bounce_class: str
@@ -107,19 +110,19 @@ def fold(held: Mapping[str, Any], events: Iterable[StatusEvent]) -> dict[str, An
     repetition or grouping into posts. Raises UnreadableDocumentError.
     """
     try:
-        known = _HELD.validate_python(held, strict=True)
+        known = _HELD.validate_python(_without_nulls(held), strict=True)
     except ValidationError:
         raise UnreadableDocumentError from None  # pydantic's text would quote the document
     events = list(events)
-    history = {event["id"]: event for event in known.get("events", [])}
+    history = _explained(known)
     # A stored event keeps its time, even if another time zone is set now.
-    new = [event for event in events if event.id not in history]
-    history |= {event.id: _history_event(event) for event in new}
+    history |= {event.id: _history_event(event) for event in events if event.id not in history}
     kept = _kept(sorted(history.values(), key=_moment))
     document = {
         **_descriptions(known, events),
-        **_times(known, new),
+        **_times(known, history.values()),
         **_verdict(kept),
+        "sender_ip": _sender_ip(kept) or known.get("sender_ip"),
         "events": kept,
         "schema_version": max(known.get("schema_version", 0), SCHEMA_VERSION),
     }
@@ -131,18 +134,91 @@ def changes(held: Mapping[str, Any], folded: Mapping[str, Any]) -> dict[str, Any
     return {name: folded.get(name) for name in FIELDS if held.get(name) != folded.get(name)}
 
 
+def _without_nulls(value: Any) -> Any:
+    """Return *value* without null in its maps: Firestore's null is an empty field to people."""
+    if isinstance(value, Mapping):
+        return {name: _without_nulls(each) for name, each in value.items() if each is not None}
+    if isinstance(value, list):
+        return [_without_nulls(each) for each in value]
+    return value
+
+
+def _explained(known: StatusDocument) -> dict[str, HistoryEvent]:
+    """
+    Return the history by event id, with a stand-in for a verdict that it does not explain.
+
+    Another writer may remove or change events. The stored verdict is a floor: without the
+    stand-in, the next event would compute a lower status from what is left.
+    """
+    history = {event["id"]: event for event in known.get("events", [])}
+    for event in (_stand_in(known, history.values()), _bounce_stand_in(known, history.values())):
+        if event:
+            present = history.get(event["id"])
+            history[event["id"]] = max(present, event, key=_precedence) if present else event
+    return history
+
+
+def _stand_in(known: StatusDocument, history: Iterable[HistoryEvent]) -> HistoryEvent | None:
+    """Return an event made of the stored status, unless an event in *history* has it."""
+    status, code = known.get("status"), known.get("bounce_code", "")
+    is_bounce = status in _BOUNCE_STATUSES
+    if not status or any(
+        event["status"] == status
+        and event["at"] == known.get("status_at", event["at"])
+        and (not is_bounce or event.get("bounce_code", "") == code)
+        for event in history
+    ):
+        return None
+    has_reason = status in (*_FAILURES, Status.DEFERRED)
+    return _made_event(
+        id="held",
+        at=known.get("status_at") or _time_of(known, status),
+        status=status,
+        reason=known.get("reason", "") if has_reason else "",
+        bounce_code=code if is_bounce else "",
+        sender_ip=known.get("sender_ip", ""),
+    )
+
+
+def _bounce_stand_in(known: StatusDocument, history: Iterable[HistoryEvent]) -> HistoryEvent | None:
+    """Return an event made of the stored bounce code, unless an event has it."""
+    code = known.get("bounce_code", "")
+    if not code or any(event.get("bounce_code") == code for event in history):
+        return None
+    if known.get("status") in _BOUNCE_STATUSES:
+        return None  # the other stand-in has it
+    status = bounce_status(code)
+    return _made_event(
+        id="held-bounce",
+        at=_time_of(known, status),
+        status=status,
+        reason=known.get("reason", ""),
+        bounce_code=code,
+    )
+
+
+def _time_of(known: StatusDocument, status: str) -> datetime:
+    """Return the stored time of *status*; without one, a time before every accepted event."""
+    name = "deferred_at" if status == Status.DEFERRED else _FIRST_TIMES.get(status, "")
+    return known.get(name) or known.get("status_at") or EARLIEST  # type: ignore[return-value]
+
+
+def _made_event(**fields: Any) -> HistoryEvent:
+    """Return a history event of the *fields* that are not empty."""
+    return {name: value for name, value in fields.items() if value}  # type: ignore[return-value]
+
+
 def _history_event(event: StatusEvent) -> HistoryEvent:
-    entry = {
-        "at": event.at,
-        "id": event.id,
-        "status": event.status.value,
-        "created": event.created,
-        "reason": event.reason,
-        "bounce_code": event.bounce_code,
-        "sender_ip": event.sender_ip,
-        "raw_status": event.raw_status,
-    }
-    return {name: value for name, value in entry.items() if value}  # type: ignore[return-value]
+    return _made_event(
+        at=event.at,
+        id=event.id,
+        status=event.status.value,
+        created=event.created,
+        reason=event.reason,
+        bounce_code=event.bounce_code,
+        sender_ip=event.sender_ip,
+        raw_status=event.raw_status,
+    )
 
 
 def _moment(event: HistoryEvent) -> tuple[datetime, str]:
@@ -168,17 +244,25 @@ def _greatest_explained(events: Iterable[HistoryEvent]) -> HistoryEvent | None:
     return _greatest(event for event in failures if event.get("reason"))
 
 
+def _greatest_with_sender(events: Iterable[HistoryEvent]) -> HistoryEvent | None:
+    return _greatest(event for event in events if event.get("sender_ip"))
+
+
 def _kept(ordered: list[HistoryEvent]) -> list[HistoryEvent]:
     """Return the latest of *ordered*, and before them any older event that decides a field."""
     latest = ordered[-HISTORY:]
     if len(latest) == len(ordered):
         return ordered
-    # The deciders come on top of the cap: under one cap for both, the deciders of one post
-    # could push out what the next post needs, and the order of posts would show.
-    deciders = [choose(ordered) for choose in (_greatest, _greatest_bounce, _greatest_explained)]
+    # The deciders are kept in addition: under one cap, those of one post could displace events that
+    # the next post needs, and the result would depend on the order of posts.
+    deciders = [choose(ordered) for choose in _DECIDERS]
     first = latest[0]
     older = {e["id"]: e for e in deciders if e and _moment(e) < _moment(first)}
     return [*sorted(older.values(), key=_moment), *latest]
+
+
+# Each chooses the event that decides a field.
+_DECIDERS = (_greatest, _greatest_bounce, _greatest_explained, _greatest_with_sender)
 
 
 def _verdict(events: list[HistoryEvent]) -> dict[str, Any]:
@@ -195,6 +279,11 @@ def _verdict(events: list[HistoryEvent]) -> dict[str, Any]:
     }
 
 
+def _sender_ip(events: Iterable[HistoryEvent]) -> str:
+    event = _greatest_with_sender(events)
+    return event["sender_ip"] if event else ""
+
+
 def _bounce(event: HistoryEvent | None) -> dict[str, Any]:
     if event is None:
         return {}
@@ -203,7 +292,7 @@ def _bounce(event: HistoryEvent | None) -> dict[str, Any]:
     return {"bounce_code": code, "bounce_cause": cause, "bounce_class": bounce_class}
 
 
-def _times(known: StatusDocument, events: Iterable[StatusEvent]) -> dict[str, datetime]:
+def _times(known: StatusDocument, events: Iterable[HistoryEvent]) -> dict[str, datetime]:
     """Return the first time of each status, and the last deferral."""
     times: dict[str, datetime] = {
         name: known[name]  # type: ignore[literal-required]
@@ -211,10 +300,11 @@ def _times(known: StatusDocument, events: Iterable[StatusEvent]) -> dict[str, da
         if name in known
     }
     for event in events:
-        if name := _FIRST_TIMES.get(event.status):
-            times[name] = min(times.get(name, event.at), event.at)
-        elif event.status is Status.DEFERRED:
-            times["deferred_at"] = max(times.get("deferred_at", event.at), event.at)
+        at = event["at"]
+        if name := _FIRST_TIMES.get(event["status"]):
+            times[name] = min(times.get(name, at), at)
+        elif event["status"] == Status.DEFERRED:
+            times["deferred_at"] = max(times.get("deferred_at", at), at)
     return times
 
 

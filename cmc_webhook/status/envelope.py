@@ -11,7 +11,7 @@ from cmc_webhook.fields import (
     CMC_MAIL,
     SENDGRID_MAIL,
     Repeated,
-    json_text,
+    json_bytes,
     json_value,
     scalar,
 )
@@ -78,7 +78,7 @@ def wrap(records: Iterable[RawRecord], envelope: Envelope, most_bytes: int) -> I
     room = most_bytes
     for record in records:
         shortened = RawRecord(record.list_name, _shortened(record.value, most_bytes))
-        size = len(json_text(shortened.value).encode())
+        size = len(json_bytes(shortened.value))
         if chunk and (size > room or record.list_name is None):
             yield _wrapped(chunk, envelope)
             chunk, room = [], most_bytes
@@ -93,7 +93,7 @@ def _shortened(value: Any, most_bytes: int) -> Any:
     if not isinstance(value, dict):
         return value
     kept, room = {}, most_bytes
-    sizes = {name: len(json_text({name: item}).encode()) for name, item in value.items()}
+    sizes = {name: len(json_bytes({name: item})) for name, item in value.items()}
     for name in sorted(sizes, key=lambda name: sizes[name]):
         room -= sizes[name]
         if room >= 0:
@@ -108,4 +108,6 @@ def _wrapped(records: Iterable[RawRecord], envelope: Envelope) -> str:
             event.setdefault(record.list_name, []).append(record.value)
         else:  # an event without a list is the only record
             event = record.value
-    return json_text(envelope.model_copy(update={"event": event}).model_dump())
+    return json_bytes(envelope.model_copy(update={"event": event}).model_dump()).decode(
+        errors="replace"
+    )

@@ -1,17 +1,18 @@
 """Parses the records of a post into events. Pure."""
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from typing import Annotated, Any
 from zoneinfo import ZoneInfo
 
-from pydantic import AliasChoices, BaseModel, BeforeValidator, Field, ValidationError
+from pydantic import BaseModel, BeforeValidator, Field, ValidationError
 from typing_extensions import TypedDict
 
 from cmc_webhook.errors import BodyTooLarge
-from cmc_webhook.fields import scalar
+from cmc_webhook.fields import has_escaped_bytes, scalar
 from cmc_webhook.reasons import Reason
 from cmc_webhook.status.envelope import Envelope, RawRecord
 from cmc_webhook.text import ascii_lower, digest
@@ -40,6 +41,10 @@ FORWARD_ERROR = "6"
 # CMC documents at most 100.
 MOST_RECORDS = 20_000
 _YEARS = range(2000, 2101)
+EARLIEST = datetime(2000, 1, 1, tzinfo=UTC)
+# A time zone set wrongly is off by up to 26 hours. A date further in the future is forged or
+# broken, and as the latest event it would win for ever.
+_FARTHEST_FUTURE = timedelta(hours=48)
 
 # Cause and class of each bounce code: https://smtps.jp/docs/apiv2/te/bounces (documented). The
 # cause is CMC's name of the code; the class is ours.
@@ -74,7 +79,6 @@ Description = TypedDict(
         "subject": str,
         "api_data": str,
         "source_ip": str,
-        "sender_ip": str,
     },
     total=False,
 )
@@ -110,6 +114,9 @@ class UnreadableRecord:
     why: Reason
 
 
+_NUMBER = re.compile(r"0*([0-9]+)(?:\.0*)?")
+_DECORATED = re.compile(r"<([^<>]*@[^<>]*)>\s*$")
+
 # Limits in bytes of UTF-8. Text that stands in each event of the history has the smallest, apart
 # from `reason`, so that a document stays under Firestore's 1 MiB.
 _Word = Annotated[str, BeforeValidator(lambda value: scalar(value, 256).strip())]
@@ -119,14 +126,16 @@ _Text = Annotated[str, BeforeValidator(lambda value: scalar(value, 4096))]
 
 
 class _Record(BaseModel):
-    """A record as posted, with the field names of version 2 or 1."""
+    """A record as posted, with the field names of version 2, and two of version 1."""
 
     created: _Word = ""
     status: _Word = ""
     message_id: _Address = Field("", validation_alias="messageId")
-    to: _Address = Field("", validation_alias=AliasChoices("to", "envelopeTo"))
+    to: _Address = ""
+    envelope_to: _Address = Field("", validation_alias="envelopeTo")
     from_: _Line = Field("", validation_alias="from")
-    return_path: _Line = Field("", validation_alias=AliasChoices("returnPath", "envelopeFrom"))
+    return_path: _Line = Field("", validation_alias="returnPath")
+    envelope_from: _Line = Field("", validation_alias="envelopeFrom")
     subject: _Line = ""
     api_data: _Text = Field("", validation_alias="apiData")
     reason: _Text = ""
@@ -135,22 +144,27 @@ class _Record(BaseModel):
 
 
 def read_events(
-    envelope: Envelope, zone: ZoneInfo
+    envelope: Envelope, zone: ZoneInfo, received_at: datetime, *, is_utf8: bool = True
 ) -> tuple[list[StatusEvent], list[UnreadableRecord]]:
     """
     Merge all records of *envelope* into one list of events and one of unreadable records.
 
     Deliveries and bounces differ only in the meaning of ``status``: the list that a
     record is in decides, not ``event_type``. A time without an offset is local time in
-    *zone*, which is set in CMC's console and missing in its posts. Raises BodyTooLarge
-    for more records than can be stored before the sender gives up.
+    *zone*, which is set in CMC's console and missing in its posts. *received_at* is UTC;
+    an event much later than that is unreadable. Unless the body *is_utf8*, a record with
+    bytes that are not is unreadable. Raises BodyTooLarge for more records than can be
+    stored before the sender gives up.
     """
     readable: list[StatusEvent] = []
     unreadable: list[UnreadableRecord] = []
     for number, record in enumerate(_records(envelope.event)):
         if number == MOST_RECORDS:
             raise BodyTooLarge(f"The post has over {MOST_RECORDS} records; send fewer at once.")
-        result = _read(record, envelope.server_composition, zone)
+        if not is_utf8 and has_escaped_bytes(record.value):
+            unreadable.append(UnreadableRecord(record, Reason.NOT_UTF8))
+            continue
+        result = _read(record, envelope.server_composition, zone, received_at)
         if isinstance(result, StatusEvent):
             readable.append(result)
         else:
@@ -172,7 +186,9 @@ def _holds_records(name: str, value: object) -> bool:
     return isinstance(value, list) or (name in _LISTS and value is not None)
 
 
-def _read(record: RawRecord, server_composition: str, zone: ZoneInfo) -> StatusEvent | Reason:
+def _read(
+    record: RawRecord, server_composition: str, zone: ZoneInfo, received_at: datetime
+) -> StatusEvent | Reason:
     """Return the event of *record*, or why there is none."""
     if record.list_name is None:
         return Reason.NO_LIST
@@ -186,12 +202,14 @@ def _read(record: RawRecord, server_composition: str, zone: ZoneInfo) -> StatusE
         return Reason.UNREADABLE_FIELD
     if not fields.message_id.strip("<> "):
         return Reason.MISSING_MESSAGE_ID
-    if not fields.to:
+    if not (fields.to or fields.envelope_to):
         return Reason.MISSING_RECIPIENT
     try:
         at = _instant(fields.created, zone)
     except ValueError:
         return Reason.UNREADABLE_CREATED
+    if at - received_at > _FARTHEST_FUTURE:
+        return Reason.FUTURE_CREATED
     return _event(record, fields, at, server_composition)
 
 
@@ -214,9 +232,9 @@ def _instant(created: str, zone: ZoneInfo) -> datetime:
 def _event(
     record: RawRecord, fields: _Record, at: datetime, server_composition: str
 ) -> StatusEvent:
-    to = ascii_lower(fields.to)
+    to = ascii_lower(fields.to or fields.envelope_to)
     kind = str(record.list_name)
-    word = fields.status.lower()
+    word = fields.status.lower() if kind == "deliveries" else _code(fields.status)
     status = _KINDS[kind](word)
     content = (fields.status, fields.created, fields.reason, fields.sender_ip)
     return StatusEvent(
@@ -233,30 +251,42 @@ def _event(
         description={
             "message_id": fields.message_id,
             "to": to,
-            "to_domain": to.rpartition("@")[2] if "@" in to else "",
+            "to_domain": _domain(to),
             "server_composition": server_composition,
             "from": fields.from_,
-            "return_path": fields.return_path,
+            "return_path": fields.return_path or fields.envelope_from,
             "subject": fields.subject,
             "api_data": fields.api_data,
             "source_ip": fields.source_ip,
-            "sender_ip": fields.sender_ip,
         },
         record=record,
     )
+
+
+def _code(word: str) -> str:
+    """Return a bounce code in one spelling: some serialisers write 2 as 2.0 or 02."""
+    number = _NUMBER.fullmatch(word)
+    return number[1] if number else word.lower()
+
+
+def _domain(to: str) -> str:
+    """Return the domain of an address, which may be decorated: ``Name <user@example.jp>``."""
+    decorated = _DECORATED.search(to)
+    address = decorated[1] if decorated else to
+    return address.rpartition("@")[2].strip() if "@" in address else ""
 
 
 def _delivery_status(word: str) -> Status:
     return _DELIVERY_STATUSES.get(word, Status.UNKNOWN)
 
 
-def _bounce_status(code: str) -> Status:
+def bounce_status(code: str) -> Status:
     _, bounce_class = BOUNCE_CODES.get(code, UNKNOWN_BOUNCE_CODE)
     return Status.SUPPRESSED if bounce_class == "suppressed" else Status.BOUNCED
 
 
 # The lists of events, and the meaning of `status` in each.
-_KINDS = {"deliveries": _delivery_status, "bounces": _bounce_status}
+_KINDS = {"deliveries": _delivery_status, "bounces": bounce_status}
 # A list of other records. Their layout is unknown (inferred: they name no mail).
 _BLOCKS = "blocks"
 _LISTS = {*_KINDS, _BLOCKS}

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Any
 
-from cmc_webhook.fields import json_text
+from cmc_webhook.fields import json_bytes
 from cmc_webhook.reasons import Reason
 from cmc_webhook.redaction import Redactor
 from cmc_webhook.status.envelope import Envelope
@@ -43,7 +43,7 @@ def quarantined_record(
         "event_type": event_type,
         "server_composition": envelope.server_composition,
     }
-    return _entry(about, json_text(record.value).encode(), redactor)
+    return _entry(about, json_bytes(record.value), redactor)
 
 
 def quarantined_body(body: bytes, redactor: Redactor) -> QuarantineEntry:

@@ -33,6 +33,9 @@ _READ_AGAIN = TRANSIENT | {
 }
 
 
+_FIRST_RECEIVED = "first_received_at"
+
+
 @dataclass(slots=True)
 class Saved:
     """What became of each document of a post, by document id; *refused* has the reason."""
@@ -179,7 +182,7 @@ class StatusStore:
             return {}
         names = {self._name(i): i for i in ids}
         try:
-            held = self._database.read(names, document.FIELDS, budget)
+            held = self._database.read(names, (*document.FIELDS, _FIRST_RECEIVED), budget)
         except GoogleAPICallError as error:
             self._writer.raise_unless_transient(error)
             return {}
@@ -190,14 +193,17 @@ class StatusStore:
         name = self._name(document_id)
         before = held.fields if held else {}
         folded = document.fold(before, post.documents[document_id])
+        # An application may have made the document before the first post about it.
+        first = {_FIRST_RECEIVED: before.get(_FIRST_RECEIVED) or post.received_at}
         about = {"last_received_at": post.received_at, **self._writer.expiry(post.received_at)}
         if held is None:
-            first = {"first_received_at": post.received_at}
-            return _Change(Write(name, {**folded, **first, **about}, update_time=None), folded)
+            return _Change(Write(name, {**folded, **first, **about}, None), {**folded, **first})
         changes = document.changes(before, folded)
         if not changes:
             return None
-        return _Change(Write(name, {**changes, **about}, held.update_time), folded)
+        if not before.get(_FIRST_RECEIVED):
+            changes |= first
+        return _Change(Write(name, {**changes, **about}, held.update_time), {**folded, **first})
 
     def _name(self, document_id: str) -> str:
         return self._database.document(self._collection, document_id)

@@ -1,38 +1,22 @@
 """Stores the posts of CMC's event webhook: from the body to documents and quarantine."""
 
 from collections import Counter
-from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any
 
 from cmc_webhook.answers import Receipt
 from cmc_webhook.database import Budget
 from cmc_webhook.dead_letters import MOST_BYTES, DeadLetters
 from cmc_webhook.errors import MalformedEnvelope, StoreUnavailable
-from cmc_webhook.fields import api_keys, read_fields
+from cmc_webhook.fields import Fields, read_fields
 from cmc_webhook.logs import LogEntry, Throttle, log
 from cmc_webhook.redaction import Redactor
 from cmc_webhook.settings import StatusSettings
-from cmc_webhook.status.envelope import Envelope, read_envelope, wrap
+from cmc_webhook.status.envelope import read_envelope, wrap
 from cmc_webhook.status.events import UnreadableRecord, read_events
 from cmc_webhook.status.quarantine import quarantined_body, quarantined_record
 from cmc_webhook.status.store import Saved, StatusStore, by_document
 
 _CLOCK_SKEW_S = 300
-
-
-@dataclass(frozen=True, slots=True)
-class StatusPost:
-    """A body, and its fields with all their values."""
-
-    body: bytes
-    fields: Mapping[str, list[Any]]
-
-    @property
-    def api_keys(self) -> list[str]:
-        """Every ``api_key`` in the body."""
-        return api_keys(self.fields)
 
 
 class StatusWebhook:
@@ -51,11 +35,7 @@ class StatusWebhook:
         self._dead_letters = DeadLetters(redactor, enabled=settings.log_unstored)
         self._throttle = Throttle()
 
-    def open(self, body: bytes, *, known: bool) -> StatusPost:
-        """Return the fields of *body*."""
-        return StatusPost(body, read_fields(body))
-
-    def keep(self, post: StatusPost, budget: Budget, entry: LogEntry) -> Receipt:
+    def keep(self, body: bytes, budget: Budget, entry: LogEntry) -> Receipt:
         """
         Store every record, in a document or in quarantine, before *budget* is spent.
 
@@ -64,15 +44,16 @@ class StatusWebhook:
         """
         received_at = datetime.now(UTC)
         try:
-            receipt = self._keep_records(read_envelope(post.fields), received_at, budget)
+            receipt = self._keep_records(read_fields(body), received_at, budget)
         except MalformedEnvelope:
-            self._keep_body(post.body, received_at, budget)
+            self._keep_body(body, received_at, budget)
             raise
         self._watch_clock(receipt.lag_s)
         return receipt
 
-    def _keep_records(self, envelope: Envelope, received_at: datetime, budget: Budget) -> Receipt:
-        events, unreadable = read_events(envelope, self._zone)
+    def _keep_records(self, fields: Fields, received_at: datetime, budget: Budget) -> Receipt:
+        envelope = read_envelope(fields.values)
+        events, unreadable = read_events(envelope, self._zone, received_at, is_utf8=fields.is_utf8)
         documents = by_document(events, envelope.server_composition)
         saved = Saved()
         try:
