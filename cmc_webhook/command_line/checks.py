@@ -23,11 +23,7 @@ _QUIET = timedelta(days=2)
 # Firestore typically deletes expired documents within a day (documented).
 _TTL_GRACE = timedelta(days=3)
 _SHORTEST_SECRET = 16
-# Sections of the document on deployment.
 _DOCUMENT = ".github/DEPLOYMENT.md"
-_ROTATE = f"{_DOCUMENT}, Rotate a key"
-_NOTHING_ARRIVES = f"{_DOCUMENT}, Nothing arrives"
-_EXPIRY_AND_INDEXES = f"{_DOCUMENT}, Expiry and indexes"
 
 
 class Problem(NamedTuple):
@@ -81,16 +77,18 @@ def _short_secrets(deployment: Deployment) -> Iterator[Problem]:
         if len(secret) < _SHORTEST_SECRET:
             yield Problem(
                 f"A secret of {name} has fewer than {_SHORTEST_SECRET} characters.",
-                f"Make one with 'openssl rand -hex 32' and rotate it ({_ROTATE}).",
+                f"Rotate it: {_DOCUMENT}, Rotate a key.",
             )
 
 
 def _quiet(deployment: Deployment) -> Iterator[Problem]:
     if not deployment.latest:
-        yield Problem("Nothing has been received yet.", f"See {_NOTHING_ARRIVES}.")
+        yield Problem("Nothing has been received yet.", f"See {_DOCUMENT}, Nothing arrives.")
     elif deployment.now - _received(deployment.latest[0]) > _QUIET:
         days = (deployment.now - _received(deployment.latest[0])).days
-        yield Problem(f"Nothing has been received for {days} days.", f"See {_NOTHING_ARRIVES}.")
+        yield Problem(
+            f"Nothing has been received for {days} days.", f"See {_DOCUMENT}, Nothing arrives."
+        )
 
 
 def _zone(deployment: Deployment) -> Iterator[Problem]:
@@ -157,7 +155,7 @@ def _indexes(deployment: Deployment) -> Iterator[Problem]:
     for field in deployment.missing_indexes:
         yield Problem(
             f"The index of {field} and status_at is missing or not ready.",
-            f"Create it: {_EXPIRY_AND_INDEXES}.",
+            f"Create it: {_DOCUMENT}, Expiry and indexes.",
         )
 
 
@@ -166,7 +164,7 @@ def _no_ttl(deployment: Deployment) -> Iterator[Problem]:
     if deployment.real and any(deployment.now - expiry > _TTL_GRACE for expiry in due):
         yield Problem(
             "Mails are still there days after their expires_at: the TTL policy is missing.",
-            f"Create it: {_EXPIRY_AND_INDEXES}.",
+            f"Create it: {_DOCUMENT}, Expiry and indexes.",
         )
 
 
