@@ -23,6 +23,7 @@ _QUIET = timedelta(days=2)
 # Firestore typically deletes expired documents within a day (documented).
 _TTL_GRACE = timedelta(days=3)
 _SHORTEST_SECRET = 16
+_DOCUMENT = ".github/DEPLOYMENT.md"
 
 
 class Problem(NamedTuple):
@@ -76,17 +77,17 @@ def _short_secrets(deployment: Deployment) -> Iterator[Problem]:
         if len(secret) < _SHORTEST_SECRET:
             yield Problem(
                 f"A secret of {name} has fewer than {_SHORTEST_SECRET} characters.",
-                "Make one with 'openssl rand -hex 32' and rotate it (README, Rotate a key).",
+                f"Rotate it: {_DOCUMENT}, Rotate a key.",
             )
 
 
 def _quiet(deployment: Deployment) -> Iterator[Problem]:
     if not deployment.latest:
-        yield Problem("Nothing has been received yet.", "See the README, Nothing arrives.")
+        yield Problem("Nothing has been received yet.", f"See {_DOCUMENT}, Nothing arrives.")
     elif deployment.now - _received(deployment.latest[0]) > _QUIET:
         days = (deployment.now - _received(deployment.latest[0])).days
         yield Problem(
-            f"Nothing has been received for {days} days.", "See the README, Nothing arrives."
+            f"Nothing has been received for {days} days.", f"See {_DOCUMENT}, Nothing arrives."
         )
 
 
@@ -154,7 +155,7 @@ def _indexes(deployment: Deployment) -> Iterator[Problem]:
     for field in deployment.missing_indexes:
         yield Problem(
             f"The index of {field} and status_at is missing or not ready.",
-            "Create it: README, Deletion and indexes.",
+            f"Create it: {_DOCUMENT}, Expiry and indexes.",
         )
 
 
@@ -163,7 +164,7 @@ def _no_ttl(deployment: Deployment) -> Iterator[Problem]:
     if deployment.real and any(deployment.now - expiry > _TTL_GRACE for expiry in due):
         yield Problem(
             "Mails are still there days after their expires_at: the TTL policy is missing.",
-            "Create it: README, Deletion and indexes.",
+            f"Create it: {_DOCUMENT}, Expiry and indexes.",
         )
 
 
