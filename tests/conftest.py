@@ -122,14 +122,15 @@ def tally_of_rounds(record_property: Callable[[str, object], None]) -> Callable[
 
 @pytest.fixture(scope="session")
 def firestore_address() -> Iterator[str]:
-    """The Firestore that FIRESTORE_EMULATOR_HOST names, else a built-in one."""
+    """The Firestore that FIRESTORE_EMULATOR_HOST names, else one with the indexes of production."""
     if EMULATOR:
         yield EMULATOR
         return
 
     from cmc_webhook.local_firestore.server import start
+    from cmc_webhook.reading.indexes import all_queries, definitions
 
-    server = start(data=":memory:", port=0)
+    server = start(data=":memory:", port=0, indexes=definitions(all_queries()))
     os.environ["FIRESTORE_EMULATOR_HOST"] = server.address
     yield server.address
     del os.environ["FIRESTORE_EMULATOR_HOST"]
