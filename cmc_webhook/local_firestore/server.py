@@ -61,7 +61,8 @@ class FirestoreServer:
             self.port: int = self._server.add_insecure_port(f"{host}:{port}")
         except RuntimeError as error:
             raise StartError(
-                f"Port {port} is in use: stop the program that uses it, or choose another."
+                f"Port {port} is in use: stop the program that uses it, or choose another with"
+                " --firestore-port."
             ) from error
         self.address = f"{host}:{self.port}"
         self._server.start()
