@@ -6,6 +6,7 @@ import socket
 
 import pytest
 
+from tests.support.processes import PATIENCE_S
 from tests.support.records import as_form, as_json, make_post, make_record
 
 KEY = "the-key"
@@ -17,17 +18,18 @@ def guarded(make_function):
     return make_function(CMC_API_KEYS=KEY)
 
 
-def test_10000_records_in_one_post_are_stored_at_once_or_by_repeating(serve, documents):
+def test_10000_records_in_one_post_are_stored_at_once_or_by_repeating(serve, documents, scale):
+    count = int(10_000 * scale)
     server = serve(CMC_API_KEYS=KEY)
-    records = [make_record(messageId=f"<{i}@example.com>") for i in range(10_000)]
+    records = [make_record(messageId=f"<{i}@example.com>") for i in range(count)]
     body, content_type = as_json(make_post(records))
     status = 503
     while status == 503:
         status, answer, _ = server.post(body, content_type, AUTHORIZED)
 
     assert status == 200
-    assert (answer["received"], answer["stored"] + answer["unchanged"]) == (10_000, 10_000)
-    assert len(documents()) == 10_000
+    assert (answer["received"], answer["stored"] + answer["unchanged"]) == (count, count)
+    assert len(documents()) == count
 
 
 def test_more_fields_than_a_form_has_are_no_event(guarded, documents, quarantine):
@@ -65,7 +67,7 @@ def test_a_right_key_beside_a_wrong_one_is_enough(guarded, body):
 def request(server, body, *headers):
     """Send *headers* as they stand, however often; return the status of the answer, if any."""
     head = "\r\n".join(["POST / HTTP/1.1", "Host: localhost", *headers, "", ""]).encode("latin-1")
-    with socket.create_connection(("127.0.0.1", server.port), timeout=60) as connection:
+    with socket.create_connection(("127.0.0.1", server.port), timeout=PATIENCE_S) as connection:
         with contextlib.suppress(ConnectionError):
             connection.sendall(head + body)
             connection.shutdown(socket.SHUT_WR)

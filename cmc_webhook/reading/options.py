@@ -1,7 +1,6 @@
-"""The command-line options that page and commands share: which Firestore, and which function."""
+"""Command-line options of the page and the commands: which Firestore, and which function."""
 
 import functools
-import math
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -14,34 +13,24 @@ from cmc_webhook.simulator.posting import Credential, basic, bearer, parse_url
 _URL = "http://localhost:8080"
 
 
+class BadSetting(click.ClickException):
+    """A setting is wrong: one sentence, without the usage of the command, and exit status 2."""
+
+    exit_code = 2
+
+
 class UrlType(click.ParamType[str]):
     """An http or https URL."""
 
     name = "url"
 
     def convert(self, value: Any, param: Any, ctx: Any) -> str:
-        """Return it as it is, or refuse what nothing can be posted to."""
+        """Return *value*, or fail if nothing can be posted to it."""
         try:
             parse_url(value)
         except ValueError as error:
             self.fail(str(error), param, ctx)
         return str(value)
-
-
-class RateType(click.ParamType[float]):
-    """So many a second, 0 for any number."""
-
-    name = "number"
-
-    def convert(self, value: Any, param: Any, ctx: Any) -> float:
-        """Return the number, or refuse what nobody can wait for."""
-        try:
-            rate = float(value)
-        except ValueError:
-            rate = math.nan
-        if not 0 <= rate < math.inf:
-            self.fail(f"{value!r} is no number from 0 on.", param, ctx)
-        return rate
 
 
 _OPTIONS = (
@@ -53,7 +42,7 @@ _OPTIONS = (
 
 
 def firestore_options(command: Callable[..., Any]) -> Callable[..., Any]:
-    """Give *command* the options that name a Firestore, as its argument *where*."""
+    """Add the options that name a Firestore; they become the argument *where*."""
 
     @click.option("--project", default="", help="A real project; without it, the local Firestore.")
     @click.option("--database", default="", help="Its database; by default CMC_DATABASE.")
@@ -64,19 +53,19 @@ def firestore_options(command: Callable[..., Any]) -> Callable[..., Any]:
     return with_target
 
 
-def connected(where: FirestoreOptions, *, wait: bool = True) -> Connection:
-    """Say on stderr which Firestore *where* names, and open it; see its connect and open."""
+def connected(where: FirestoreOptions, *, check: bool = True) -> Connection:
+    """Print on stderr which Firestore it is, and open it; *check* that a local one answers."""
     try:
         click.echo(where.describe(), err=True)
-        return where.connect() if wait else where.open()
+        return where.connect() if check else where.open()
     except SettingsError as error:
-        raise click.UsageError(str(error)) from error
+        raise BadSetting(str(error)) from error
     except NoConnectionError as error:
         raise click.ClickException(str(error)) from error
 
 
 def function_options(command: Callable[..., Any]) -> Callable[..., Any]:
-    """Give *command* the options that name a function, as its arguments *url* and *credential*."""
+    """Add the options that name a function; they become the arguments *url* and *credential*."""
 
     @functools.wraps(command)
     def with_function(**options: Any) -> Any:
@@ -84,9 +73,9 @@ def function_options(command: Callable[..., Any]) -> Callable[..., Any]:
         if sum(map(bool, kinds.values())) > 1:
             raise click.UsageError("Give one of --bearer, --body-key and --basic.")
         if not (kinds["bearer"].isascii() and kinds["bearer"].isprintable()):
-            raise click.UsageError("A key in the header is of printable ASCII: use --body-key.")
+            raise click.UsageError("A key in the header must be printable ASCII. Use --body-key.")
         if kinds["basic"] and ":" not in kinds["basic"]:
-            raise click.UsageError("--basic is of the form USER:PASSWORD.")
+            raise click.UsageError("--basic must be of the form USER:PASSWORD.")
         return command(credential=_credential(kinds), **options)
 
     for option in reversed(_OPTIONS):

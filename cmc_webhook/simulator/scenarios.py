@@ -1,0 +1,222 @@
+"""
+All events of mails as CMC reports them: which, when, and in which records. Pure.
+
+Everything random comes from the caller's generator. Addresses are in domains and networks that
+are reserved for examples.
+"""
+
+import random
+import uuid
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any, NamedTuple
+from zoneinfo import ZoneInfo
+
+from cmc_webhook.simulator.texts import (
+    API_DATA,
+    DEFERRALS,
+    DOMAINS,
+    NAMES,
+    REASONS,
+    SENDERS,
+    SUBJECTS,
+    SUPPRESSION,
+)
+
+COMPOSITION = "simulator"
+_MTA = "mta{:02}.simulator.smtps.example"
+_RETURN_PATH = "{}@return.simulator.smtps.example"
+_SOURCE_IP, _SENDER_IP = "198.51.100.7", "192.0.2.{}"
+_MINUTE, _HOUR, _DAY = 60, 3600, 86400
+_QUEUED_PER_SECOND = 200
+_UUID_EPOCH = datetime(1582, 10, 15, tzinfo=UTC)
+_SUPPRESSED = ("10", "11")
+
+
+class Step(NamedTuple):
+    """
+    One event of a mail: a status, or one of several bounce codes.
+
+    It happens *earliest* to *latest* seconds after the event before it.
+    """
+
+    words: tuple[str, ...]
+    earliest: int = 0
+    latest: int = 0
+
+
+_QUEUED = Step(("queued",))
+_SUCCEEDED = Step(("succeeded",), 1, 4)
+_FAILED = Step(("failed",), 1, 4)
+_DEFERRED = Step(("deferred",), 1, 4)
+_DEFERRED_AGAIN = Step(("deferred",), 10 * _MINUTE, 15 * _MINUTE)
+
+STEPS: dict[str, tuple[Step, ...]] = {
+    "normal": (_QUEUED, _SUCCEEDED),
+    "delayed": (_QUEUED, _DEFERRED, _DEFERRED_AGAIN, Step(("succeeded",), _HOUR, 2 * _HOUR)),
+    "hard-bounce": (_QUEUED, _FAILED, Step(("1", "2", "9"), 1, 1)),
+    "soft-bounce": (
+        *(_QUEUED, _DEFERRED, _DEFERRED_AGAIN, Step(("failed",), _HOUR, 2 * _HOUR)),
+        Step(("3", "5", "7"), 1, 1),
+    ),
+    "late-bounce": (_QUEUED, _SUCCEEDED, Step(("2", "4", "5", "8", "99"), 5 * _MINUTE, 2 * _DAY)),
+    "forward-error": (_QUEUED, _SUCCEEDED, Step(("6",), _MINUTE, _HOUR)),
+    "suppressed": (_QUEUED, Step(("failed",)), Step(_SUPPRESSED, 0, 1)),
+}
+# How many of a hundred mails of a campaign take which course.
+_CAMPAIGN = {
+    "normal": 84,
+    "delayed": 4,
+    "hard-bounce": 4,
+    "soft-bounce": 2,
+    "late-bounce": 2,
+    "forward-error": 1,
+    "suppressed": 3,
+}
+OFFERED = (*(name for name in STEPS if name != "delayed"), "campaign")
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """A record, the time of the event in UTC, and the list in which CMC posts it."""
+
+    at: datetime
+    event_type: str
+    record: Any
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Mailing:
+    """
+    What to send.
+
+    *steps* are the events of each mail, None for a mixture as in a campaign.
+    *last_event_at*: time of the last of all events, in UTC.
+    """
+
+    steps: tuple[Step, ...] | None
+    count: int
+    recipients: int
+    version: int
+    zone: ZoneInfo
+    last_event_at: datetime
+
+
+class _Mail(NamedTuple):
+    """What all records of a mail and recipient share."""
+
+    message_id: str
+    subject: str
+    sender: str
+    api_data: str
+    to: str
+
+
+class _Occurrence(NamedTuple):
+    """A step of a mail, *second* seconds after the start of the mailing."""
+
+    second: int
+    mail: _Mail
+    word: str
+    reason: str
+
+
+def events(mailing: Mailing, rng: random.Random) -> list[Event]:
+    """Return all events of *mailing* in the order in which they happen."""
+    # A message id holds the time at which the mail was queued, which depends on the last event of
+    # all: so the courses of all mails come first.
+    courses = [
+        [list(_course(mailing, rng)) for _ in range(mailing.recipients)]
+        for _ in range(mailing.count)
+    ]
+    latest = max(
+        number // _QUEUED_PER_SECOND + course[-1][0]
+        for number, mail in enumerate(courses)
+        for course in mail
+    )
+    start = mailing.last_event_at.replace(microsecond=0) - timedelta(seconds=latest)
+    unordered = [
+        _event(occurrence, start, mailing)
+        for number, mail in enumerate(courses)
+        for occurrence in _occurrences(mail, number, start, rng)
+    ]
+    return sorted(unordered, key=lambda event: event.at)
+
+
+def one_status(word: str) -> tuple[Step, ...]:
+    """Return the steps of a mail with a single event: a status or a bounce code."""
+    return (Step((word,)),)
+
+
+def _course(mailing: Mailing, rng: random.Random) -> Iterator[tuple[int, str]]:
+    """Yield the second and the status or code of each event for one recipient."""
+    steps = mailing.steps or STEPS[rng.choices([*_CAMPAIGN], [*_CAMPAIGN.values()])[0]]
+    second = 0
+    for step in steps:
+        second += rng.randint(step.earliest, step.latest)
+        yield second, rng.choice(step.words)
+
+
+def _occurrences(
+    courses: list[list[tuple[int, str]]], number: int, start: datetime, rng: random.Random
+) -> Iterator[_Occurrence]:
+    queued = number // _QUEUED_PER_SECOND
+    subject, sender = rng.choice(SUBJECTS), rng.choice(SENDERS)
+    message_id = _message_id(start + timedelta(seconds=queued), rng)
+    for position, course in enumerate(courses):
+        to = _recipient(number, position, rng)
+        api_data = rng.choice(API_DATA).format(number + 1)
+        mail = _Mail(message_id, subject, sender, api_data, to)
+        code = next((word for _, word in course if word.isdigit()), rng.choice([*REASONS]))
+        final = SUPPRESSION if code in _SUPPRESSED else rng.choice(REASONS.get(code, REASONS["99"]))
+        for second, word in course:
+            reason = rng.choice(DEFERRALS) if word == "deferred" else final
+            text = "" if word in ("queued", "succeeded") else reason.format(to=to)
+            yield _Occurrence(queued + second, mail, word, text)
+
+
+def _message_id(at: datetime, rng: random.Random) -> str:
+    """Return an id like CMC's own: a version 1 UUID with a time in the second of *at*."""
+    ticks = (at - _UUID_EPOCH) // timedelta(microseconds=1) * 10 + rng.randrange(10_000_000)
+    low, middle, high = ticks & 0xFFFFFFFF, ticks >> 32 & 0xFFFF, ticks >> 48
+    clock = rng.getrandbits(14)
+    node = rng.getrandbits(48) | 1 << 40  # the multicast bit: no real network card
+    fields = (low, middle, high, clock >> 8, clock & 0xFF, node)
+    return f"<{uuid.UUID(fields=fields, version=1)}@{_MTA.format(rng.randint(1, 8))}>"
+
+
+def _recipient(number: int, position: int, rng: random.Random) -> str:
+    [domain] = rng.choices([*DOMAINS], [*DOMAINS.values()])
+    return f"{rng.choice(NAMES)}.{number + 1:04}{chr(ord('a') + position % 26)}@{domain}"
+
+
+def _event(occurrence: _Occurrence, start: datetime, mailing: Mailing) -> Event:
+    at = start + timedelta(seconds=occurrence.second)
+    event_type = "bounces" if occurrence.word.isdigit() else "deliveries"
+    record = {
+        "reason": occurrence.reason,
+        "created": at.astimezone(mailing.zone).strftime("%Y-%m-%d %H:%M:%S"),
+        "subject": occurrence.mail.subject,
+        "messageId": occurrence.mail.message_id,
+        "status": occurrence.word,
+        **_names(occurrence.mail, mailing.version),
+    }
+    if event_type == "deliveries":
+        queued = occurrence.word == "queued"
+        record["sourceIp"] = _SOURCE_IP if queued else ""
+        record["senderIp"] = "" if queued else _SENDER_IP.format(1 + at.second % 9)
+    return Event(at, event_type, record)
+
+
+def _names(mail: _Mail, version: int) -> dict[str, str]:
+    """Return the fields whose names differ between versions 1 and 2."""
+    return_path = _RETURN_PATH.format(mail.sender.partition("@")[0])
+    if version == 1:
+        return {"envelopeFrom": return_path, "envelopeTo": mail.to}
+    return {
+        "from": mail.sender,
+        "to": mail.to,
+        "returnPath": return_path,
+        "apiData": mail.api_data,
+    }
