@@ -243,8 +243,7 @@ def test_the_html_of_a_received_mail_can_do_nothing(inbound, browser, page_url, 
     frame = reader.frame_locator("iframe")
 
     assert frame.locator("h1").inner_text() == "お知らせ"
-    for name in ("New", "Link"):
-        frame.get_by_text(name, exact=True).click()
+    assert frame.locator("a, form, iframe, object, meta, base, link, script").count() == 0
     reader.wait_for_timeout(500)
     assert asked == []
     assert len(context.pages) == 1
