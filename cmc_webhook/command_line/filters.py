@@ -1,4 +1,4 @@
-"""The options that choose mails, the same for every command."""
+"""The options that filter mails, the same for every command."""
 
 import functools
 from collections.abc import Callable
@@ -19,7 +19,7 @@ _OPTIONS = (
         "statuses",
         multiple=True,
         type=click.Choice([status.value for status in Status]),
-        help="Only this status; may be given several times.",
+        help="Only this status; may be repeated.",
     ),
     click.option("--to", default="", help="Only this recipient."),
     click.option("--domain", default="", help="Only recipients in this domain."),
@@ -33,19 +33,23 @@ _OPTIONS = (
         help=f"Only this cause: {', '.join(CAUSES)}.",
     ),
     click.option("--composition", default="", help="Only this server composition."),
-    click.option("--since", type=TimeType(), help="Only mails whose status is of then or later."),
-    click.option("--until", type=TimeType(), help="Only mails whose status is from before then."),
+    click.option(
+        "--since", type=TimeType(), help="Only mails whose status is of this time or later."
+    ),
+    click.option(
+        "--until", type=TimeType(), help="Only mails whose status is older than this time."
+    ),
 )
 
 
 def filter_options(command: Callable[..., Any]) -> Callable[..., Any]:
-    """Give *command* the options that choose mails, as its argument *filters*."""
+    """Give *command* the options that filter mails, as its argument *filters*."""
 
     @functools.wraps(command)
     def with_filters(**options: Any) -> Any:
         names = Filters.__dataclass_fields__
         chosen = {name: options.pop(name) for name in names}
-        chosen["to"] = ascii_lower(chosen["to"])  # as the field is
+        chosen["to"] = ascii_lower(chosen["to"])  # as it is stored
         return command(filters=Filters(**chosen), **options)
 
     for option in reversed(_OPTIONS):

@@ -14,6 +14,12 @@ from cmc_webhook.simulator.posting import Credential, basic, bearer, parse_url
 _URL = "http://localhost:8080"
 
 
+class BadSetting(click.ClickException):
+    """A setting is wrong: one sentence, without the usage of the command, and exit status 2."""
+
+    exit_code = 2
+
+
 class UrlType(click.ParamType[str]):
     """An http or https URL."""
 
@@ -70,7 +76,7 @@ def connected(where: FirestoreOptions, *, check: bool = True) -> Connection:
         click.echo(where.describe(), err=True)
         return where.connect() if check else where.open()
     except SettingsError as error:
-        raise click.UsageError(str(error)) from error
+        raise BadSetting(str(error)) from error
     except NoConnectionError as error:
         raise click.ClickException(str(error)) from error
 

@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from cmc_webhook.simulator.lives import SCENARIOS
+from cmc_webhook.simulator.scenarios import OFFERED
 
 KEY = "a-key-for-tests-0123456789"
 
@@ -24,7 +24,7 @@ def test_a_campaign_in_chaos_is_accounted_for_to_the_last_record(run, serve):
     assert " 0 in quarantine" not in sent.output
 
 
-@pytest.mark.parametrize("scenario", SCENARIOS)
+@pytest.mark.parametrize("scenario", OFFERED)
 @pytest.mark.parametrize("version", ["1", "2"])
 def test_every_scenario_ends_as_it_must(run, url, scenario, version):
     sent = run(
@@ -89,7 +89,7 @@ def test_verify_misses_a_document_that_is_gone(run, url, client, documents):
     [name] = documents()
     client.document("mail_statuses", name).delete()
 
-    assert f"{name}: is not there." in run(*command).stderr
+    assert f"{name}: does not exist." in run(*command).stderr
 
 
 def test_the_same_seed_sends_the_same(run, url):
@@ -148,7 +148,7 @@ def test_a_forged_post_that_is_accepted_is_a_failure(run, url):
 
     assert sent.exit_code == 1
     assert "with a wrong key were accepted" in sent.stderr
-    assert "came with a wrong key and is there" in sent.stderr
+    assert "came with a wrong key and exists" in sent.stderr
 
 
 def test_a_wrong_time_zone_is_a_difference(run, url):
@@ -224,7 +224,7 @@ def test_a_server_that_accepts_and_keeps_nothing_is_a_failure(run, careless_url)
 
     assert sent.exit_code == 1
     assert "A post of 1 records was answered as one of 0." in sent.stderr
-    assert "is not there." in sent.stderr
+    assert "does not exist." in sent.stderr
 
 
 def test_a_function_that_is_not_there_is_a_failure(run):

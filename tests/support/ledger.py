@@ -6,8 +6,9 @@ from datetime import UTC, datetime
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from cmc_webhook.simulator import oracle
 from cmc_webhook.simulator.lives import LIVES, Event, Mailing, Step, events
+
+from cmc_webhook.simulator import oracle
 from tests.support.records import as_form, as_json, make_post
 
 COMPOSITION = "pro"

@@ -22,7 +22,7 @@ from pathlib import Path
 from urllib.parse import urlencode
 from zoneinfo import ZoneInfo
 
-from cmc_webhook.simulator.lives import COMPOSITION, Mailing, events
+from cmc_webhook.simulator.scenarios import COMPOSITION, Mailing, events
 from tests.by_hand.benchmarks.load import chunks
 from tests.by_hand.benchmarks.tables import progress, show
 from tests.support.processes import Program, free_port
@@ -42,7 +42,7 @@ def mailings(documents, now):
     rng = random.Random(documents)
     for _ in range(MAILINGS):
         mailing = Mailing(
-            life=None,
+            steps=None,
             count=max(1, documents // MAILINGS),
             recipients=1,
             version=2,

@@ -6,8 +6,9 @@ from collections import defaultdict
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 
-from cmc_webhook.simulator import oracle
 from cmc_webhook.simulator.lives import LIVES, Mailing, events
+
+from cmc_webhook.simulator import oracle
 from tests.by_hand.benchmarks.contenders import NAMES, OURS, Contender, Sender, running
 from tests.by_hand.benchmarks.load import body, chunks, new_mails
 from tests.by_hand.benchmarks.load import told as records
