@@ -6,14 +6,14 @@ from datetime import UTC, datetime
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from cmc_webhook.simulator.lives import LIVES, Event, Mailing, Step, events
+from cmc_webhook.simulator.scenarios import STEPS, Event, Mailing, Step, events
 
 from cmc_webhook.simulator import oracle
 from tests.support.records import as_form, as_json, make_post
 
 COMPOSITION = "pro"
 TOKYO = ZoneInfo("Asia/Tokyo")
-_LIVES = [*LIVES.values(), (Step(("queued",)), Step(("parked",)))]  # a word that is not known
+_LIVES = [*STEPS.values(), (Step(("queued",)), Step(("parked",)))]  # a word that is not known
 
 Fact = tuple[str, ...]  # what tells one record of a mail from another
 
@@ -30,7 +30,7 @@ def _life(rng: random.Random) -> list[Event]:
     """Return the records of one mail's life, many of them in the same second."""
     life = tuple(step._replace(earliest=0, latest=1) for step in rng.choice(_LIVES))
     mailing = Mailing(
-        life=life,
+        steps=life,
         count=1,
         recipients=1,
         version=2,

@@ -6,7 +6,7 @@ from collections import defaultdict
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 
-from cmc_webhook.simulator.lives import LIVES, Mailing, events
+from cmc_webhook.simulator.scenarios import STEPS, Mailing, events
 
 from cmc_webhook.simulator import oracle
 from tests.by_hand.benchmarks.contenders import NAMES, OURS, Contender, Sender, running
@@ -78,7 +78,7 @@ def _mailing(rng, mails):
         for life, count in (("normal", mails - failing), ("hard-bounce", failing))
         for event in events(
             Mailing(
-                life=LIVES[life],
+                steps=STEPS[life],
                 count=count,
                 recipients=1,
                 version=2,
