@@ -10,15 +10,21 @@ import click
 from cmc_webhook.command_line import table
 from cmc_webhook.command_line.filters import filter_options
 from cmc_webhook.command_line.paging import PageOptions, page_options, print_page
-from cmc_webhook.command_line.rendering import LABEL, as_json, coloured, labelled
-from cmc_webhook.command_line.times import shown
+from cmc_webhook.command_line.rendering import (
+    LABEL,
+    coloured,
+    document_json,
+    labelled,
+    not_readable,
+)
 from cmc_webhook.reading.connection import FirestoreOptions
+from cmc_webhook.reading.documents import Document
 from cmc_webhook.reading.meanings import meaning
 from cmc_webhook.reading.options import connected, firestore_options
-from cmc_webhook.reading.queries import Document
 from cmc_webhook.reading.received import ReceivedMails
 from cmc_webhook.reading.statuses import Filters, MailStatuses
 from cmc_webhook.reading.texts import Texts
+from cmc_webhook.reading.times import shown
 
 # The hash, and the part of CMC's own message ids that differs most.
 SHORT_ID = len("974c-9e7e564c")
@@ -72,7 +78,7 @@ def show(where: FirestoreOptions, name: str, json_lines: bool) -> None:
     mails = find_mails(MailStatuses(connection.client, connection.collection), name)
     if json_lines:
         for mail in mails:
-            click.echo(as_json(mail.id, mail.fields, connection.zone))
+            click.echo(document_json(mail, connection.zone))
         return
     for number, mail in enumerate(mails):
         if number:
@@ -100,9 +106,9 @@ def nothing_found(
     """Return the sentence for an empty result: no mails at all, or none for this *reason*."""
     named = {"--project": where.project, "--database": where.database}
     options = "".join(f" {name} {shlex.quote(v)}" for name, v in named.items() if v)
-    newest = statuses.newest(Filters(), 1, ["status_at"])
+    newest = statuses.newest_time(Filters())
     if newest:
-        at = shown(newest[0].fields["status_at"], zone)
+        at = shown(newest, zone)
         command = f"python -m cmc_webhook list --limit 1{options}"
         return f"No mails {reason}; the newest is of {at}: {command}"
     if where.project:
@@ -143,13 +149,15 @@ def _description(mail: Document, zone: ZoneInfo) -> Iterator[str]:
     status = fields.get("status", "")
     yield click.style(table.printable(fields.get("message_id", "")), bold=True)
     yield from labelled("document", mail.id)
+    if mail.unreadable:
+        yield from labelled("", not_readable(mail))
     when = shown(fields.get("status_at"), zone)
     yield f"{table.pad('status', LABEL)}{coloured(table.printable(status), status)} at {when}"
     told = meaning(fields)
     yield from labelled("meaning", Texts("en").sentences([*told.happened, told.todo]))
     for name in _DETAILS:
         if name in fields:
-            yield from labelled(name, str(fields[name]))
+            yield from labelled(name, fields[name])
     yield from labelled("received", _arrivals(mail, zone))
     yield ""
     for event in fields.get("events", ()):
