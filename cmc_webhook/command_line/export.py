@@ -124,7 +124,7 @@ def _csv(mails: Iterable[Document], zone: ZoneInfo, with_head: bool) -> Iterator
         yield _BOM + _csv_line(("id", *_COLUMNS))
     for mail in mails:
         cells = (mail.stored.get(column) for column in _COLUMNS)
-        yield _csv_line((mail.id, *(_cell(value, zone) for value in cells)))
+        yield _csv_line(_cell(value, zone) for value in (mail.id, *cells))
 
 
 def _csv_line(cells: Iterable[str]) -> str:
@@ -150,7 +150,7 @@ def _is_control(character: str) -> bool:
     if character in "\t\n":
         return False
     category = unicodedata.category(character)
-    return category == "Cc" or unicodedata.bidirectional(character) in _REVERSING
+    return category in ("Cc", "Zl", "Zp") or unicodedata.bidirectional(character) in _REVERSING
 
 
 def _json_lines(mails: Iterable[Document], zone: ZoneInfo, with_head: bool) -> Iterator[str]:

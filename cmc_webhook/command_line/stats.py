@@ -1,6 +1,5 @@
 """`stats`: count the mails by status, day, cause and domain."""
 
-import json
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import replace
 from datetime import UTC, date, datetime, time, timedelta
@@ -9,8 +8,8 @@ from zoneinfo import ZoneInfo
 import click
 
 from cmc_webhook.command_line import table
-from cmc_webhook.command_line.filters import CAUSES
-from cmc_webhook.command_line.rendering import coloured
+from cmc_webhook.command_line.filters import CAUSES, TextType
+from cmc_webhook.command_line.rendering import as_json, coloured
 from cmc_webhook.command_line.statuses import nothing_found
 from cmc_webhook.reading.connection import FirestoreOptions
 from cmc_webhook.reading.options import connected, firestore_options
@@ -26,7 +25,7 @@ Counts = dict[str, int]
 
 @click.command()
 @click.option("--days", default=7, type=click.IntRange(1, 366), show_default=True)
-@click.option("--domain", default="", help="Only recipients in this domain.")
+@click.option("--domain", default="", type=TextType(), help="Only recipients in this domain.")
 @click.option("--json", "as_object", is_flag=True, help="One JSON object.")
 @firestore_options
 def stats(where: FirestoreOptions, days: int, domain: str, as_object: bool) -> None:
@@ -51,14 +50,14 @@ def stats(where: FirestoreOptions, days: int, domain: str, as_object: bool) -> N
     domains = dict(statuses.domains(filters, _NEWEST).most_common(_MOST_DOMAINS))
     if as_object:
         counts = {"statuses": by_status, "days": by_day, "causes": by_cause, "domains": domains}
-        click.echo(json.dumps(counts, ensure_ascii=False))
+        click.echo(as_json(counts, connection.zone))
     elif by_status:
         for line in _report(by_status, by_day, by_cause, domains):
             click.echo(line)
     if not by_status:
         period = "today" if days == 1 else f"in the last {days} days"
         reason = f"to {table.printable(domain)} {period}" if domain else period
-        click.echo(nothing_found(reason, statuses, where, connection.zone), err=True)
+        click.echo(nothing_found(reason, filters, statuses, where, connection.zone), err=True)
 
 
 def _within(filters: Filters, first: date, last: date, zone: ZoneInfo) -> Filters:
@@ -94,7 +93,7 @@ def _by_day(
 
 
 def _by_cause(statuses: MailStatuses, filters: Filters) -> Counts:
-    counts = statuses.counts(replace(filters, cause=cause) for cause in CAUSES)
+    counts = statuses.counts(replace(filters, causes=(cause,)) for cause in CAUSES)
     found = _without_zeros(dict(zip(CAUSES, counts, strict=True)))
     return dict(sorted(found.items(), key=lambda item: -item[1]))
 

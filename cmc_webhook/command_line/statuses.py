@@ -29,6 +29,7 @@ from cmc_webhook.reading.times import shown
 # The hash, and the part of CMC's own message ids that differs most.
 SHORT_ID = len("974c-9e7e564c")
 _WIDE = 110
+_TEXTS = ("to", "domain", "message_id", "api_data", "composition")
 _DETAILS = (
     *("to", "from", "subject", "api_data", "bounce_code", "bounce_cause", "bounce_class"),
     *("return_path", "server_composition", "source_ip", "sender_ip"),
@@ -55,7 +56,9 @@ def list_mails(where: FirestoreOptions, filters: Filters, page: PageOptions) -> 
         page,
         connection.zone,
         table=lambda mails: _rows(mails, connection.zone),
-        empty=lambda: nothing_found("with these filters", statuses, where, connection.zone),
+        empty=lambda: nothing_found(
+            "with these filters", filters, statuses, where, connection.zone
+        ),
     )
 
 
@@ -93,6 +96,7 @@ def find_mails(collection: MailStatuses | ReceivedMails, name: str) -> list[Docu
 
     Raises ClickException if there is none.
     """
+    name = name.strip()
     is_id = re.match("[0-9a-f]{4}-", name) and "/" not in name
     found = collection.beginning(name) if is_id else []
     if mails := found or collection.of_message(name):
@@ -101,19 +105,35 @@ def find_mails(collection: MailStatuses | ReceivedMails, name: str) -> list[Docu
 
 
 def nothing_found(
-    reason: str, statuses: MailStatuses, where: FirestoreOptions, zone: ZoneInfo
+    reason: str,
+    filters: Filters,
+    statuses: MailStatuses,
+    where: FirestoreOptions,
+    zone: ZoneInfo,
 ) -> str:
-    """Return the sentence for an empty result: no mails at all, or none for this *reason*."""
+    """Return the sentences for an empty result: no mails at all, or none for this *reason*."""
     named = {"--project": where.project, "--database": where.database}
     options = "".join(f" {name} {shlex.quote(v)}" for name, v in named.items() if v)
     newest = statuses.newest_time(Filters())
     if newest:
         at = shown(newest, zone)
         command = f"python -m cmc_webhook list --limit 1{options}"
-        return f"No mails {reason}; the newest is of {at}: {command}"
+        return f"{_hint(filters)}No mails {reason}; the newest is of {at}: {command}"
     if where.project:
         return f"No mails yet; look for the cause with: python -m cmc_webhook doctor{options}"
     return "No mails yet; send test events with: python -m cmc_webhook send"
+
+
+def _hint(filters: Filters) -> str:
+    """Return a line on the texts of *filters*, which must match in full, empty without any."""
+    texts = {name: getattr(filters, name) for name in _TEXTS}
+    searched = filters.searched()
+    given = [f"{name} {searched[name][0]}" for name, text in texts.items() if text]
+    if not given:
+        return ""
+    advice = " An address is whole, such as user@example.jp." if "@" not in filters.to else ""
+    whole = f"A filter must match the whole value. Searched for {', '.join(given)}."
+    return table.printable(f"{whole}{advice if filters.to else ''}") + "\n"
 
 
 def _rows(mails: list[Document], zone: ZoneInfo) -> Iterator[str]:

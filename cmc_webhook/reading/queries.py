@@ -13,6 +13,7 @@ from google.cloud.firestore_v1.types import Document as StoredDocument
 from google.cloud.firestore_v1.types import Value
 
 from cmc_webhook.reading.documents import Document, Shape, document
+from cmc_webhook.reading.pasted import message_ids
 
 _TIMEOUT_S = 30
 CLOCKS_DIFFER = timedelta(days=1)
@@ -183,26 +184,20 @@ def beginning(collection: CollectionReference, start: str, shape: Shape) -> list
 
 
 def of_message(collection: CollectionReference, message_id: str, shape: Shape) -> list[Document]:
-    """Return the documents with this message id, with or without its angle brackets."""
-    return of_messages(collection, spellings(message_id), shape)
-
-
-def spellings(message_id: str) -> list[str]:
-    """Return the two forms of a message id in documents: without and with angle brackets."""
-    bare = message_id.removeprefix("<").removesuffix(">")
-    return [bare, f"<{bare}>"]
+    """Return the documents with this message id, which is as people paste it."""
+    return of_messages(collection, message_ids(message_id), shape)
 
 
 def of_messages(
-    collection: CollectionReference, message_ids: Sequence[str], shape: Shape
+    collection: CollectionReference, ids: Sequence[str], shape: Shape
 ) -> list[Document]:
     """Return the documents with one of these message ids, written exactly so."""
     return [
         found
-        for start in range(0, len(message_ids), _MOST_VALUES)
-        for found in run(_of_each(collection, message_ids[start : start + _MOST_VALUES]), shape)
+        for start in range(0, len(ids), _MOST_VALUES)
+        for found in run(_of_each(collection, ids[start : start + _MOST_VALUES]), shape)
     ]
 
 
-def _of_each(collection: CollectionReference, message_ids: Sequence[str]) -> Query:
-    return collection.where(filter=FieldFilter("message_id", "in", message_ids))
+def _of_each(collection: CollectionReference, ids: Sequence[str]) -> Query:
+    return collection.where(filter=FieldFilter("message_id", "in", ids))

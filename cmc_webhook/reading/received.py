@@ -38,7 +38,7 @@ class ReceivedMails:
         return queries.beginning(self._collection, start, RECEIVED)
 
     def of_message(self, message_id: str) -> list[Document]:
-        """Return the mails with this message id, with or without its angle brackets."""
+        """Return the mails with this message id, which is as people paste it."""
         return queries.of_message(self._collection, message_id, RECEIVED)
 
     def of_messages(self, message_ids: Sequence[str]) -> list[Document]:

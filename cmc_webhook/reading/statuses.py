@@ -7,6 +7,7 @@ https://cloud.google.com/firestore/docs/query-data/index-overview#taking_advanta
 """
 
 import itertools
+import math
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -19,18 +20,23 @@ from google.cloud.firestore_v1.base_query import FieldFilter
 
 from cmc_webhook.reading import queries
 from cmc_webhook.reading.documents import MAIL, Document
+from cmc_webhook.reading.pasted import domain, message_ids, recipients
 from cmc_webhook.reading.queries import Listing, count, run
 from cmc_webhook.status.events import EARLIEST
 
-# The field of each filter that compares for equality.
+# The field of each filter that compares for equality, with several values.
 _EQUAL = {
+    "statuses": "status",
     "to": "to",
     "domain": "to_domain",
     "api_data": "api_data",
-    "cause": "bounce_cause",
+    "causes": "bounce_cause",
     "composition": "server_composition",
+    "message_id": "message_id",
 }
-INDEXED = ("status", *_EQUAL.values(), "message_id")
+INDEXED = tuple(_EQUAL.values())
+# https://cloud.google.com/firestore/docs/query-data/queries#limits_on_or_queries
+_MOST_COMBINATIONS = 30
 _COUNTERS = 8
 
 
@@ -39,18 +45,35 @@ class Filters:
     """
     Which mails to choose; an empty filter chooses all.
 
-    *message_id* is with or without angle brackets. *until* is not included.
+    Texts are as people paste them (see pasted). *until* is not included.
     """
 
     statuses: Sequence[str] = ()
+    causes: Sequence[str] = ()
     to: str = ""
     domain: str = ""
     message_id: str = ""
     api_data: str = ""
-    cause: str = ""
     composition: str = ""
     since: datetime | None = None
     until: datetime | None = None
+
+    def searched(self) -> dict[str, Sequence[str]]:
+        """Return the values that are searched for, by the name of their filter."""
+        found: dict[str, Sequence[str]] = {
+            "statuses": self.statuses,
+            "to": recipients(self.to) if self.to else (),
+            "domain": (domain(self.domain),) if self.domain else (),
+            "api_data": (self.api_data.strip(),) if self.api_data else (),
+            "causes": self.causes,
+            "composition": (self.composition.strip(),) if self.composition else (),
+            "message_id": message_ids(self.message_id) if self.message_id else (),
+        }
+        return {name: values for name, values in found.items() if values}
+
+    def are_too_many(self) -> bool:
+        """Return whether these are more combinations of values than Firestore takes."""
+        return math.prod(map(len, self.searched().values())) > _MOST_COMBINATIONS
 
 
 class MailStatuses:
@@ -62,16 +85,10 @@ class MailStatuses:
     def listing(self, filters: Filters) -> Listing:
         """Return the mails that *filters* choose, newest status first."""
         query = Query(self._collection)
-        for name, path in _EQUAL.items():
-            if value := getattr(filters, name):
-                query = query.where(filter=FieldFilter(path, "==", value))
-        if filters.message_id:
-            either = queries.spellings(filters.message_id)
-            query = query.where(filter=FieldFilter("message_id", "in", either))
-        if len(filters.statuses) == 1:
-            query = query.where(filter=FieldFilter("status", "==", filters.statuses[0]))
-        elif filters.statuses:
-            query = query.where(filter=FieldFilter("status", "in", list(filters.statuses)))
+        for name, values in filters.searched().items():
+            is_one = len(values) == 1
+            operator, value = ("==", values[0]) if is_one else ("in", list(values))
+            query = query.where(filter=FieldFilter(_EQUAL[name], operator, value))
         if filters.since:
             query = query.where(filter=FieldFilter("status_at", ">=", filters.since))
         if filters.until:
@@ -103,7 +120,7 @@ class MailStatuses:
         return Counter(mail.fields.get("to_domain", "") for mail in mails)
 
     def of_message(self, message_id: str) -> list[Document]:
-        """Return a document for each recipient of the mail; the id with or without brackets."""
+        """Return a document for each recipient of the mail; the id is as people paste it."""
         return queries.of_message(self._collection, message_id, MAIL)
 
     def beginning(self, start: str) -> list[Document]:
