@@ -135,8 +135,9 @@ def _csv_line(cells: Iterable[str]) -> str:
 
 def _cell(value: Any, zone: ZoneInfo) -> str:
     text = shown(value, zone)
-    controls = {ord(c): "\ufffd" for c in set(text) if _is_control(c)}
-    text = text.replace("\r\n", "\n").translate(controls)
+    if not text.isprintable():
+        controls = {ord(c): "\ufffd" for c in set(text) if _is_control(c)}
+        text = text.replace("\r\n", "\n").translate(controls)
     return f"'{text}" if _is_formula(text) else text
 
 

@@ -45,9 +45,10 @@ def as_json(value: Any, zone: ZoneInfo) -> str:
     Other values than those of JSON are text, as in Firestore's REST API: "NaN", base64.
     """
     text = json.dumps(_json_value(value, zone), ensure_ascii=False, allow_nan=False)
+    if text.isprintable():
+        return text
     # They can only be inside of strings, where an escape means the same.
-    found = [c for c in set(text) if c != " " and table.printable(c) != c]
-    return text.translate({ord(c): _escape(c) for c in found}) if found else text
+    return text.translate({ord(c): _escape(c) for c in set(text) if table.printable(c) != c})
 
 
 def _escape(character: str) -> str:
