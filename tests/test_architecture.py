@@ -175,3 +175,11 @@ def test_secrets_are_compared_in_one_place():
 def test_requirements_are_pinned():
     for line in (ROOT / "requirements.txt").read_text().splitlines():
         assert not line or line.startswith("#") or "==" in line
+
+
+def test_the_readme_of_the_tests_has_a_place_for_every_file():
+    text = (ROOT / "tests/README.md").read_text()
+    files = {path.name for path in (ROOT / "tests").glob("test_*.py")}
+    folders = {f"{path.parent.name}/" for path in (ROOT / "tests").glob("*/test_*.py")}
+
+    assert {name for name in files | folders if f"`{name}`" not in text} == set()

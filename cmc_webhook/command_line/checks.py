@@ -34,6 +34,7 @@ _TTL_GRACE = timedelta(days=3)
 _SHORTEST_SECRET = 16
 _VERSION_JUDGED_BY = 3
 _MOST_NAMED = 10
+_DOCUMENT = ".github/DEPLOYMENT.md"
 
 
 class Problem(NamedTuple):
@@ -108,12 +109,12 @@ def _short_secrets(deployment: Deployment) -> Iterator[Problem]:
         if len(secret) < _SHORTEST_SECRET:
             yield Problem(
                 f"A secret of {name} has fewer than {_SHORTEST_SECRET} characters.",
-                "Make one with 'openssl rand -hex 32' and rotate it (README, Rotate a key).",
+                f"Rotate it: {_DOCUMENT}, Rotate a key.",
             )
 
 
 def _quiet(deployment: Deployment) -> Iterator[Problem]:
-    remedy = "See the README, Nothing arrives."
+    remedy = f"See {_DOCUMENT}, Nothing arrives."
     if not deployment.latest:
         if not deployment.failed_looks:
             yield Problem("Nothing has been received yet.", remedy)
@@ -225,7 +226,7 @@ def _indexes(deployment: Deployment) -> Iterator[Problem]:
     for field in deployment.missing_indexes:
         yield Problem(
             f"The index of {field} and status_at is missing or not ready.",
-            "Create it: README, Deletion and indexes.",
+            f"Create it: {_DOCUMENT}, Expiry and indexes.",
         )
 
 
@@ -234,7 +235,7 @@ def _no_ttl(deployment: Deployment) -> Iterator[Problem]:
     if deployment.real and any(deployment.now - expiry > _TTL_GRACE for expiry in due):
         yield Problem(
             "Mails are still there days after their expires_at: the TTL policy is missing.",
-            "Create it: README, Deletion and indexes.",
+            f"Create it: {_DOCUMENT}, Expiry and indexes.",
         )
 
 

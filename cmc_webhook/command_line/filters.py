@@ -2,15 +2,32 @@
 
 import functools
 from collections.abc import Callable
+from datetime import datetime
 from typing import Any
 
 import click
 
-from cmc_webhook.command_line.times import TimeType
+from cmc_webhook.reading.connection import settings_here
+from cmc_webhook.reading.meanings import CAUSES
 from cmc_webhook.reading.statuses import Filters
-from cmc_webhook.status.events import BOUNCE_CODES, UNKNOWN_BOUNCE_CODE, Status
+from cmc_webhook.reading.times import read_time
+from cmc_webhook.status.events import Status
 
-CAUSES = sorted({cause for cause, _ in (*BOUNCE_CODES.values(), UNKNOWN_BOUNCE_CODE)})
+
+class TimeType(click.ParamType[datetime]):
+    """A date or a time, in CMC_TIME_ZONE unless it has an offset."""
+
+    name = "time"
+
+    def convert(self, value: Any, param: Any, ctx: Any) -> datetime:
+        """Return it in UTC. Raises SettingsError."""
+        zone = settings_here().time_zone
+        try:
+            return read_time(value, zone)
+        except ValueError:
+            self.fail(
+                f"{value!r} is not a time such as 2025-01-25 or '2025-01-25 14:03'.", param, ctx
+            )
 
 
 class TextType(click.ParamType[str]):
@@ -41,9 +58,9 @@ _OPTIONS = (
         "--cause",
         "causes",
         multiple=True,
-        type=click.Choice(CAUSES),
+        type=click.Choice(sorted(CAUSES)),
         metavar="CAUSE",
-        help=f"Only this cause; may be repeated: {', '.join(CAUSES)}.",
+        help=f"Only this cause; may be repeated: {', '.join(sorted(CAUSES))}.",
     ),
     click.option(
         "--composition", default="", type=TextType(), help="Only this server composition."

@@ -10,8 +10,8 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import click
 
+from cmc_webhook.command_line.filters import TimeType
 from cmc_webhook.command_line.sending import post_all, summary
-from cmc_webhook.command_line.times import TimeType
 from cmc_webhook.command_line.verify import Sent, expected_outcome, verify, wrong_answers
 from cmc_webhook.reading.connection import Connection, FirestoreOptions, settings_here
 from cmc_webhook.reading.options import RateType, connected, firestore_options, function_options

@@ -1,26 +1,24 @@
 """`stats`: count the mails by status, day, cause and domain."""
 
-from collections.abc import Collection, Iterator, Mapping
-from dataclasses import replace
+from collections.abc import Iterator, Mapping
 from datetime import UTC, date, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
 import click
 
 from cmc_webhook.command_line import table
-from cmc_webhook.command_line.filters import CAUSES, TextType
+from cmc_webhook.command_line.filters import TextType
 from cmc_webhook.command_line.rendering import as_json, coloured
 from cmc_webhook.command_line.statuses import nothing_found
 from cmc_webhook.reading.connection import FirestoreOptions
+from cmc_webhook.reading.counts import Counts, MailCounts
 from cmc_webhook.reading.options import connected, firestore_options
 from cmc_webhook.reading.statuses import Filters, MailStatuses
-from cmc_webhook.status.events import Status
+from cmc_webhook.reading.times import Period
 
 _NEWEST = 1000
 _MOST_DOMAINS = 10
 _WIDEST_BAR = 40
-
-Counts = dict[str, int]
 
 
 @click.command()
@@ -42,64 +40,35 @@ def stats(where: FirestoreOptions, days: int, domain: str, as_object: bool) -> N
     statuses = MailStatuses(connection.client, connection.collection)
     today = datetime.now(connection.zone).date()
     dates = [today - timedelta(days=before) for before in reversed(range(days))]
-    filters = _within(Filters(domain=domain), dates[0], today, connection.zone)
-    each_day = {day.isoformat(): _within(filters, day, day, connection.zone) for day in dates}
-    by_status = _by_status(statuses, filters)
-    by_day = _by_day(statuses, each_day, by_status)
-    by_cause = _by_cause(statuses, filters)
+    period = _period(dates[0], today, connection.zone)
+    filters = Filters(domain=domain, since=period.since, until=period.until)
+    counts = MailCounts(statuses)
+    by_status = counts.by_status(filters)
+    each_day = [_period(day, day, connection.zone) for day in dates]
+    over_time = counts.over_time(filters, each_day, by_status)
+    by_day = {str(day): found for day, found in zip(dates, over_time, strict=True) if found}
+    by_cause = counts.by_cause(filters)
     domains = dict(statuses.domains(filters, _NEWEST).most_common(_MOST_DOMAINS))
     if as_object:
-        counts = {"statuses": by_status, "days": by_day, "causes": by_cause, "domains": domains}
-        click.echo(as_json(counts, connection.zone))
+        result = {"statuses": by_status, "days": by_day, "causes": by_cause, "domains": domains}
+        click.echo(as_json(result, connection.zone))
     elif by_status:
         for line in _report(by_status, by_day, by_cause, domains):
             click.echo(line)
     if not by_status:
-        period = "today" if days == 1 else f"in the last {days} days"
-        reason = f"to {table.printable(domain)} {period}" if domain else period
+        reason = "today" if days == 1 else f"in the last {days} days"
+        if domain:
+            reason = f"to {table.printable(domain)} {reason}"
         click.echo(nothing_found(reason, filters, statuses, where, connection.zone), err=True)
 
 
-def _within(filters: Filters, first: date, last: date, zone: ZoneInfo) -> Filters:
-    """Return *filters* with the period of these days in *zone*."""
-    return replace(
-        filters, since=_midnight(first, zone), until=_midnight(last + timedelta(days=1), zone)
-    )
+def _period(first: date, last: date, zone: ZoneInfo) -> Period:
+    """Return the period of these days in *zone*."""
+    return Period(_midnight(first, zone), _midnight(last + timedelta(days=1), zone))
 
 
 def _midnight(day: date, zone: ZoneInfo) -> datetime:
     return datetime.combine(day, time(), zone).astimezone(UTC)
-
-
-def _by_status(statuses: MailStatuses, filters: Filters) -> Counts:
-    names = [status.value for status in Status]
-    counts = statuses.counts(replace(filters, statuses=(name,)) for name in names)
-    return _without_zeros(dict(zip(names, counts, strict=True)))
-
-
-def _by_day(
-    statuses: MailStatuses, each_day: Mapping[str, Filters], names: Collection[str]
-) -> dict[str, Counts]:
-    """Return the counts of each day that has mails; *names* are the statuses to count."""
-    if not names:
-        return {}
-    totals = statuses.counts(each_day.values())
-    by_day: dict[str, Counts] = {d: {} for d, total in zip(each_day, totals, strict=True) if total}
-    each = [(day, name) for day in by_day for name in names]
-    counts = statuses.counts(replace(each_day[day], statuses=(name,)) for day, name in each)
-    for (day, name), count in zip(each, counts, strict=True):
-        by_day[day][name] = count
-    return {day: _without_zeros(found) for day, found in by_day.items()}
-
-
-def _by_cause(statuses: MailStatuses, filters: Filters) -> Counts:
-    counts = statuses.counts(replace(filters, causes=(cause,)) for cause in CAUSES)
-    found = _without_zeros(dict(zip(CAUSES, counts, strict=True)))
-    return dict(sorted(found.items(), key=lambda item: -item[1]))
-
-
-def _without_zeros(counts: Counts) -> Counts:
-    return {name: count for name, count in counts.items() if count}
 
 
 def _report(

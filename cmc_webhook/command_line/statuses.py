@@ -171,10 +171,10 @@ def _description(mail: Document, zone: ZoneInfo) -> Iterator[str]:
     yield from labelled("document", mail.id)
     if mail.unreadable:
         yield from labelled("", not_readable(mail))
-    when = shown(fields.get("status_at"), zone)
-    yield f"{table.pad('status', LABEL)}{coloured(table.printable(status), status)} at {when}"
-    told = meaning(fields)
-    yield from labelled("meaning", Texts("en").sentences([*told.happened, told.todo]))
+    at = shown(fields.get("status_at"), zone)
+    yield f"{table.pad('status', LABEL)}{coloured(table.printable(status), status)} at {at}"
+    texts = meaning(fields)
+    yield from labelled("meaning", Texts("en").sentences([*texts.happened, texts.todo]))
     for name in _DETAILS:
         if name in fields:
             yield from labelled(name, fields[name])

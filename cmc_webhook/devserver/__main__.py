@@ -3,9 +3,10 @@
 import signal
 
 # Ctrl-C during the imports ends the process at once: nothing is started yet.
-signal.signal(signal.SIGINT, signal.SIG_DFL)
+if __name__ == "__main__":
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
 
-from cmc_webhook.devserver.command import devserver  # noqa: E402
+from cmc_webhook.devserver.command import devserver
 
 if __name__ == "__main__":
     devserver(prog_name="python -m cmc_webhook.devserver")

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from cmc_webhook.devserver.programs import HOST, free_port
 
-_BUCKET = "local-attachments"
+NAME = "local-attachments"
 EMULATOR = "gcp-storage-emulator"
 
 
@@ -26,10 +26,10 @@ def running(port: int, folder: Path | None) -> Iterator[Mapping[str, str]]:
     from gcp_storage_emulator.server import create_server
 
     port = free_port(port, "--storage-port")  # the emulator would hang on a used one
-    server = create_server(HOST, port, folder is None, _BUCKET, str((folder or Path()).resolve()))
+    server = create_server(HOST, port, folder is None, NAME, str((folder or Path()).resolve()))
     server.start()
     try:
         url = f"http://{HOST}:{port}"
-        yield {"STORAGE_EMULATOR_HOST": url, "CMC_ATTACHMENT_BUCKET": _BUCKET}
+        yield {"STORAGE_EMULATOR_HOST": url, "CMC_ATTACHMENT_BUCKET": NAME}
     finally:
         server.stop()

@@ -2,11 +2,8 @@
 
 import logging
 import os
-import signal
 import sys
-import threading
-import time
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack
 from datetime import datetime
 from pathlib import Path
@@ -15,7 +12,6 @@ from typing import Any
 import click
 
 from cmc_webhook.devserver import bucket
-from cmc_webhook.devserver.output import is_warning, terminal_line
 from cmc_webhook.devserver.programs import (
     HOST,
     Program,
@@ -24,6 +20,7 @@ from cmc_webhook.devserver.programs import (
     inbound_function,
     status_function,
 )
+from cmc_webhook.devserver.supervisor import Supervisor
 from cmc_webhook.local_firestore.errors import StartError
 from cmc_webhook.local_firestore.server import start
 from cmc_webhook.reading.options import BadSetting
@@ -38,7 +35,6 @@ from cmc_webhook.settings import (
 
 _DATA = ".devserver/firestore.sqlite3"
 _PROJECT = "demo-cmc-webhook"
-_POLL_S = 0.1
 
 
 def _port_option(name: str, default: int, text: str, lowest: int = 1) -> Callable[..., Any]:
@@ -74,6 +70,7 @@ def devserver(
     python -m cmc_webhook devserver
     python -m cmc_webhook devserver --only-firestore --data :memory:
     """
+    supervisor = Supervisor(verbose=verbose)
     logging.basicConfig(
         format="%(asctime)s firestore %(message)s",
         datefmt="%H:%M:%S",
@@ -81,105 +78,55 @@ def devserver(
         stream=sys.stdout,
     )
     logging.getLogger("gcp_storage_emulator").setLevel(logging.CRITICAL)
-    # Never wait() for it in this thread: the handler would wait for the same lock.
-    stopping = threading.Event()
-    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-        signal.signal(number, lambda *_: stopping.set())
     project = os.environ.get("GOOGLE_CLOUD_PROJECT") or _PROJECT
+    if data == _DATA:
+        Path(data).parent.mkdir(exist_ok=True)
     try:
-        if data == _DATA:
-            Path(data).parent.mkdir(exist_ok=True)
-        firestore = start(data, firestore_port)
-        try:
-            about = [
+        with ExitStack() as running:
+            firestore = start(data, firestore_port)
+            running.callback(firestore.stop)
+            greeting = [
                 f"Documents are in {data}. Settings of other programs:",
                 f"  export FIRESTORE_EMULATOR_HOST={firestore.address}",
                 f"  export GOOGLE_CLOUD_PROJECT={project}",
             ]
-            if only_firestore:
-                _say([*about, "Stop with Ctrl-C."])
-                while not stopping.is_set():
-                    time.sleep(_POLL_S)
-            else:
+            programs = []
+            if not only_firestore:
                 environ = function_environ(
                     os.environ, firestore_address=firestore.address, project=project
                 )
+                # Checked here, or every program would print the same error.
+                settings = from_env(environ)
+                inbound_from_env({**environ, "CMC_ATTACHMENT_BUCKET": bucket.NAME})
+                click.echo("Starting the functions and the page on a local Firestore.")
                 folder = None if data == ":memory:" else Path(data).parent
-                _run(ports, folder, environ, about, stopping, verbose)
-        finally:
-            firestore.stop()
+                programs = _start_programs(running, ports, folder, environ)
+                greeting += _how_to_try_it(ports, settings)
+            supervisor.run(programs, [*greeting, "Stop with Ctrl-C."])
     except StartError as error:
         raise click.ClickException(str(error)) from error
     except SettingsError as error:
         raise BadSetting(str(error)) from error
 
 
-def _run(
-    ports: Mapping[str, int],
-    folder: Path | None,
-    environ: dict[str, str],
-    about: Sequence[str],
-    stopping: threading.Event,
-    verbose: bool,
-) -> None:
-    """Run the programs until *stopping*. Raises StartError if one ends by itself."""
-    settings = from_env(environ)
-    with ExitStack() as running:
-        if with_bucket := bucket.is_installed():
-            environ |= running.enter_context(bucket.running(ports["storage_port"], folder))
-            inbound_from_env(environ)
-        programs = [running.enter_context(status_function(ports["port"], environ))]
-        page = console(ports["console_port"], ports["port"], environ)
-        programs.append(running.enter_context(page))
-        if with_bucket:
-            inbound = inbound_function(ports["inbound_port"], environ)
-            programs.append(running.enter_context(inbound))
-        try:
-            for program in programs:
-                _wait_until_serving(program, stopping, verbose)
-            if not stopping.is_set():
-                _say([*about, *_how_to_try_it(ports, settings, with_bucket)])
-            while not stopping.is_set():
-                time.sleep(_POLL_S)
-                for program in programs:
-                    if program.ended():
-                        raise StartError(program.ending())
-                    _show(program, program.lines(), verbose)
-        finally:
-            for program in programs:
-                program.terminate()  # all at the same time
-            for program in programs:
-                program.stop()
-                _show(program, program.lines(), verbose)
+def _start_programs(
+    running: ExitStack, ports: Mapping[str, int], folder: Path | None, environ: Mapping[str, str]
+) -> list[Program]:
+    """Return the programs, which *running* stops. The bucket is kept in *folder* or in memory."""
+    with_bucket = bucket.is_installed()
+    if with_bucket:
+        bucket_environ = running.enter_context(bucket.running(ports["storage_port"], folder))
+        environ = {**environ, **bucket_environ}
+    programs = [running.enter_context(status_function(ports["port"], environ))]
+    page = console(ports["console_port"], ports["port"], environ)
+    programs.append(running.enter_context(page))
+    if with_bucket:
+        inbound = inbound_function(ports["inbound_port"], environ)
+        programs.append(running.enter_context(inbound))
+    return programs
 
 
-def _wait_until_serving(program: Program, stopping: threading.Event, verbose: bool) -> None:
-    """Wait; what it prints meanwhile is shown only if it is a warning or the program ends."""
-    printed: list[str] = []
-    try:
-        while not stopping.is_set() and not program.serves():
-            printed += program.lines()
-            time.sleep(_POLL_S)
-    except StartError:
-        _show(program, printed, verbose)
-        raise
-    printed += program.lines()
-    _show(program, printed if verbose else filter(is_warning, printed), verbose)
-
-
-def _show(program: Program, lines: Iterable[str], verbose: bool) -> None:
-    at = datetime.now()
-    _say(line if verbose else terminal_line(program.name, line, at) for line in lines)
-
-
-def _say(lines: Iterable[str]) -> None:
-    for line in lines:
-        click.echo(line)
-
-
-def _how_to_try_it(
-    ports: Mapping[str, int], settings: StatusSettings, with_bucket: bool
-) -> Iterator[str]:
+def _how_to_try_it(ports: Mapping[str, int], settings: StatusSettings) -> Iterator[str]:
     """Yield a command to try, and as the last lines the addresses."""
     function = f"http://{HOST}:{ports['port']}"
     if settings.credentials[API_KEYS]:
@@ -193,16 +140,15 @@ def _how_to_try_it(
     if not credential:
         yield "No credential is set: any program on this machine can post."
     yield f"Status function  {function}"
-    if with_bucket:
+    if bucket.is_installed():
         yield f"Received mail    http://{HOST}:{ports['inbound_port']}"
     else:
         yield f"Received mail    not started, it needs: pip install {bucket.EMULATOR}"
     yield f"Page             http://{HOST}:{ports['console_port']}"
-    yield "Stop with Ctrl-C."
 
 
 def _sample(settings: StatusSettings) -> str:
-    """Return the field of a post of today, as the page shows the last day."""
+    """Return a form field with an event of now, because the page shows the last day."""
     created = datetime.now(settings.time_zone).strftime("%Y-%m-%d %H:%M:%S")
     return (
         f'event={{"deliveries":[{{"status":"queued","created":"{created}",'

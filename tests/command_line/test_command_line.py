@@ -81,10 +81,11 @@ def test_a_named_project_is_never_the_local_firestore(run, client, post, documen
     assert documents("mail_statuses_quarantine") == {}
 
 
-def test_a_bad_setting_is_one_sentence(run, monkeypatch):
+@pytest.mark.parametrize("command", [["list"], ["list", "--since", "2025-01-25"], ["send"]])
+def test_a_bad_setting_is_one_sentence(run, monkeypatch, command):
     monkeypatch.setenv("CMC_TIME_ZONE", "Nowhere")
 
-    refused = run("list")
+    refused = run(*command)
 
     assert refused.exit_code == 2
     [sentence] = refused.stderr.splitlines()

@@ -2,8 +2,8 @@
 Times the page over many mails: run as `python -m tests.by_hand.benchmarks.console`.
 
 For each number of mails: a built-in Firestore on a file is filled by posts to the function, mails
-of the simulator's campaign over the last 30 days. Then Firestore and page start anew, and each
-view is asked for over HTTP. The first time of a view may include work that later ones find done.
+of the simulator's campaign over the last 30 days. Then Firestore and page are started again, and
+each view is requested over HTTP. The first time of a view may include work that is then done.
 """
 
 import argparse
