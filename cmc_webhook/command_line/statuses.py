@@ -19,7 +19,7 @@ from cmc_webhook.command_line.rendering import (
 )
 from cmc_webhook.reading.connection import FirestoreOptions
 from cmc_webhook.reading.documents import Document
-from cmc_webhook.reading.meanings import meaning
+from cmc_webhook.reading.meanings import later_success, meaning
 from cmc_webhook.reading.options import connected, firestore_options
 from cmc_webhook.reading.received import ReceivedMails
 from cmc_webhook.reading.statuses import Filters, MailStatuses
@@ -175,6 +175,9 @@ def _description(mail: Document, zone: ZoneInfo) -> Iterator[str]:
     yield f"{table.pad('status', LABEL)}{coloured(table.printable(status), status)} at {at}"
     texts = meaning(fields)
     yield from labelled("meaning", Texts("en").sentences([*texts.happened, texts.todo]))
+    if succeeded_at := later_success(fields):
+        time = shown(succeeded_at, zone)
+        yield from labelled("", Texts("en").text("mail.later_success", time=time))
     for name in _DETAILS:
         if name in fields:
             yield from labelled(name, fields[name])

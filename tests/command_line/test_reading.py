@@ -119,6 +119,20 @@ def test_show_tells_the_story_and_what_it_means(run, mails, documents):
     assert json.loads(run("show", name, "--json").stdout)["id"] == name
 
 
+@pytest.mark.parametrize(
+    ("created", "says"), [("2025-01-26 09:00:00", True), ("2025-01-25 14:03:05", False)]
+)
+def test_show_says_that_something_later_succeeded(run, post, created, says):
+    bounce = make_record(status="2", created="2025-01-25 14:03:06")
+    post([make_record(status="succeeded", created=created)], [bounce])
+
+    shown = " ".join(run("show", "<mail@example.com>").stdout.split())
+
+    sentence = f"Later, at {created}, the receiving server accepted a mail with the same message ID"
+    assert "status bounced" in shown
+    assert (sentence in shown) == says
+
+
 def test_show_has_every_recipient_of_a_mail(run, post):
     post([make_record(to="a@example.jp"), make_record(to="b@example.jp")])
 
