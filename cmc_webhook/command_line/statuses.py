@@ -10,11 +10,17 @@ import click
 from cmc_webhook.command_line import table
 from cmc_webhook.command_line.filters import filter_options
 from cmc_webhook.command_line.paging import PageOptions, page_options, print_page
-from cmc_webhook.command_line.rendering import LABEL, as_json, coloured, labelled
+from cmc_webhook.command_line.rendering import (
+    LABEL,
+    coloured,
+    document_json,
+    labelled,
+    not_readable,
+)
 from cmc_webhook.reading.connection import FirestoreOptions
-from cmc_webhook.reading.meanings import meaning
+from cmc_webhook.reading.documents import Document
+from cmc_webhook.reading.meanings import later_success, meaning
 from cmc_webhook.reading.options import connected, firestore_options
-from cmc_webhook.reading.queries import Document
 from cmc_webhook.reading.received import ReceivedMails
 from cmc_webhook.reading.statuses import Filters, MailStatuses
 from cmc_webhook.reading.texts import Texts
@@ -23,6 +29,7 @@ from cmc_webhook.reading.times import shown
 # The hash, and the part of CMC's own message ids that differs most.
 SHORT_ID = len("974c-9e7e564c")
 _WIDE = 110
+_TEXTS = ("to", "domain", "message_id", "api_data", "composition")
 _DETAILS = (
     *("to", "from", "subject", "api_data", "bounce_code", "bounce_cause", "bounce_class"),
     *("return_path", "server_composition", "source_ip", "sender_ip"),
@@ -49,7 +56,9 @@ def list_mails(where: FirestoreOptions, filters: Filters, page: PageOptions) -> 
         page,
         connection.zone,
         table=lambda mails: _rows(mails, connection.zone),
-        empty=lambda: nothing_found("with these filters", statuses, where, connection.zone),
+        empty=lambda: nothing_found(
+            "with these filters", filters, statuses, where, connection.zone
+        ),
     )
 
 
@@ -72,7 +81,7 @@ def show(where: FirestoreOptions, name: str, json_lines: bool) -> None:
     mails = find_mails(MailStatuses(connection.client, connection.collection), name)
     if json_lines:
         for mail in mails:
-            click.echo(as_json(mail.id, mail.fields, connection.zone))
+            click.echo(document_json(mail, connection.zone))
         return
     for number, mail in enumerate(mails):
         if number:
@@ -87,6 +96,7 @@ def find_mails(collection: MailStatuses | ReceivedMails, name: str) -> list[Docu
 
     Raises ClickException if there is none.
     """
+    name = name.strip()
     is_id = re.match("[0-9a-f]{4}-", name) and "/" not in name
     found = collection.beginning(name) if is_id else []
     if mails := found or collection.of_message(name):
@@ -95,19 +105,35 @@ def find_mails(collection: MailStatuses | ReceivedMails, name: str) -> list[Docu
 
 
 def nothing_found(
-    reason: str, statuses: MailStatuses, where: FirestoreOptions, zone: ZoneInfo
+    reason: str,
+    filters: Filters,
+    statuses: MailStatuses,
+    where: FirestoreOptions,
+    zone: ZoneInfo,
 ) -> str:
-    """Return the sentence for an empty result: no mails at all, or none for this *reason*."""
+    """Return the sentences for an empty result: no mails at all, or none for this *reason*."""
     named = {"--project": where.project, "--database": where.database}
     options = "".join(f" {name} {shlex.quote(v)}" for name, v in named.items() if v)
-    newest = statuses.newest(Filters(), 1, ["status_at"])
+    newest = statuses.newest_time(Filters())
     if newest:
-        at = shown(newest[0].fields["status_at"], zone)
+        at = shown(newest, zone)
         command = f"python -m cmc_webhook list --limit 1{options}"
-        return f"No mails {reason}; the newest is of {at}: {command}"
+        return f"{_hint(filters)}No mails {reason}; the newest is of {at}: {command}"
     if where.project:
         return f"No mails yet; look for the cause with: python -m cmc_webhook doctor{options}"
     return "No mails yet; send test events with: python -m cmc_webhook send"
+
+
+def _hint(filters: Filters) -> str:
+    """Return a line on the texts of *filters*, which must match in full, empty without any."""
+    texts = {name: getattr(filters, name) for name in _TEXTS}
+    searched = filters.searched()
+    given = [f"{name} {searched[name][0]}" for name, text in texts.items() if text]
+    if not given:
+        return ""
+    advice = " An address is whole, such as user@example.jp." if "@" not in filters.to else ""
+    whole = f"A filter must match the whole value. Searched for {', '.join(given)}."
+    return table.printable(f"{whole}{advice if filters.to else ''}") + "\n"
 
 
 def _rows(mails: list[Document], zone: ZoneInfo) -> Iterator[str]:
@@ -143,13 +169,18 @@ def _description(mail: Document, zone: ZoneInfo) -> Iterator[str]:
     status = fields.get("status", "")
     yield click.style(table.printable(fields.get("message_id", "")), bold=True)
     yield from labelled("document", mail.id)
+    if mail.unreadable:
+        yield from labelled("", not_readable(mail))
     at = shown(fields.get("status_at"), zone)
     yield f"{table.pad('status', LABEL)}{coloured(table.printable(status), status)} at {at}"
     texts = meaning(fields)
     yield from labelled("meaning", Texts("en").sentences([*texts.happened, texts.todo]))
+    if succeeded_at := later_success(fields):
+        time = shown(succeeded_at, zone)
+        yield from labelled("", Texts("en").text("mail.later_success", time=time))
     for name in _DETAILS:
         if name in fields:
-            yield from labelled(name, str(fields[name]))
+            yield from labelled(name, fields[name])
     yield from labelled("received", _arrivals(mail, zone))
     yield ""
     for event in fields.get("events", ()):

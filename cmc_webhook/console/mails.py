@@ -14,7 +14,7 @@ from cmc_webhook.console.paging import paged
 from cmc_webhook.console.periods import NAMED
 from cmc_webhook.console.site import Site, render_page
 from cmc_webhook.reading.connection import Connection
-from cmc_webhook.reading.meanings import CAUSES, cause_of, meaning
+from cmc_webhook.reading.meanings import CAUSES, cause_of, later_success, meaning
 from cmc_webhook.status.events import Status
 
 _PAGE = 50
@@ -55,6 +55,7 @@ def mails(site: Site) -> Blueprint:
             documents_read=1,
             mail=found,
             meaning=meaning(found.fields),
+            later_success=later_success(found.fields),
             events=list(_events(found.fields)),
             path=f"{site.connection.collection}/{found.id}",
             in_google=google_url(site.connection, found.id) if not site.emulator else None,

@@ -5,6 +5,7 @@ The words are those of reading/texts. Pure.
 """
 
 from collections.abc import Mapping
+from datetime import datetime
 from typing import Any, NamedTuple
 
 from cmc_webhook.status.events import BOUNCE_CODES, UNKNOWN_BOUNCE_CODE, Status
@@ -34,6 +35,14 @@ def status_word(status: str, cause: str) -> str:
 def cause_of(bounce_code: str) -> str:
     """Return the cause that belongs to a code of CMC."""
     return BOUNCE_CODES.get(bounce_code, UNKNOWN_BOUNCE_CODE)[0]
+
+
+def later_success(fields: Mapping[str, Any]) -> datetime | None:
+    """Return when the mail last succeeded, if that was after the event that decides its status."""
+    decided_at = fields.get("status_at")
+    times = [e["at"] for e in fields.get("events", ()) if e["status"] == Status.SUCCEEDED]
+    latest = max(times, default=None)
+    return latest if latest and decided_at and latest > decided_at else None
 
 
 def meaning(fields: Mapping[str, Any]) -> Meaning:

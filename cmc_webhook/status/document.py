@@ -110,7 +110,7 @@ def fold(held: Mapping[str, Any], events: Iterable[StatusEvent]) -> dict[str, An
     repetition or grouping into posts. Raises UnreadableDocumentError.
     """
     try:
-        known = _HELD.validate_python(_without_nulls(held), strict=True)
+        known = _HELD.validate_python(without_nulls(held), strict=True)
     except ValidationError:
         raise UnreadableDocumentError from None  # pydantic's text would quote the document
     events = list(events)
@@ -134,12 +134,12 @@ def changes(held: Mapping[str, Any], folded: Mapping[str, Any]) -> dict[str, Any
     return {name: folded.get(name) for name in FIELDS if held.get(name) != folded.get(name)}
 
 
-def _without_nulls(value: Any) -> Any:
+def without_nulls(value: Any) -> Any:
     """Return *value* without null in its maps: Firestore's null is an empty field to people."""
     if isinstance(value, Mapping):
-        return {name: _without_nulls(each) for name, each in value.items() if each is not None}
+        return {name: without_nulls(each) for name, each in value.items() if each is not None}
     if isinstance(value, list):
-        return [_without_nulls(each) for each in value]
+        return [without_nulls(each) for each in value]
     return value
 
 

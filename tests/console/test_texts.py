@@ -9,6 +9,7 @@ import pytest
 
 from cmc_webhook.console.periods import NAMED
 from cmc_webhook.reading.meanings import CAUSES, meaning, status_word
+from cmc_webhook.reading.quarantine import Obstacle
 from cmc_webhook.reading.texts import LANGUAGES, Texts, load
 from cmc_webhook.reasons import Reason
 from cmc_webhook.status.events import BOUNCE_CODES, UNKNOWN_BOUNCE_CODE, Status
@@ -33,6 +34,7 @@ WORDS = {
     "cause_todo": {*CAUSES, "unknown_user_carrier"},
     "class": CLASSES,
     "quarantine": {*Reason},
+    "not_replayed": {*Obstacle},
     "period": {*NAMED, "all", "own"},
     "duration": {"hours", "minutes", "seconds"},
 }
