@@ -78,12 +78,12 @@ def caught(tree, mutation, *arguments):
 
 
 def run(tree, *arguments):
-    """Return the id of the first test that fails, or nothing."""
+    """Return which test failed first, and why; nothing if none did."""
     done = subprocess.run(
         [sys.executable, "-m", "pytest", "-x", "-q", "-p", "no:cacheprovider", *arguments],
         cwd=tree, capture_output=True, text=True,
     )  # fmt: skip
-    found = re.search(r"^(?:FAILED|ERROR) (\S+)", done.stdout, re.M)
+    found = re.search(r"^(?:FAILED|ERROR) (\S+.*)", done.stdout, re.M)
     if done.returncode and not found:
         sys.exit(done.stdout + done.stderr)
     return found[1] if found else ""
