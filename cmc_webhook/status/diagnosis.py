@@ -116,7 +116,10 @@ RULES = (
     ),
     Rule(Diagnosis.UNKNOWN_USER, "carriers", (Receiver.SOFTBANK,), text="invalid recipient"),
     # Authentication of the sender
-    Rule(Diagnosis.SENDER_AUTH, "Google, RFC", enhanced=r"[45]\.7\.26|[45]\.7\.2[0-47]|[45]\.7\.3[02]"),
+    Rule(
+        Diagnosis.SENDER_AUTH, "Google, RFC",
+        enhanced=r"[45]\.7\.26|[45]\.7\.2[0-47]|[45]\.7\.3[02]",
+    ),
     Rule(Diagnosis.SENDER_AUTH, "Sisimai", (Receiver.MICROSOFT,), enhanced=r"5\.7\.5(?:09|15)"),
     Rule(Diagnosis.SENDER_AUTH, "Sisimai", text=r"\b(?:spf|dkim|dmarc)\b|unauthenticated e?-?mail"),
     # Reputation of the sender
@@ -169,7 +172,10 @@ RULES = (
     Rule(Diagnosis.UNKNOWN_USER, "RFC, Google", enhanced=r"5\.1\.1|5\.1\.6|5\.1\.10"),
     Rule(Diagnosis.UNKNOWN_USER, "CMC and the reply agree", text=_UNKNOWN_USER, code="2"),
     # The receiving server
-    Rule(Diagnosis.RECEIVER_TROUBLE, "RFC, Sisimai", enhanced=r"4\.4\.1|[45]\.4\.(?:7|312|316)|[45]\.3\.[012]"),
+    Rule(
+        Diagnosis.RECEIVER_TROUBLE, "RFC, Sisimai",
+        enhanced=r"4\.4\.1|[45]\.4\.(?:7|312|316)|[45]\.3\.[012]",
+    ),
     Rule(
         Diagnosis.RECEIVER_TROUBLE, "Sisimai",
         text=r"message expired|connection (?:refused|timed out)|service (?:currently )?unavailable"
@@ -194,8 +200,6 @@ def diagnose(code: str, reason: str, to_domain: str) -> Diagnosis | None:
     text = reason if len(reason) <= _HEAD + _TAIL else f"{reason[:_HEAD]} {reason[-_TAIL:]}"
     receiver = receiver_of(to_domain, text)
     stage = stage_of(text)
-    # docomo and au say "unknown user" for a filter too: without the stage nothing is certain.
-    ambiguous = receiver in (Receiver.DOCOMO, Receiver.AU) and stage != "DATA"
     found = _ENHANCED.search(text)
     enhanced = found[1] if found else ""
     for rule, pattern, words in _COMPILED:
@@ -206,8 +210,11 @@ def diagnose(code: str, reason: str, to_domain: str) -> Diagnosis | None:
             and (not rule.enhanced or pattern.fullmatch(enhanced))
             and words.search(text)
         ):
-            uncertain = ambiguous and rule.diagnosis is Diagnosis.UNKNOWN_USER
-            return None if uncertain else rule.diagnosis
+            # docomo and au say "unknown user" when a filter refuses, too.
+            ambiguous = receiver in (Receiver.DOCOMO, Receiver.AU)
+            return (
+                None if ambiguous and rule.diagnosis is Diagnosis.UNKNOWN_USER else rule.diagnosis
+            )
     return None
 
 
