@@ -1,5 +1,5 @@
 """
-Answers requests, for both functions: the only module that knows Flask and HTTP statuses.
+Answers requests, for both functions; the only module with HTTP statuses.
 
 A request goes one way: Endpoint checks the head, reads the body, authenticates it, gives it to
 the function's webhook, and turns what became of it into an answer and a log line.
@@ -11,6 +11,7 @@ from collections import Counter
 from dataclasses import dataclass, field
 from http import HTTPStatus
 from typing import Protocol
+from urllib.parse import parse_qs
 
 from flask import Request, Response, jsonify
 
@@ -131,7 +132,7 @@ class Endpoint:
         credentials, webhook = self._credentials, self._webhook
         head = credentials.admit_head(
             request.headers.get("Authorization", ""),
-            (request.args.get("MailKey", ""), request.args.get("MailSecret", "")),
+            _mail_key(request),
         )
         known = head or not credentials.required
         limit = webhook.largest_body if known else webhook.largest_unknown_body
@@ -145,7 +146,7 @@ class Endpoint:
         status, entry.error = ERRORS[kind]
         message = str(error)
         if kind is StoreUnavailable:
-            # Google's words are for the operator, not for the sender.
+            # Google's text is for the operator, not for the sender.
             entry.detail, message = message, "Not everything was stored; post the same again."
         response = jsonify({"error": {"code": entry.error, "message": message}})
         response.status_code = status
@@ -175,6 +176,12 @@ class Endpoint:
                 f" quarantined {entry.quarantined}."
             )
         log(entry)
+
+
+def _mail_key(request: Request) -> tuple[str, str]:
+    # Not request.args, which raises UnicodeDecodeError if the query string is not UTF-8.
+    query = parse_qs(request.query_string.decode(errors="replace"), keep_blank_values=True)
+    return query.get("MailKey", [""])[0], query.get("MailSecret", [""])[0]
 
 
 def _require_plain_post(request: Request) -> None:

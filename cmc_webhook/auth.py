@@ -92,8 +92,10 @@ class Credentials:
     def _refusal(self) -> NotAuthenticated:
         text = (
             "No accepted credential: check the API key, or the user and password, of this webhook"
-            " in CMC. A large body needs it in the Authorization header."
+            " in CMC."
         )
+        if self._accepted.get(API_KEYS):
+            text += " A large body needs the API key in the Authorization header."
         if MAIL_KEYS in self._accepted:
             text += " SendGrid sends MailKey and MailSecret in the URL."
         return NotAuthenticated(text)

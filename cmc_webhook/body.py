@@ -16,9 +16,9 @@ class Stream(Protocol):
     def read(self, size: int, /) -> bytes: ...
 
 
-def read_body(stream: Stream, declared: int | None, largest: int, most: int) -> bytes | None:
+def read_body(stream: Stream, declared: int | None, largest: int, most_kept: int) -> bytes | None:
     """
-    Return the body, or None if it is over *most* bytes, which are read but not kept.
+    Return the body, or None if it is over *most_kept* bytes; then it is read but not kept.
 
     *declared* is the Content-Length, None if the body is chunked. Raises BodyTooLarge
     over *largest* bytes, having read that much (a sender that is cut off earlier sees no
@@ -30,13 +30,13 @@ def read_body(stream: Stream, declared: int | None, largest: int, most: int) -> 
         length += len(piece)
         if length > largest:
             raise BodyTooLarge(f"The body is over {largest} bytes.")
-        if length > most:
+        if length > most_kept:
             pieces.clear()
         else:
             pieces.append(piece)
     if declared is not None and length < declared:
         raise _incomplete()
-    return b"".join(pieces) if length <= most else None
+    return b"".join(pieces) if length <= most_kept else None
 
 
 def _read(stream: Stream) -> bytes:

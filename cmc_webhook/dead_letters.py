@@ -2,7 +2,7 @@
 Writes what could not be stored to the log, without secrets, if CMC_LOG_UNSTORED is set.
 
 Cloud Logging takes 256 KiB per entry (https://cloud.google.com/logging/quotas). Our lines have at
-most 100 kB, half of which quoting may take.
+most 100 kB: JSON escaping may double the length of a text.
 """
 
 from collections.abc import Iterable

@@ -80,7 +80,7 @@ def firestore_address() -> Iterator[str]:
         yield EMULATOR
         return
 
-    from cmc_webhook.local_firestore.firestore import start
+    from cmc_webhook.local_firestore.server import start
 
     server = start(data=":memory:", port=0)
     os.environ["FIRESTORE_EMULATOR_HOST"] = server.address

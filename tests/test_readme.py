@@ -9,7 +9,7 @@ from google.cloud import firestore
 from google.cloud.firestore_v1.base_query import FieldFilter
 
 from cmc_webhook.answers import ERRORS
-from cmc_webhook.local_firestore.firestore import start
+from cmc_webhook.local_firestore.server import start
 from cmc_webhook.reading.statuses import INDEXED
 from cmc_webhook.settings import DEFAULTS
 from cmc_webhook.status.document import document_id

@@ -20,7 +20,7 @@ from cmc_webhook.devserver.programs import (
     status_function,
 )
 from cmc_webhook.local_firestore.errors import StartError
-from cmc_webhook.local_firestore.firestore import FirestoreServer, start
+from cmc_webhook.local_firestore.server import FirestoreServer, start
 
 DATA = ".devserver/firestore.sqlite3"
 PROJECT = "demo-cmc-webhook"

@@ -1,1 +1,1 @@
-"""The second function: received mail, stored as one Firestore document per mail."""
+"""The function for received mail: stores one Firestore document per mail."""

@@ -1,4 +1,4 @@
-"""Cloud Storage: the only module that knows it."""
+"""Uploads objects to Cloud Storage; the only module that uses it."""
 
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
@@ -16,27 +16,27 @@ from cmc_webhook.errors import StoreMisconfigured, StoreUnavailable
 from cmc_webhook.settings import SettingsError
 
 _LONGEST_REQUEST_S = 10.0
-# What is larger the client announces in a request of its own.
+# For a larger object the client sends two requests: one starts the upload, one uploads.
 _LARGEST_SINGLE_REQUEST = 8 * 1024 * 1024
 _UPLOADERS = 8
 
 
 class Bucket:
-    """One bucket. Thread-safe. Nothing is sent before the first call."""
+    """One bucket. Thread-safe. Sends nothing before the first call."""
 
     def __init__(self, client: Client, name: str) -> None:
         self._bucket = client.bucket(name)
         self.name = name
 
-    def keep(self, objects: Mapping[str, bytes], budget: Budget) -> None:
+    def upload(self, objects: Mapping[str, bytes], budget: Budget) -> None:
         """
-        Store each object under its name, or raise StoreUnavailable.
+        Upload each object, content by name. Raises StoreUnavailable.
 
-        An object that is there is written again: its name says what is in it, and
-        to ask first would cost as much.
+        An existing object is overwritten: its name is a digest of its content, and a
+        request to look first would cost as much as the upload.
         """
         budget.rpcs["StorageUpload"] += len(objects)
-        # As a mail of many attachments would take longer than there is time, one by one.
+        # In parallel: one by one, the attachments of a large mail would take too long.
         with ThreadPoolExecutor(_UPLOADERS) as pool:
             list(pool.map(self._upload, objects, objects.values(), repeat(budget)))
 
@@ -45,12 +45,13 @@ class Bucket:
         left = budget.left() / requests
         if left <= 0:
             raise StoreUnavailable("The attachments could not be stored in time.")
-        # The last try begins so early that it ends in time: half of it may go to connect.
+        # Retries stop so early that the last one ends in time. Half of its time may go into
+        # connecting.
         longest = min(left / 2, _LONGEST_REQUEST_S)
         try:
             self._bucket.blob(name).upload_from_string(
                 content,
-                # Never a type that a browser would show or run: anybody can send a mail.
+                # Never a type that a browser shows or runs: anybody can send a mail.
                 content_type="application/octet-stream",
                 timeout=(longest / 2, longest / 2),
                 retry=DEFAULT_RETRY.with_timeout(left - longest),
@@ -67,7 +68,7 @@ class Bucket:
 
 
 def connect_bucket(project: str, name: str) -> Bucket:
-    """Return the bucket *name*; raise SettingsError where there are no Google credentials."""
+    """Return the bucket *name*. Raises SettingsError if there are no Google credentials."""
     try:
         return Bucket(Client(project=project), name)
     except DefaultCredentialsError as error:

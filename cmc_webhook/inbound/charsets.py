@@ -1,8 +1,9 @@
 """
-The bytes of a mail to text, whatever its charset is called and whatever it really is. Pure.
+Decodes the bytes of a mail, even if its charset is unknown or wrong. Pure.
 
-Japanese mail names a standard and uses Microsoft's superset of it, with ① and 髙, for which Python
-has a codec in one case of three: cp932. The other two differ from it by arithmetic alone.
+Japanese mail often names a standard charset and uses Microsoft's superset of it, which has ① and
+髙. Python has a codec for the superset of Shift_JIS only: cp932. The bytes of the supersets of
+ISO-2022-JP and EUC-JP are converted to cp932 by arithmetic.
 """
 
 import codecs
@@ -12,42 +13,43 @@ import re
 from collections.abc import Callable, Iterator
 from encodings.aliases import aliases
 
-# Names that mail uses and Python does not know.
+# Charset names in mail that Python does not know.
 _ALIASES = {
     **dict.fromkeys(("cp50220", "cp50221", "cp50222", "iso-2022-jp-ms"), "iso2022_jp"),
     **dict.fromkeys(("cp51932", "eucjp-ms", "eucjp-win", "x-euc-jp"), "euc_jp"),
     **dict.fromkeys(("x-sjis", "x-ms-cp932", "windows-932"), "cp932"),
 }
-# The names that Python knows: it remembers every other that it is asked for, and for ever.
+# Python caches every name that it looks up, known or not, without a limit: ask for these only.
 _KNOWN = {*aliases, *(module.name for module in pkgutil.iter_modules(encodings.__path__))}
-# Codecs that are no charsets of text; the first two take quadratic time.
+# Codecs that are not charsets of mail; the first two take quadratic time.
 _REFUSED = {"punycode", "idna", "unicode_escape", "raw_unicode_escape"}
-# What Python makes of the bytes of Shift_JIS that have no character.
+# What cp932 decodes bytes to that are not assigned in Shift_JIS.
 _UNASSIGNED = re.compile("[\x80\xa0\uf8f0-\uf8f3]")
-# Possessive, so that a long run takes no memory for ways back into it.
+# Possessive quantifiers: the regex must not keep states for backtracking into a long run.
 _JIS_RUN = re.compile(rb"(\x1b\$[@B]|\x1b\([BIJ]|^)([^\x1b]*+)")
 _EUC_RUN = re.compile(rb"([\x00-\x7f]++)|\x8e([\xa1-\xdf])|((?:[\xa1-\xfe]{2})++)")
-# What undeclared text may be, the strictest first: each refuses most text of those after it.
+# Candidates for undeclared text, strictest first: text in a later charset usually fails to decode
+# in an earlier one.
 _GUESSES = ("utf-8", "iso2022_jp", "euc_jp", "cp932")
 
 
 def decode(content: bytes, charset: str = "utf-8") -> str:
-    """Return the text of *content*, with replacement characters where no charset fits."""
-    text = read(content, charset)
+    """Return the text of *content*; as UTF-8 with replacement characters if no charset fits."""
+    text = decode_or_none(content, charset)
     return content.decode(errors="replace") if text is None else text
 
 
-def read(content: bytes, charset: str) -> str | None:
-    """Return the text of *content* in *charset*, else in one that fits; None if none does."""
+def decode_or_none(content: bytes, charset: str) -> str | None:
+    """Return the text of *content* in *charset*, or in the first candidate that fits, or None."""
     for name in (charset, *_GUESSES):
         try:
-            told = _ALIASES.get(name.lower(), name)
-            if encodings.normalize_encoding(told).lower() not in _KNOWN:
+            known_name = _ALIASES.get(name.lower(), name)
+            if encodings.normalize_encoding(known_name).lower() not in _KNOWN:
                 continue
-            codec = codecs.lookup(told).name
+            codec = codecs.lookup(known_name).name
             if codec not in _REFUSED:
-                return _READERS.get(codec, lambda c, codec=codec: c.decode(codec))(content)
-        except (LookupError, ValueError):  # no charset of that name; bytes that are not in it
+                return _DECODERS.get(codec, lambda c, codec=codec: c.decode(codec))(content)
+        except (LookupError, ValueError):  # not a charset of text, or bytes that are not in it
             continue
     return None
 
@@ -55,7 +57,7 @@ def read(content: bytes, charset: str) -> str | None:
 def _shift_jis(content: bytes) -> str:
     text = content.decode("cp932")
     if _UNASSIGNED.search(text):
-        raise ValueError("bytes without a character")
+        raise ValueError("unassigned bytes")
     return text
 
 
@@ -85,7 +87,7 @@ def _euc_jp(content: bytes) -> str:
 
 
 def _runs(pattern: re.Pattern[bytes], content: bytes) -> Iterator[re.Match[bytes]]:
-    """Yield the matches that *content* is made of, one by one; raise ValueError at a gap."""
+    """Yield the matches that *content* consists of. Raises ValueError at a gap."""
     end = 0
     for run in pattern.finditer(content):
         if run.start() != end:
@@ -97,7 +99,7 @@ def _runs(pattern: re.Pattern[bytes], content: bytes) -> Iterator[re.Match[bytes
 
 
 def _shifted(jis: bytes) -> bytes:
-    """Return pairs of JIS X 0208, each byte from 0x21 to 0x7e, as Shift_JIS has them."""
+    """Convert pairs of bytes of JIS X 0208, each from 0x21 to 0x7e, to Shift_JIS."""
     moved = bytearray()
     for row, cell in zip(jis[::2], jis[1::2], strict=True):
         lead = (row + 1) // 2 + (0x70 if row < 0x5F else 0xB0)
@@ -106,7 +108,7 @@ def _shifted(jis: bytes) -> bytes:
     return bytes(moved)
 
 
-_READERS: dict[str, Callable[[bytes], str]] = {
+_DECODERS: dict[str, Callable[[bytes], str]] = {
     "shift_jis": _shift_jis,
     "cp932": _shift_jis,
     "iso2022_jp": _iso_2022_jp,

@@ -1,4 +1,4 @@
-"""CMC's inbound webhook (multipart or JSON) to a mail. Pure."""
+"""Reads a mail from the fields of CMC's inbound webhook, which posts multipart or JSON. Pure."""
 
 from cmc_webhook.inbound.headers import Headers, addresses
 from cmc_webhook.inbound.mail import Attachment, Contents, Mail, Text, UnreadableMail
@@ -6,27 +6,27 @@ from cmc_webhook.inbound.parts import Parts
 from cmc_webhook.reasons import Reason
 
 
-def read_cmc(post: Parts) -> Mail:
-    """Return the mail of *post*, or raise UnreadableMail if its headers are no list."""
-    bodies = {name: Text(post.fields[name]) for name in ("text", "html") if name in post.fields}
-    attachments = [Attachment(f.content, f.file_name or "", f.content_type) for f in post.files]
-    recipients = addresses([post.text("envelope-to")])
+def read_cmc(parts: Parts) -> Mail:
+    """Return the mail in *parts*. Raises UnreadableMail if its header is not a list of fields."""
+    bodies = {name: Text(parts.fields[name]) for name in ("text", "html") if name in parts.fields}
+    attachments = [Attachment(f.content, f.file_name or "", f.content_type) for f in parts.files]
+    recipients = addresses([parts.text("envelope-to")])
     return Mail(
         "cmc",
-        Contents(_headers(post), bodies.get("text"), bodies.get("html"), attachments),
-        post.text("envelope-from"),
+        Contents(_headers(parts), bodies.get("text"), bodies.get("html"), attachments),
+        parts.text("envelope-from"),
         [recipient["address"] for recipient in recipients],
         {
-            "subject": post.text("subject"),
-            "filter": post.text("filter"),
-            "server_composition": post.text("server_composition"),
-            "attachments": post.text("attachments"),
+            "subject": parts.text("subject"),
+            "filter": parts.text("filter"),
+            "server_composition": parts.text("server_composition"),
+            "attachments": parts.text("attachments"),
         },
     )
 
 
-def _headers(post: Parts) -> Headers:
-    items = post.json("headers")
+def _headers(parts: Parts) -> Headers:
+    items = parts.json("headers")
     try:
         return Headers((str(item["name"]), str(item["value"])) for item in items)
     except (TypeError, KeyError) as error:

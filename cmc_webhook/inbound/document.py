@@ -1,4 +1,4 @@
-"""A mail to its document, and to the objects in Cloud Storage that the document names. Pure."""
+"""Builds the document of a mail, and the objects in Cloud Storage that it refers to. Pure."""
 
 import hashlib
 import json
@@ -7,7 +7,7 @@ import re
 from dataclasses import dataclass, field
 from typing import Any
 
-from cmc_webhook.inbound.charsets import decode, read
+from cmc_webhook.inbound.charsets import decode, decode_or_none
 from cmc_webhook.inbound.headers import (
     ADDRESS_BYTES,
     addresses,
@@ -23,10 +23,10 @@ from cmc_webhook.inbound.mail import Attachment, Contents, Mail, Text
 from cmc_webhook.text import clean, digest, mail_id
 
 SCHEMA_VERSION = 1
-# Firestore refuses a document over 1 MiB, its name and the names of its fields included.
+# Firestore refuses a document over 1 MiB, including its name and the names of its fields.
 _LARGEST_DOCUMENT = 1_000_000
-# A body that could not fit in any charset is kept as it came.
-_LONGEST_READ = 4 * _LARGEST_DOCUMENT
+# A longer body fits in no document, whatever its charset: it is not decoded.
+_LONGEST_DECODED = 4 * _LARGEST_DOCUMENT
 _SHORT_BYTES = 1_024
 _MOST_RECIPIENTS = 500
 _ORIGINALS = ("message/rfc822", "text/rfc822-headers")
@@ -34,23 +34,23 @@ _ORIGINALS = ("message/rfc822", "text/rfc822-headers")
 
 @dataclass(frozen=True, slots=True)
 class MailDocument:
-    """The document of one mail; *objects* are the bytes that are to be stored before it."""
+    """The document of one mail; *objects* (content by name) must be stored before it."""
 
     id: str
     bucket: str
     fields: dict[str, Any] = field(default_factory=dict)
     objects: dict[str, bytes] = field(default_factory=dict)
 
-    def keep(self, content: bytes) -> str:
-        """Note *content* for the bucket and return where it will be."""
-        # Beneath the mail's own id, so that nothing is shared when a mail is deleted.
+    def add_object(self, content: bytes) -> str:
+        """Add *content* to the objects and return its gs:// address."""
+        # Under the id of the mail: no object is shared, so one mail can be deleted on its own.
         name = f"{self.id}/{_sha256(content)}"
         self.objects[name] = content
         return f"gs://{self.bucket}/{name}"
 
 
 def mail_document(mail: Mail, bucket: str) -> MailDocument:
-    """Return the document of *mail* whose objects are in *bucket*; empty fields are left out."""
+    """Return the document of *mail*, whose objects go to *bucket*. Empty fields are left out."""
     document = MailDocument(_id(mail), bucket)
     contents, header = mail.contents, mail.contents.headers
     found: dict[str, Any] = {
@@ -63,12 +63,12 @@ def mail_document(mail: Mail, bucket: str) -> MailDocument:
         "message_id": message_id(header),
         **_thread(contents),
         "auto_submitted": auto_submitted(header),
-        **_about(mail),
+        **_extras(mail),
         "attachments": [_attachment(file, document) for file in contents.attachments],
         "headers": [_header(name, value) for name, value in header.items],
         **_body("text", contents.text, document),
         **_body("html", contents.html, document),
-        "raw_stored_at": document.keep(contents.raw) if contents.raw is not None else "",
+        "raw_stored_at": document.add_object(contents.raw) if contents.raw is not None else "",
         "schema_version": SCHEMA_VERSION,
     }
     document.fields.update(
@@ -80,18 +80,20 @@ def mail_document(mail: Mail, bucket: str) -> MailDocument:
 
 def _id(mail: Mail) -> str:
     """
-    Return what a repeat of the mail shares: message id, envelope and contents.
+    Return the id, which depends on message id, envelope and contents: the same for a repeat.
 
-    The contents count because anybody can send a mail under the message id of another.
-    Where there is no message id, the header counts instead.
+    Contents count because anybody can send another mail with the same message id. Without
+    a message id, the header counts instead.
     """
     contents = mail.contents
     items = [f"{name}:{value}" for name, value in contents.headers.items]
-    told = message_id(contents.headers) or digest(*(clean(item, len(item) * 4) for item in items))
+    identity = message_id(contents.headers) or digest(
+        *(clean(item, len(item) * 4) for item in items)
+    )
     envelope = [clean(place, ADDRESS_BYTES) for place in (mail.envelope_from, *mail.envelope_to)]
     bodies = [body.content if body else b"" for body in (contents.text, contents.html)]
     return mail_id(
-        told, told, *envelope, *bodies, *(_sha256(f.content) for f in contents.attachments)
+        identity, identity, *envelope, *bodies, *(_sha256(f.content) for f in contents.attachments)
     )
 
 
@@ -100,10 +102,10 @@ def _sha256(content: bytes) -> str:
 
 
 def _people(mail: Mail) -> dict[str, Any]:
-    """Return the addresses of the header; where it lacks them, those that the provider saw."""
+    """Return the addresses in the header, or those from the provider if a field is missing."""
     header = mail.contents.headers
     found = {
-        name: addresses(header.values(name) or [mail.about.get(name, "")])
+        name: addresses(header.values(name) or [mail.extras.get(name, "")])
         for name in ("from", "to", "cc")
     }
     sender = found.pop("from")
@@ -115,7 +117,7 @@ def _people(mail: Mail) -> dict[str, Any]:
 
 
 def _subject(mail: Mail) -> str:
-    value = mail.contents.headers.first("subject") or mail.about.get("subject", "")
+    value = mail.contents.headers.first("subject") or mail.extras.get("subject", "")
     return clean(decode_words(value), 4 * _SHORT_BYTES)
 
 
@@ -123,7 +125,7 @@ def _thread(contents: Contents) -> dict[str, Any]:
     header = contents.headers
     in_reply_to = message_ids(header.first("in-reply-to"))
     references = message_ids(header.first("references"))
-    # A report on a mail that was not delivered names it only in what it attaches.
+    # A bounce names the mail only in the copy of its header that is attached.
     originals = [f.content for f in contents.attachments if f.content_type.lower() in _ORIGINALS]
     attached = [message_id(parse_headers(original)) for original in originals]
     answered = [*in_reply_to[:1], *references[-1:], *filter(None, attached)]
@@ -134,15 +136,15 @@ def _thread(contents: Contents) -> dict[str, Any]:
     }
 
 
-def _about(mail: Mail) -> dict[str, Any]:
+def _extras(mail: Mail) -> dict[str, Any]:
     names = ("spf", "dkim", "sender_ip", "filter", "server_composition")
-    told = {name: clean(mail.about.get(name, ""), _SHORT_BYTES) for name in names}
-    announced = mail.about["attachments"]
+    texts = {name: clean(mail.extras.get(name, ""), _SHORT_BYTES) for name in names}
+    announced = mail.extras["attachments"]
     count = int(announced) if re.fullmatch("[0-9]{1,6}", announced) else 0
     missing = count - len(mail.contents.attachments)
     return {
-        **told,
-        "spam_score": _number(mail.about.get("spam_score", "")),
+        **texts,
+        "spam_score": _number(mail.extras.get("spam_score", "")),
         "attachments_missing": missing if missing > 0 else None,
     }
 
@@ -160,14 +162,14 @@ def _header(name: str, value: str) -> dict[str, str]:
 
 
 def _attachment(file: Attachment, document: MailDocument) -> dict[str, Any]:
-    stored_at = document.keep(file.content)
-    told = {
+    stored_at = document.add_object(file.content)
+    texts = {
         "file_name": file_name(file.file_name),
         "content_type": clean(file.content_type, 256),
         "content_id": clean(file.content_id, 256),
     }
     return {
-        **{name: value for name, value in told.items() if value},
+        **{name: value for name, value in texts.items() if value},
         "size": len(file.content),
         "sha256": stored_at.rpartition("/")[2],
         "stored_at": stored_at,
@@ -177,23 +179,23 @@ def _attachment(file: Attachment, document: MailDocument) -> dict[str, Any]:
 def _body(name: str, body: Text | None, document: MailDocument) -> dict[str, str]:
     if body is None:
         return {}
-    long = len(body.content) > _LONGEST_READ
-    text = None if long else read(body.content, body.charset)
+    long = len(body.content) > _LONGEST_DECODED
+    text = None if long else decode_or_none(body.content, body.charset)
     if text is not None:
         return {name: clean(text, len(body.content) * 4)}
-    # No charset fits: the text shows what can be read, the bytes are kept for who knows better.
+    # No charset fits: the text is what can be read of it, so the bytes are stored too.
     readable = "" if long else clean(decode(body.content), len(body.content) * 4)
     return {name: readable, **_stored(name, body, document)}
 
 
 def _stored(name: str, body: Text, document: MailDocument) -> dict[str, str]:
-    """Return where the bytes of a body are, and what they are said to be."""
+    """Store the bytes of a body, and return their address and declared charset."""
     charset = clean(body.charset, 256)
-    return {f"{name}_stored_at": document.keep(body.content), f"{name}_charset": charset}
+    return {f"{name}_stored_at": document.add_object(body.content), f"{name}_charset": charset}
 
 
 def _make_room(document: MailDocument, contents: Contents) -> None:
-    """Move the largest of what may be long to the bucket until Firestore takes the rest."""
+    """Move text, HTML or headers, the largest first, to the bucket until the document fits."""
     fields = document.fields
     headers = Text(json.dumps(fields.get("headers")).encode())
     long = {"text": contents.text, "html": contents.html, "headers": headers}
@@ -208,7 +210,7 @@ def _make_room(document: MailDocument, contents: Contents) -> None:
 
 
 def _size(value: Any) -> int:
-    """Return at least the bytes that Firestore counts (https://cloud.google.com/firestore/docs/storage-size)."""
+    """Return at least the size that Firestore counts (https://cloud.google.com/firestore/docs/storage-size)."""
     if isinstance(value, str):
         return len(value.encode()) + 1
     if isinstance(value, list):

@@ -1,4 +1,4 @@
-"""A received mail, whoever posted it. Pure."""
+"""A received mail, whichever provider posted it. Pure."""
 
 from dataclasses import dataclass, field
 from typing import Any
@@ -8,7 +8,7 @@ from cmc_webhook.reasons import Reason
 
 
 class UnreadableMail(Exception):
-    """The body cannot become a mail; it goes to quarantine whole, because of *why*."""
+    """The body cannot be read as a mail; all of it goes to quarantine, with the reason *why*."""
 
     def __init__(self, why: Reason) -> None:
         super().__init__(why.value)
@@ -17,7 +17,7 @@ class UnreadableMail(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Text:
-    """A body of a mail, and the charset that it is said to be in."""
+    """A body of a mail, and its declared charset."""
 
     content: bytes
     charset: str = "utf-8"
@@ -25,7 +25,7 @@ class Text:
 
 @dataclass(frozen=True, slots=True)
 class Attachment:
-    """A file; its name as it came, encoded or with a path in it."""
+    """An attached file; its name as posted, which may be encoded or contain a path."""
 
     content: bytes
     file_name: str = ""
@@ -35,7 +35,7 @@ class Attachment:
 
 @dataclass(frozen=True, slots=True)
 class Contents:
-    """What a mail is made of; *raw* are its own bytes, where the provider passes them on."""
+    """The contents of a mail; *raw* is the whole mail if the provider posts it."""
 
     headers: Headers
     text: Text | None = None
@@ -46,10 +46,10 @@ class Contents:
 
 @dataclass(frozen=True, slots=True)
 class Mail:
-    """A mail and what its provider says about it; *about* are fields of the document."""
+    """A mail, its envelope, and what else the provider says: *extras*, by field of the document."""
 
     provider: str
     contents: Contents
     envelope_from: str
     envelope_to: list[str]
-    about: dict[str, Any]
+    extras: dict[str, Any]

@@ -1,4 +1,4 @@
-"""A whole mail in MIME to its contents, by the standard library's parser. Pure."""
+"""Reads the contents of a whole mail with the standard library's parser. Pure."""
 
 import functools
 from collections import Counter
@@ -15,55 +15,56 @@ from cmc_webhook.inbound.parts import MOST_PARTS
 from cmc_webhook.reasons import Reason
 
 _MOST_LINE_ENDS = 1_000_000
-# Each delivery status in a report is made a part, too.
-_MOST_MADE = 2_000
-# The parser compares every line with the boundary of every multipart that it is in.
+# The parser makes a part of each delivery status in a report, too.
+_MOST_PARSED = 2_000
+# The parser compares every line with the boundary of every enclosing multipart.
 _MOST_MULTIPARTS = 50
 _MOST_VALUE = 16 * 1024
 
 
 class _Part(Message):
     """
-    A mail or a part of it; *made* counts those of one mail.
+    A mail or a part of it; *counts* are those of the whole mail.
 
-    Of a long field the beginning is taken apart, as that takes quadratic time.
+    Only the beginning of a long field is parsed, because parsing takes quadratic time.
     """
 
-    def __init__(self, policy: Any, made: Counter[str]) -> None:
+    def __init__(self, policy: Any, counts: Counter[str]) -> None:
         super().__init__(policy)
-        self._made = made
-        self._made["parts"] += 1
-        if self._made["parts"] > _MOST_MADE:
+        self._counts = counts
+        self._counts["parts"] += 1
+        if self._counts["parts"] > _MOST_PARSED:
             raise UnreadableMail(Reason.TOO_MANY_PARTS)
 
     def get_boundary(self, failobj: Any = None) -> Any:
         """
-        Return the boundary, for which the parser asks once for each multipart.
+        Return the boundary, which the parser reads once for each multipart.
 
-        An empty one is none, as an attached mail would be written with one at random.
+        An empty one counts as missing: the generator would replace it by a random one, and
+        an attached mail would change with every repeat.
         """
-        self._made["multiparts"] += 1
-        if self._made["multiparts"] > _MOST_MULTIPARTS:
+        self._counts["multiparts"] += 1
+        if self._counts["multiparts"] > _MOST_MULTIPARTS:
             raise UnreadableMail(Reason.TOO_MANY_PARTS)
         return super().get_boundary() or failobj
 
     def get(self, name: str, failobj: Any = None) -> Any:
-        """Return the value of the first field *name*, cut, for all that looks into it."""
+        """Return the beginning of the first field *name*; Message parses what this returns."""
         value = super().get(name, failobj)
         return value[:_MOST_VALUE] if isinstance(value, str) else value
 
 
 def read_mime(raw: bytes) -> Contents:
     """
-    Return the contents of *raw*: the first text, the first HTML, and all else attached.
+    Return the contents of *raw*: the first text, the first HTML, and the rest as attachments.
 
-    Raise UnreadableMail if it has too many lines or parts, or is nested too deep.
+    Raises UnreadableMail if it has too many lines or parts, or cannot be parsed.
     """
     # The parser makes an object of every line; base64 of 30 MB has 400,000.
     if raw.count(b"\n") + raw.count(b"\r") > _MOST_LINE_ENDS:
         raise UnreadableMail(Reason.TOO_MANY_LINES)
     try:
-        make: Any = functools.partial(_Part, made=Counter())
+        make: Any = functools.partial(_Part, counts=Counter())
         message = BytesParser(make, policy=compat32).parsebytes(raw)
         leaves = list(_leaves(message))
         if len(leaves) > MOST_PARTS:
@@ -75,8 +76,8 @@ def read_mime(raw: bytes) -> Contents:
     except UnreadableMail:
         raise
     except Exception as error:
-        # A stranger wrote the mail, and the parser raises whatever it trips over: TypeError for
-        # parameters in pieces without a number, RecursionError, LookupError and more.
+        # The parser raises many errors on odd mail: TypeError for a parameter in pieces without
+        # a number, RecursionError, LookupError and others.
         raise UnreadableMail(Reason.UNREADABLE_MIME) from error
     return Contents(headers, text, html, attachments, raw)
 
@@ -90,7 +91,7 @@ def _leaves(part: Message) -> Iterator[Message]:
 
 
 def _inner(part: Message) -> list[Message]:
-    parts: Any = part.get_payload()  # a list, as the part is multipart
+    parts: Any = part.get_payload()  # a list, because the part is multipart
     return list(parts)
 
 
@@ -121,22 +122,22 @@ def _attachment(part: Message) -> Attachment:
 
 
 def _content(part: Message) -> bytes:
-    if part.is_multipart():  # a mail, or a report, inside the mail
+    if part.is_multipart():  # an attached mail or report
         return b"\n".join(inner.as_bytes() for inner in _inner(part))
     content = part.get_payload(decode=True)
     return content if isinstance(content, bytes) else b""
 
 
 def _file_name(part: Message) -> str:
-    # The parser gives up on names in 8 bits, so it is asked again with text.
+    # The parser does not read names with bytes beyond ASCII: parse the decoded fields again.
     readable = _Part(compat32, Counter())
     for name, value in part.raw_items():
         if name.lower() in ("content-disposition", "content-type"):
             readable[name] = as_text(value)
     places = (("filename", "content-disposition"), ("name", "content-type"))
-    told = (readable.get_param(name, "", header) for name, header in places)
-    found: Any = next(filter(None, told), "")
-    if isinstance(found, tuple):  # in its own charset (RFC 2231), the bytes as characters
+    names = (readable.get_param(name, "", header) for name, header in places)
+    found: Any = next(filter(None, names), "")
+    if isinstance(found, tuple):  # RFC 2231: a charset, and the bytes as characters
         charset, _, text = found
         return decode(text.encode("raw-unicode-escape"), charset or "utf-8")
     return str(found)

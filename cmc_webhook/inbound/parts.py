@@ -1,4 +1,4 @@
-"""A post to its fields and files, as bytes: multipart, JSON and form alike. Pure."""
+"""Splits a body (multipart, JSON or form) into fields and files, as bytes. Pure."""
 
 import json
 import re
@@ -24,9 +24,9 @@ from cmc_webhook.inbound.charsets import decode
 from cmc_webhook.inbound.mail import UnreadableMail
 from cmc_webhook.reasons import Reason
 
-# More are an attack; a mail of so many attachments could not be stored in time either.
+# More are an attack; the attachments of such a mail could not be stored in time either.
 MOST_PARTS = 200
-# What is parsed as JSON at once: brackets take thirty times their size in memory.
+# Parsing JSON takes up to thirty times its size in memory.
 _LARGEST_JSON = 8 * 1024 * 1024
 _PIECE = 64 * 1024
 _FIRST_LINE = re.compile(rb"\s*--([^\r\n]{1,200})\r?\n")
@@ -34,7 +34,7 @@ _FIRST_LINE = re.compile(rb"\s*--([^\r\n]{1,200})\r?\n")
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """A field, or a file, which has a *file_name*, empty if need be; other bytes untouched."""
+    """A field or a file, content unchanged. Of a file *file_name* is a text, perhaps empty."""
 
     name: str
     content: bytes
@@ -43,7 +43,7 @@ class Part:
 
 
 class Parts:
-    """The parts of a post; the names of fields in lower case, as senders differ in them."""
+    """The parts of a body. Names of fields are in lower case, because senders differ in case."""
 
     def __init__(self, parts: Iterable[Part]) -> None:
         self.files: list[Part] = []
@@ -53,17 +53,17 @@ class Parts:
             if part.file_name is not None or re.fullmatch("attachment[0-9]+", name):
                 self.files.append(part)
             elif name in self.fields:
-                # A mail that holds the boundary, which SendGrid does not change, adds fields.
+                # A mail that contains the boundary, which SendGrid does not change, adds fields.
                 raise UnreadableMail(Reason.REPEATED_FIELD)
             else:
                 self.fields[name] = part.content
 
     def text(self, name: str) -> str:
-        """Return the beginning of a field as text, empty for none."""
+        """Return the beginning of a field as text; empty if there is no such field."""
         return decode(self.fields.get(name, b"")[:_LARGEST_JSON]).strip()
 
     def json(self, name: str) -> Any:
-        """Return a field that holds JSON, None if it does not."""
+        """Return the JSON value of a field; None if it is not JSON."""
         if len(self.fields.get(name, b"")) > _LARGEST_JSON:
             return None
         try:
@@ -72,18 +72,18 @@ class Parts:
             return None
 
     def mapping(self, name: str) -> dict[str, Any]:
-        """Return a field that holds a JSON object, an empty one if it does not."""
+        """Return the JSON object in a field; an empty one if it is not an object."""
         value = self.json(name)
         return value if isinstance(value, dict) else {}
 
 
 def is_multipart(body: bytes) -> bool:
-    """Whether *body* begins as multipart does: its content decides, not its header."""
+    """True if *body* begins like multipart; the Content-Type header does not matter."""
     return _FIRST_LINE.match(body) is not None
 
 
 def read_parts(body: bytes) -> Parts:
-    """Return the parts of *body*, or raise UnreadableMail if it is cut, or none of the formats."""
+    """Return the parts of *body*. Raises UnreadableMail if it is truncated or in another format."""
     if first := _FIRST_LINE.match(body):
         return Parts(_read_multipart(body, first[1].rstrip(b" \t")))
     if len(body) > _LARGEST_JSON:
@@ -144,7 +144,7 @@ def _events(body: bytes, boundary: bytes) -> Iterator[Event]:
 
 
 class _Decoder(MultipartDecoder):
-    """Reads file names in any charset, where Werkzeug's own raises unless they are UTF-8."""
+    """Reads file names in any charset; Werkzeug's own class raises unless they are UTF-8."""
 
     def _parse_headers(self, data: bytes | bytearray) -> Headers:
         return super()._parse_headers(decode(bytes(data)).encode())

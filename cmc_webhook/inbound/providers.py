@@ -1,4 +1,4 @@
-"""Whose post it is, by its fields; a post of another webhook is told where it belongs. Pure."""
+"""Recognises the provider of a mail by the names of the fields. Pure."""
 
 from cmc_webhook.errors import MalformedEnvelope
 from cmc_webhook.fields import CMC_MAIL, SENDGRID_MAIL
@@ -9,18 +9,18 @@ from cmc_webhook.inbound.sendgrid import read_sendgrid
 from cmc_webhook.reasons import Reason
 
 
-def read_mail(post: Parts) -> Mail:
+def read_mail(parts: Parts) -> Mail:
     """
-    Return the mail that *post* holds.
+    Return the mail in *parts*.
 
-    Raise MalformedEnvelope if it is a status of sent mail, UnreadableMail if it
+    Raises MalformedEnvelope if they are a status of sent mail, UnreadableMail if they
     cannot be read.
     """
-    if post.fields.keys() >= CMC_MAIL:
-        return read_cmc(post)
-    if post.fields.keys() >= SENDGRID_MAIL:
-        return read_sendgrid(post)
-    if "event" in post.fields:
+    if parts.fields.keys() >= CMC_MAIL:
+        return read_cmc(parts)
+    if parts.fields.keys() >= SENDGRID_MAIL:
+        return read_sendgrid(parts)
+    if "event" in parts.fields:
         raise MalformedEnvelope(
             "This is the status of sent mail, which belongs to the function cmc_webhook; this URL"
             " takes received mail: enter it in CMC under Inbound, not under Event."

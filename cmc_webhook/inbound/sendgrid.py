@@ -1,5 +1,5 @@
 """
-SendGrid's Inbound Parse webhook, default and raw mode, to a mail. Pure.
+Reads a mail from the fields of SendGrid's Inbound Parse webhook, in default or raw mode. Pure.
 
 https://www.twilio.com/docs/sendgrid/for-developers/parsing-email/setting-up-the-inbound-parse-webhook
 """
@@ -13,45 +13,45 @@ from cmc_webhook.inbound.parts import Part, Parts
 from cmc_webhook.reasons import Reason
 
 
-def read_sendgrid(post: Parts) -> Mail:
-    """Return the mail of *post*, or raise UnreadableMail if its envelope cannot be read."""
-    envelope = post.mapping("envelope")
+def read_sendgrid(parts: Parts) -> Mail:
+    """Return the mail in *parts*. Raises UnreadableMail if its envelope cannot be read."""
+    envelope = parts.mapping("envelope")
     recipients = envelope.get("to")
     if not isinstance(recipients, list):
         raise UnreadableMail(Reason.UNREADABLE_ENVELOPE)
-    raw = post.fields.get("email")
+    raw = parts.fields.get("email")
     return Mail(
         "sendgrid",
-        _contents(post) if raw is None else read_mime(raw),
+        _contents(parts) if raw is None else read_mime(raw),
         str(envelope.get("from") or ""),
         [str(recipient) for recipient in recipients],
         {
-            **{name: post.text(name) for name in ("from", "to", "cc", "subject")},
-            **{name: post.text(name) for name in ("spf", "dkim", "spam_score", "sender_ip")},
-            "attachments": post.text("attachments"),
+            **{name: parts.text(name) for name in ("from", "to", "cc", "subject")},
+            **{name: parts.text(name) for name in ("spf", "dkim", "spam_score", "sender_ip")},
+            "attachments": parts.text("attachments"),
         },
     )
 
 
-def _contents(post: Parts) -> Contents:
-    charsets = post.mapping("charsets")
+def _contents(parts: Parts) -> Contents:
+    charsets = parts.mapping("charsets")
     bodies = {
-        name: Text(post.fields[name], str(charsets.get(name) or "utf-8"))
+        name: Text(parts.fields[name], str(charsets.get(name) or "utf-8"))
         for name in ("text", "html")
-        if name in post.fields
+        if name in parts.fields
     }
-    details = post.mapping("attachment-info")
-    inline = {str(name): content_id for content_id, name in post.mapping("content-ids").items()}
-    attachments = [_attachment(f, details.get(f.name), inline.get(f.name, "")) for f in post.files]
-    headers = parse_headers(post.fields.get("headers", b""))
+    details = parts.mapping("attachment-info")
+    inline = {str(name): content_id for content_id, name in parts.mapping("content-ids").items()}
+    attachments = [_attachment(f, details.get(f.name), inline.get(f.name, "")) for f in parts.files]
+    headers = parse_headers(parts.fields.get("headers", b""))
     return Contents(headers, bodies.get("text"), bodies.get("html"), attachments)
 
 
 def _attachment(file: Part, details: Any, content_id: str) -> Attachment:
-    told = details if isinstance(details, dict) else {}
+    info = details if isinstance(details, dict) else {}
     return Attachment(
         file.content,
-        str(told.get("filename") or file.file_name or ""),
-        str(told.get("type") or file.content_type),
-        str(told.get("content-id") or content_id),
+        str(info.get("filename") or file.file_name or ""),
+        str(info.get("type") or file.content_type),
+        str(info.get("content-id") or content_id),
     )

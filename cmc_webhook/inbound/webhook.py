@@ -1,4 +1,4 @@
-"""Stores received mails: from the body to attachments, document or quarantine."""
+"""Stores received mails: attachments in Cloud Storage, then the document or quarantine entry."""
 
 import hashlib
 from collections import Counter
@@ -21,7 +21,7 @@ from cmc_webhook.writer import Writer
 
 
 class InboundWebhook:
-    """Stores mails as CMC and SendGrid post them: attachments in *bucket*. Thread-safe."""
+    """Stores the mails that CMC and SendGrid post, their attachments in *bucket*. Thread-safe."""
 
     # The platform's limit (https://cloud.google.com/functions/quotas); SendGrid's mails have up to
     # 30 MB.
@@ -43,7 +43,7 @@ class InboundWebhook:
         """
         Store the mail, as a document or in quarantine, before *budget* is spent.
 
-        Raises MalformedEnvelope once a post of the other webhook is in quarantine,
+        Raises MalformedEnvelope once a status of sent mail is in quarantine,
         StoreUnavailable if anything could not be stored.
         """
         entry.bytes = len(body)
@@ -69,7 +69,7 @@ class InboundWebhook:
         return Receipt(stored=0, unchanged=0, quarantined=Counter([why.value]))
 
     def _store(self, document: MailDocument, received_at: datetime, budget: Budget) -> Receipt:
-        self._bucket.keep(document.objects, budget)
+        self._bucket.upload(document.objects, budget)
         documents = {document.id: document.fields}
         made = self._writer.create(self._collection, documents, received_at, budget)
         return Receipt(stored=len(made), unchanged=1 - len(made))
@@ -83,6 +83,6 @@ class InboundWebhook:
             "size": len(content),
             "stored_at": f"gs://{self._bucket.name}/{name}",
         }
-        self._bucket.keep({name: content}, budget)
+        self._bucket.upload({name: content}, budget)
         collection = f"{self._collection}_quarantine"
         self._writer.create(collection, {name.partition("/")[2]: entry}, received_at, budget)

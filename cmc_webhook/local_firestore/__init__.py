@@ -1,1 +1,1 @@
-"""A Firestore on gRPC and SQLite, for development and tests; never deployed."""
+"""A Firestore server on gRPC and SQLite, for development and tests; never deployed."""

@@ -3,23 +3,22 @@
 import itertools
 from collections.abc import Iterable, Sequence
 
-from cmc_webhook.local_firestore import field_paths
+from cmc_webhook.local_firestore import field_paths, limits
 from cmc_webhook.local_firestore.errors import InvalidArgument
 from cmc_webhook.local_firestore.field_paths import FieldPath
 from cmc_webhook.local_firestore.filters import value_at
 from cmc_webhook.local_firestore.messages import Message, Value
 from cmc_webhook.local_firestore.values import is_number, number
 
-_MOST_AGGREGATIONS = 5
 _INTEGERS = range(-(2**63), 2**63)
 
 
 def check_aggregations(aggregations: Sequence[Message]) -> None:
-    """Raise InvalidArgument unless Firestore would compute *aggregations*."""
+    """Raise InvalidArgument unless Firestore accepts *aggregations*."""
     if not aggregations:
         raise InvalidArgument("Aggregations can not be empty.")
-    if len(aggregations) > _MOST_AGGREGATIONS:
-        raise InvalidArgument(f"A query has at most {_MOST_AGGREGATIONS} aggregations.")
+    if len(aggregations) > limits.AGGREGATIONS:
+        raise InvalidArgument(f"A query has at most {limits.AGGREGATIONS} aggregations.")
     aliases = [aggregation.alias for aggregation in aggregations if aggregation.alias]
     if len(set(aliases)) < len(aliases):
         raise InvalidArgument("Aggregation aliases contain duplicate alias.")
@@ -34,7 +33,7 @@ def check_aggregations(aggregations: Sequence[Message]) -> None:
 
 
 def aggregated_paths(aggregations: Iterable[Message]) -> list[FieldPath]:
-    """Return the fields that are summed or averaged, each once, in order."""
+    """Return the fields of sums and averages, without duplicates, in order."""
     operators = (
         getattr(a, a.WhichOneof("operator")) for a in aggregations if not a.HasField("count")
     )
@@ -45,10 +44,10 @@ def aggregate(
     aggregations: Sequence[Message], documents: Sequence[Message], found: int
 ) -> dict[str, Message]:
     """
-    Return the value of each aggregation by its alias, by `field_1`... if it has none.
+    Return the value of each aggregation by its alias, or `field_1`... if it has none.
 
-    *documents* have every field that is summed or averaged, as the query is ordered by them;
-    where there is none, *found*, the number of documents, suffices.
+    *documents* have every field of aggregated_paths(), because the query is ordered by them.
+    Counts need only *found*, the number of documents.
     """
     unnamed = itertools.count(1)
     return {
@@ -82,5 +81,5 @@ def _average(numbers: Sequence[int | float]) -> Message:
 
 
 def _double_sum(numbers: Iterable[int | float]) -> float:
-    """Return the sum as IEEE 754 has it: infinite where math.fsum would raise."""
+    """Sum as IEEE 754 does: infinite on overflow, where math.fsum raises."""
     return sum(map(float, numbers), 0.0)

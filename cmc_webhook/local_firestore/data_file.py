@@ -1,4 +1,4 @@
-"""The file of the documents: opened for this process alone, refused if it is not ours."""
+"""Opens the SQLite file, locked for this process; refuses a file that is not ours."""
 
 import sqlite3
 from pathlib import Path
@@ -26,13 +26,13 @@ _SCHEMA = f"""
 
 
 def open_file(path: str) -> sqlite3.Connection:
-    """Open and lock the file, a new one if there is none, or raise StartError."""
+    """Open and lock the file, or create it; raise StartError if that fails."""
     if path != ":memory:" and not Path(path).parent.is_dir():
         raise StartError(f"The directory of {path} does not exist: create it, or choose another.")
     connection = None
     try:
         connection = sqlite3.connect(path, timeout=0, isolation_level=None, check_same_thread=False)
-        _claim(connection, path)
+        _prepare(connection, path)
     except (sqlite3.Error, StartError) as error:
         if connection:
             connection.close()
@@ -42,8 +42,8 @@ def open_file(path: str) -> sqlite3.Connection:
     return connection
 
 
-def _claim(connection: sqlite3.Connection, path: str) -> None:
-    # The lock of the first transaction stays until the connection is closed or the process dies.
+def _prepare(connection: sqlite3.Connection, path: str) -> None:
+    # In this mode the lock of the first transaction stays until the connection is closed.
     connection.execute("PRAGMA locking_mode = EXCLUSIVE")
     connection.execute("BEGIN EXCLUSIVE")
     (application_id,) = connection.execute("PRAGMA application_id").fetchone()
@@ -64,7 +64,7 @@ def _claim(connection: sqlite3.Connection, path: str) -> None:
 
 
 def _explain(error: sqlite3.Error, path: str) -> str:
-    code = error.sqlite_errorcode & 0xFF  # without what SQLite adds to say more
+    code = error.sqlite_errorcode & 0xFF  # the primary code, without the extension
     if code == sqlite3.SQLITE_BUSY:
         return f"{path} is in use by another server: stop that one, or choose another file."
     if code == sqlite3.SQLITE_NOTADB:

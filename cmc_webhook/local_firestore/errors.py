@@ -1,37 +1,55 @@
-"""Why the local Firestore does not start, and why it says no to a request."""
+"""The errors of the local Firestore, each refusal with its gRPC status code."""
+
+from grpc import StatusCode
 
 
 class StartError(Exception):
-    """The server cannot start; the text is one sentence that says what to do."""
+    """The server cannot start; the message is one sentence that says what to do."""
 
 
 class Refusal(Exception):
-    """Firestore's answer to a request that it does not fulfil; the text goes to the client."""
+    """A request that is not fulfilled; the client receives *code* and the message."""
+
+    code: StatusCode
 
 
 class InvalidArgument(Refusal):
-    """The request is wrong whatever is stored."""
+    """The request is wrong, whatever is stored."""
+
+    code = StatusCode.INVALID_ARGUMENT
 
 
 class NotFound(Refusal):
-    """The write needs a document that is not there."""
+    """The document does not exist."""
+
+    code = StatusCode.NOT_FOUND
 
 
 class AlreadyExists(Refusal):
-    """The write needs a document's absence, and it is there."""
+    """The document to create exists."""
+
+    code = StatusCode.ALREADY_EXISTS
 
 
 class FailedPrecondition(Refusal):
-    """The document is not in the version that the write needs."""
+    """The document has another update time than the write requires."""
+
+    code = StatusCode.FAILED_PRECONDITION
 
 
 class Aborted(Refusal):
-    """What the transaction has read is no longer so; it may be tried again."""
+    """The data that the transaction has read has changed; the client may retry."""
+
+    code = StatusCode.ABORTED
 
 
 class Unavailable(Refusal):
-    """The server stops."""
+    """The server is stopping."""
+
+    code = StatusCode.UNAVAILABLE
 
 
 class Unimplemented(Refusal):
-    """Firestore may do this; this server does not."""
+    """Firestore may support this; this server does not."""
+
+    code = StatusCode.UNIMPLEMENTED

@@ -1,5 +1,5 @@
 """
-Field paths such as a.`b.c`, and what they point at in the fields of a document. Pure.
+Field paths such as a.`b.c`: parse them, read and change the field that they name. Pure.
 
 *fields* is always the protobuf map of a document or of a map value.
 """
@@ -8,15 +8,14 @@ import re
 from collections.abc import Iterable
 from typing import TypeAlias
 
+from cmc_webhook.local_firestore import limits
 from cmc_webhook.local_firestore.errors import InvalidArgument
 from cmc_webhook.local_firestore.messages import Message
-from cmc_webhook.local_firestore.names import is_reserved
+from cmc_webhook.local_firestore.resource_names import is_reserved
 
 FieldPath: TypeAlias = tuple[str, ...]
 
 NAME: FieldPath = ("__name__",)
-
-_MOST_NAME_BYTES = 1500
 
 _SEGMENT = re.compile(r"([A-Za-z_][A-Za-z0-9_]*)|`((?:[^`\\]|\\.)+)`", re.DOTALL)
 _PATH = re.compile(rf"(?:{_SEGMENT.pattern})(?:\.(?:{_SEGMENT.pattern}))*", re.DOTALL)
@@ -24,7 +23,7 @@ _ESCAPED = re.compile(r"\\(.)", re.DOTALL)
 
 
 def parse(text: str) -> FieldPath:
-    """Split *text*, which may be `__name__`, or raise InvalidArgument."""
+    """Parse *text*, which may be `__name__`, or raise InvalidArgument."""
     if not _PATH.fullmatch(text):
         raise InvalidArgument(f'Invalid field path "{text}".')
     path = tuple(plain or _ESCAPED.sub(r"\1", quoted) for plain, quoted in _SEGMENT.findall(text))
@@ -35,7 +34,7 @@ def parse(text: str) -> FieldPath:
 
 
 def parse_stored(text: str) -> FieldPath:
-    """Split *text*, or raise InvalidArgument, also if it is `__name__`, which no write can set."""
+    """Parse the path of a stored field, or raise InvalidArgument; `__name__` is none."""
     path = parse(text)
     if path == NAME:
         raise InvalidArgument("A write cannot set __name__.")
@@ -48,18 +47,18 @@ def check_field_name(name: str) -> None:
         raise InvalidArgument("A field name is empty.")
     if is_reserved(name):
         raise InvalidArgument(f'Field name "{name}" is reserved.')
-    if len(name.encode()) > _MOST_NAME_BYTES:
-        raise InvalidArgument(f'Field name "{name}" is over {_MOST_NAME_BYTES} bytes.')
+    if len(name.encode()) > limits.FIELD_NAME_BYTES:
+        raise InvalidArgument(f'Field name "{name}" is over {limits.FIELD_NAME_BYTES} bytes.')
 
 
 def get(fields: Message, path: FieldPath) -> Message | None:
-    """Return the value at *path*, None if there is none."""
-    inner = _map_around(fields, path)
+    """Return the value at *path*, or None."""
+    inner = _parent_map(fields, path)
     return None if inner is None else inner.get(path[-1])
 
 
 def put(fields: Message, path: FieldPath, value: Message) -> None:
-    """Set *path* to *value*; whatever on the way is no map gives way to one."""
+    """Set *path* to *value*; a parent that is not a map is replaced by one."""
     for segment in path[:-1]:
         step = fields[segment]
         step.map_value.SetInParent()
@@ -68,21 +67,21 @@ def put(fields: Message, path: FieldPath, value: Message) -> None:
 
 
 def remove(fields: Message, path: FieldPath) -> None:
-    """Delete *path* if it is there; maps that this leaves empty stay."""
-    inner = _map_around(fields, path)
+    """Delete *path* if it exists; a map that becomes empty stays."""
+    inner = _parent_map(fields, path)
     if inner is not None:
         inner.pop(path[-1], None)
 
 
 def copy(source: Message, target: Message, paths: Iterable[FieldPath]) -> None:
-    """Set each of *paths* in *target* as it is in *source*; absent ones are passed over."""
+    """Copy each of *paths* that *source* has to *target*."""
     for path in paths:
         value = get(source, path)
         if value is not None:
             put(target, path, value)
 
 
-def _map_around(fields: Message, path: FieldPath) -> Message | None:
+def _parent_map(fields: Message, path: FieldPath) -> Message | None:
     for segment in path[:-1]:
         step = fields.get(segment)
         if step is None or not step.HasField("map_value"):

@@ -1,4 +1,4 @@
-"""The where of a query: which documents match. Pure."""
+"""The filters of a query, parsed into tests of single fields. Pure."""
 
 import math
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -6,15 +6,13 @@ from dataclasses import dataclass
 from itertools import chain, pairwise, product
 from typing import NamedTuple, TypeAlias
 
+from cmc_webhook.local_firestore import limits
 from cmc_webhook.local_firestore.errors import InvalidArgument
 from cmc_webhook.local_firestore.field_paths import NAME, FieldPath, get, parse
-from cmc_webhook.local_firestore.keys import sort_key
 from cmc_webhook.local_firestore.messages import Message, StructuredQuery, Value
-from cmc_webhook.local_firestore.names import parse_document
-from cmc_webhook.local_firestore.values import admit, is_nan, is_null
-
-_MOST_DISJUNCTIONS = 30
-_MOST_NOT_IN = 10
+from cmc_webhook.local_firestore.resource_names import parse_document
+from cmc_webhook.local_firestore.sort_keys import sort_key
+from cmc_webhook.local_firestore.values import check_value, is_nan, is_null
 
 _Operator = StructuredQuery.FieldFilter.Operator
 _Unary = StructuredQuery.UnaryFilter.Operator
@@ -30,62 +28,62 @@ _INEQUALITIES = {
 _CONTAINS = {"ARRAY_CONTAINS", "ARRAY_CONTAINS_ANY"}
 
 
-class Range(NamedTuple):
-    """Keys from *low* up to, but not including, *high*."""
+class KeyRange(NamedTuple):
+    """Sort keys from *low* up to, but not including, *high*."""
 
     low: bytes
     high: bytes
 
     def is_point(self) -> bool:
-        """Whether there can be but one key in it."""
+        """Whether the range has a single key."""
         return self.high == _next(self.low)
 
 
 @dataclass(frozen=True, slots=True)
-class Leaf:
-    """A filter of one field; *operator* is its name in the API."""
+class FieldTest:
+    """A filter of one field: the ranges of its sort key. *operator* is its name in the API."""
 
     path: FieldPath
     operator: str
-    ranges: Sequence[Range]
+    ranges: Sequence[KeyRange]
 
     def is_inequality(self) -> bool:
-        """Whether it bounds a range, so that the query is ordered by its field."""
+        """Whether Firestore orders the query by this field."""
         return self.operator in _INEQUALITIES
 
     def is_of_elements(self) -> bool:
-        """Whether it is the key of an element that is in the ranges, else that of the value."""
+        """Whether the keys of array elements are tested, not that of the value."""
         return self.operator in _CONTAINS
 
-    def holds(self, document: Message) -> bool:
-        """Whether *document* passes."""
+    def matches(self, document: Message) -> bool:
+        """Whether *document* passes the filter."""
         value = value_at(document, self.path)
         if value is None:
             return False
-        # An array's elements, none of any other value.
+        # Any other value than an array has no elements.
         values = value.array_value.values if self.is_of_elements() else [value]
         keys = map(sort_key, values)
         return any(low <= key < high for key in keys for low, high in self.ranges)
 
 
-# A document matches if all filters of one of the alternatives hold.
-Alternatives: TypeAlias = Sequence[Sequence[Leaf]]
+# The filters as an OR of ANDs.
+Alternatives: TypeAlias = Sequence[Sequence[FieldTest]]
 
 
 def value_at(document: Message, path: FieldPath) -> Message | None:
-    """Return the value of *document* at *path*, its own reference for `__name__`."""
+    """Return the value of *document* at *path*, for `__name__` a reference to it; or None."""
     if path == NAME:
         return Value(reference_value=document.name)
     return get(document.fields, path)
 
 
 def parse_filter(where: Message) -> Alternatives:
-    """Return *where* as alternatives, or raise InvalidArgument."""
-    if _disjunctions(where) > _MOST_DISJUNCTIONS:
-        raise InvalidArgument(f"A query has at most {_MOST_DISJUNCTIONS} disjunctions.")
+    """Parse a filter, or raise InvalidArgument."""
+    if _disjunctions(where) > limits.DISJUNCTIONS:
+        raise InvalidArgument(f"A query has at most {limits.DISJUNCTIONS} disjunctions.")
     alternatives = _parse(where)
-    for leaves in alternatives:
-        if [leaf.is_of_elements() for leaf in leaves].count(True) > 1:
+    for tests in alternatives:
+        if [test.is_of_elements() for test in tests].count(True) > 1:
             raise InvalidArgument(
                 "A maximum of 1 'ARRAY_CONTAINS' filter is allowed per disjunction."
             )
@@ -94,17 +92,17 @@ def parse_filter(where: Message) -> Alternatives:
 
 
 def filtered_paths(alternatives: Alternatives) -> set[FieldPath]:
-    """Return the fields of all filters in *alternatives*."""
-    return {leaf.path for leaf in chain.from_iterable(alternatives)}
+    """Return the fields of all filters."""
+    return {test.path for test in chain.from_iterable(alternatives)}
 
 
 def inequality_paths(alternatives: Alternatives) -> set[FieldPath]:
-    """Return the fields of the inequalities anywhere in *alternatives*."""
-    return {leaf.path for leaf in chain.from_iterable(alternatives) if leaf.is_inequality()}
+    """Return the fields of all inequalities."""
+    return {test.path for test in chain.from_iterable(alternatives) if test.is_inequality()}
 
 
 def _operators(where: Message) -> Iterator[str]:
-    """Yield the name of each operator of *where*."""
+    """Yield the name of each operator in *where*."""
     if where.HasField("composite_filter"):
         if where.composite_filter.op == where.composite_filter.OR:
             yield "OR"
@@ -117,9 +115,9 @@ def _operators(where: Message) -> Iterator[str]:
 
 def _check_together(operators: Sequence[str]) -> None:
     """
-    Raise InvalidArgument if *operators* cannot be in one query.
+    Raise InvalidArgument if *operators* cannot be combined in one query.
 
-    See https://github.com/googleapis/googleapis/blob/master/google/firestore/v1/query.proto
+    Rules: https://github.com/googleapis/googleapis/blob/master/google/firestore/v1/query.proto
     """
     if sum(operator in _NEGATIVE for operator in operators) > 1:
         raise InvalidArgument(
@@ -142,7 +140,7 @@ def _disjunctions(where: Message) -> int:
     return 1
 
 
-def _parse(where: Message) -> list[list[Leaf]]:
+def _parse(where: Message) -> list[list[FieldTest]]:
     kind = where.WhichOneof("filter_type")
     if kind == "composite_filter":
         return _parse_composite(where.composite_filter)
@@ -153,7 +151,7 @@ def _parse(where: Message) -> list[list[Leaf]]:
     raise InvalidArgument("A filter has no type.")
 
 
-def _parse_composite(composite: Message) -> list[list[Leaf]]:
+def _parse_composite(composite: Message) -> list[list[FieldTest]]:
     parts = [_parse(part) for part in composite.filters]
     if composite.op == composite.OR:
         return list(chain.from_iterable(parts))
@@ -162,52 +160,52 @@ def _parse_composite(composite: Message) -> list[list[Leaf]]:
     raise InvalidArgument("A composite filter has no operator.")
 
 
-def _parse_field(leaf: Message) -> Leaf:
-    path = parse(leaf.field.field_path)
-    for value in _operands(leaf):
-        admit(value)
+def _parse_field(part: Message) -> FieldTest:
+    path = parse(part.field.field_path)
+    for value in _operands(part):
+        check_value(value)
         if path == NAME:
             if not value.HasField("reference_value"):
                 raise InvalidArgument("__name__ is compared with references only.")
             parse_document(value.reference_value)
-    if leaf.op not in _NAMES:
-        raise InvalidArgument(f'The filter of "{leaf.field.field_path}" has no operator.')
-    operator = _NAMES[leaf.op]
-    # Only the unary filters find null and NaN.
-    unfindable = is_null(leaf.value) or is_nan(leaf.value)
-    return Leaf(path, operator, [] if unfindable else _RANGES[operator](leaf.value))
+    if part.op not in _NAMES:
+        raise InvalidArgument(f'The filter of "{part.field.field_path}" has no operator.')
+    operator = _NAMES[part.op]
+    # Only unary filters match null and NaN.
+    matches_nothing = is_null(part.value) or is_nan(part.value)
+    return FieldTest(path, operator, [] if matches_nothing else _RANGES[operator](part.value))
 
 
-def _parse_unary(leaf: Message) -> Leaf:
-    path = parse(leaf.field.field_path)
-    if leaf.op not in _UNARY_NAMES:
-        raise InvalidArgument(f'The filter of "{leaf.field.field_path}" has no operator.')
-    operator = _UNARY_NAMES[leaf.op]
-    return Leaf(path, operator, _UNARY_RANGES[operator])
+def _parse_unary(part: Message) -> FieldTest:
+    path = parse(part.field.field_path)
+    if part.op not in _UNARY_NAMES:
+        raise InvalidArgument(f'The filter of "{part.field.field_path}" has no operator.')
+    operator = _UNARY_NAMES[part.op]
+    return FieldTest(path, operator, _UNARY_RANGES[operator])
 
 
-def _operands(leaf: Message) -> Iterator[Message]:
-    if leaf.op not in _LISTS:
-        yield leaf.value
+def _operands(part: Message) -> Iterator[Message]:
+    if part.op not in _LISTS:
+        yield part.value
         return
-    elements = leaf.value.array_value.values
-    most = _MOST_NOT_IN if leaf.op == _Operator.NOT_IN else _MOST_DISJUNCTIONS
+    elements = part.value.array_value.values
+    most = limits.NOT_IN_VALUES if part.op == _Operator.NOT_IN else limits.DISJUNCTIONS
     if not 1 <= len(elements) <= most:
-        name = _Operator.Name(leaf.op)
+        name = _Operator.Name(part.op)
         raise InvalidArgument(f"'{name}' requires an array of 1 to {most} values.")
     yield from elements
 
 
 def _next(key: bytes) -> bytes:
-    """Return the least bytes that are more than *key*."""
+    """Return the smallest bytes greater than *key*."""
     return key + b"\x00"
 
 
-def _point(key: bytes) -> Range:
-    return Range(key, _next(key))
+def _point(key: bytes) -> KeyRange:
+    return KeyRange(key, _next(key))
 
 
-def _comparison(make: Callable[[bytes], Range]) -> Callable[[Message], list[Range]]:
+def _comparison(make: Callable[[bytes], KeyRange]) -> Callable[[Message], list[KeyRange]]:
     return lambda operand: [make(sort_key(operand))]
 
 
@@ -215,31 +213,31 @@ def _end_of_type(key: bytes) -> bytes:
     return bytes([key[0] + 1])
 
 
-def _all_but(keys: Iterable[bytes]) -> list[Range]:
-    """Return all that is neither null nor one of *keys*."""
+def _all_but(keys: Iterable[bytes]) -> list[KeyRange]:
+    """Return everything but null and *keys*."""
     edges = [*sorted({_NULL, *keys}), b"\xff"]
-    return [Range(_next(low), high) for low, high in pairwise(edges)]
+    return [KeyRange(_next(low), high) for low, high in pairwise(edges)]
 
 
-def _in(operand: Message) -> list[Range]:
+def _in(operand: Message) -> list[KeyRange]:
     elements = operand.array_value.values
     return [_point(sort_key(each)) for each in elements if not is_null(each) and not is_nan(each)]
 
 
-def _not_in(operand: Message) -> list[Range]:
+def _not_in(operand: Message) -> list[KeyRange]:
     elements = operand.array_value.values
-    # Nothing is known to differ from null.
+    # A list with null matches nothing, as in SQL.
     return [] if any(map(is_null, elements)) else _all_but(map(sort_key, elements))
 
 
 _NULL = sort_key(Value(null_value=0))
 _NAN = sort_key(Value(double_value=math.nan))
-_RANGES: dict[str, Callable[[Message], list[Range]]] = {
-    # A comparison never leaves the type of its operand.
-    "LESS_THAN": _comparison(lambda key: Range(key[:1], key)),
-    "LESS_THAN_OR_EQUAL": _comparison(lambda key: Range(key[:1], _next(key))),
-    "GREATER_THAN": _comparison(lambda key: Range(_next(key), _end_of_type(key))),
-    "GREATER_THAN_OR_EQUAL": _comparison(lambda key: Range(key, _end_of_type(key))),
+_RANGES: dict[str, Callable[[Message], list[KeyRange]]] = {
+    # A comparison matches only values of its operand's type.
+    "LESS_THAN": _comparison(lambda key: KeyRange(key[:1], key)),
+    "LESS_THAN_OR_EQUAL": _comparison(lambda key: KeyRange(key[:1], _next(key))),
+    "GREATER_THAN": _comparison(lambda key: KeyRange(_next(key), _end_of_type(key))),
+    "GREATER_THAN_OR_EQUAL": _comparison(lambda key: KeyRange(key, _end_of_type(key))),
     "EQUAL": _comparison(_point),
     "NOT_EQUAL": lambda operand: _all_but([sort_key(operand)]),
     "IN": _in,

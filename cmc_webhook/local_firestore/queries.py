@@ -1,4 +1,4 @@
-"""A query over collections: filter, order, cursors, offset, limit, projection. Pure."""
+"""Queries: parse them, and evaluate one over documents. Pure."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -15,26 +15,26 @@ from cmc_webhook.local_firestore.filters import (
     parse_filter,
     value_at,
 )
-from cmc_webhook.local_firestore.keys import sort_key
 from cmc_webhook.local_firestore.messages import Document, Message, StructuredQuery
-from cmc_webhook.local_firestore.names import Scope, check_id, check_parent
-from cmc_webhook.local_firestore.values import admit
+from cmc_webhook.local_firestore.resource_names import Scope, check_id, check_parent
+from cmc_webhook.local_firestore.sort_keys import sort_key
+from cmc_webhook.local_firestore.values import check_value
 
 T = TypeVar("T")
 
-# The fields to return, None for all.
-Projection: TypeAlias = Sequence[FieldPath] | None
+# The fields to return; None: all of them.
+Mask: TypeAlias = Sequence[FieldPath] | None
 
 
 class Order(NamedTuple):
-    """One field that the result is ordered by."""
+    """A field that the result is ordered by."""
 
     path: FieldPath
     descending: bool
 
 
-class Cursor(NamedTuple):
-    """A position in the result: just before or just after documents with these first keys."""
+class QueryCursor(NamedTuple):
+    """A position in the result: before or after the documents that begin with these keys."""
 
     keys: Sequence[bytes]
     before: bool
@@ -42,81 +42,93 @@ class Cursor(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Query:
-    """What a StructuredQuery asks for; *orders* is complete, down to the name."""
+    """A parsed StructuredQuery; *orders* is complete, down to the document name."""
 
     scope: Scope
     alternatives: Alternatives
     orders: Sequence[Order]
-    start: Cursor | None
-    end: Cursor | None
+    start: QueryCursor | None
+    end: QueryCursor | None
     offset: int
     limit: int | None
-    projection: Projection
+    mask: Mask
 
-    def is_cut(self) -> bool:
-        """Whether cursors, offset or limit may leave out something that matches."""
+    def is_limited(self) -> bool:
+        """Whether cursors, offset or limit may exclude documents that match the filters."""
         return bool(self.start or self.end or self.offset) or self.limit is not None
 
 
 def parse_query(parent: str, structured: Message, aggregated: Iterable[FieldPath] = ()) -> Query:
     """
-    Read *structured* as asked of *parent*, or raise a Refusal.
+    Parse *structured*, a query under *parent*, or raise a Refusal.
 
-    *aggregated* are the fields that are summed or averaged.
+    *aggregated* are the fields of sums and averages, by which Firestore orders too.
     """
     if structured.offset < 0 or structured.limit.value < 0:
         raise InvalidArgument("Neither offset nor limit can be negative.")
     check_parent(parent)
-    selector = parse_selector(structured)
-    orders = parse_orders(structured, aggregated)
+    selector = _parse_selector(structured)
+    # Without a filter every document matches.
+    where = structured.HasField("where")
+    alternatives: Alternatives = parse_filter(structured.where) if where else [[]]
+    orders = _parse_orders(structured, alternatives, aggregated)
+    selected = structured.select.fields if structured.HasField("select") else None
     return Query(
         scope=Scope(parent, selector.collection_id, selector.all_descendants),
-        alternatives=parse_where(structured),
+        alternatives=alternatives,
         orders=orders,
         start=_parse_cursor(structured, "start_at", orders),
         end=_parse_cursor(structured, "end_at", orders),
         offset=structured.offset,
         limit=structured.limit.value if structured.HasField("limit") else None,
-        projection=_parse_projection(structured),
+        mask=None if selected is None else [field_paths.parse(f.field_path) for f in selected],
     )
 
 
-def run(query: Query, documents: Iterable[Message]) -> tuple[list[Message], int]:
-    """Return what *query* selects of its collection, and how many of that its offset skipped."""
+def evaluate(query: Query, documents: Iterable[Message]) -> tuple[list[Message], int]:
+    """Return the documents of *query* among *documents*, and how many its offset skipped."""
     rows = []
     for document in documents:
-        if any(all(leaf.holds(document) for leaf in leaves) for leaves in query.alternatives):
+        if any(all(test.matches(document) for test in tests) for tests in query.alternatives):
             values = [value_at(document, order.path) for order in query.orders]
-            # Without a field there is no place in its order.
+            # A document without the field is not in an ordered result.
             if None not in values:
                 rows.append((document, [sort_key(value) for value in values]))
     for position, order in reversed(list(enumerate(query.orders))):
         rows.sort(key=lambda row: row[1][position], reverse=order.descending)
-    return pick(query, rows)
+    return window(query, rows)
 
 
-def pick(query: Query, rows: Iterable[tuple[T, Sequence[bytes]]]) -> tuple[list[T], int]:
+def window(query: Query, rows: Iterable[tuple[T, Sequence[bytes]]]) -> tuple[list[T], int]:
     """
-    Return what cursors, offset and limit leave of *rows*, and how many the offset skipped.
+    Apply cursors, offset and limit to *rows*; also return how many the offset skipped.
 
-    *rows* are in order, each with its key for each of the orders.
+    *rows* are sorted, each with its sort key for each of the orders.
     """
     found = (row for row, keys in rows if _within(keys, query))
     skipped = sum(1 for _ in islice(found, query.offset))
     return list(islice(found, query.limit)), skipped
 
 
-def project(document: Message, paths: Iterable[FieldPath]) -> Message:
-    """Return *document* with no fields but those at *paths*."""
+def project(document: Message, mask: Mask) -> Message:
+    """Return *document* with only the fields of *mask*."""
+    if mask is None:
+        return document
     projected = Document(name=document.name)
     projected.create_time.CopyFrom(document.create_time)
     projected.update_time.CopyFrom(document.update_time)
-    field_paths.copy(document.fields, projected.fields, paths)
+    field_paths.copy(document.fields, projected.fields, mask)
     return projected
 
 
-def parse_selector(structured: Message) -> Message:
-    """Return which collections are queried, or raise a Refusal."""
+def parse_mask(request: Message) -> Mask:
+    """Return the fields of the request's `mask`, which may not be set."""
+    if not request.HasField("mask"):
+        return None
+    return [field_paths.parse(text) for text in request.mask.field_paths]
+
+
+def _parse_selector(structured: Message) -> Message:
     selectors = structured.from_
     if len(selectors) != 1:
         raise InvalidArgument("A query is from one collection, or from all of them.")
@@ -125,23 +137,19 @@ def parse_selector(structured: Message) -> Message:
     return selectors[0]
 
 
-def parse_where(structured: Message) -> Alternatives:
-    """Return the filters, or raise a Refusal; without any, every document matches."""
-    return parse_filter(structured.where) if structured.HasField("where") else [[]]
-
-
-def parse_orders(structured: Message, aggregated: Iterable[FieldPath] = ()) -> list[Order]:
+def _parse_orders(
+    structured: Message, alternatives: Alternatives, aggregated: Iterable[FieldPath]
+) -> list[Order]:
     """
-    Return the orders, with those that Firestore adds, such as by what is aggregated.
+    Return the orders, with those that Firestore adds.
 
-    The rule stands at StructuredQuery.order_by in
+    Rules: StructuredQuery.order_by in
     https://github.com/googleapis/googleapis/blob/master/google/firestore/v1/query.proto
     """
     orders = [_parse_order(order) for order in structured.order_by]
     paths = [order.path for order in orders]
     if len(set(paths)) < len(paths):
         raise InvalidArgument("A query orders by a field only once.")
-    alternatives = parse_where(structured)
     added = inequality_paths(alternatives) - set(paths) - {NAME}
     descending = bool(orders) and orders[-1].descending
     orders += [Order(path, descending) for path in sorted(added)]
@@ -156,28 +164,22 @@ def parse_orders(structured: Message, aggregated: Iterable[FieldPath] = ()) -> l
     return orders if NAME in paths else [*orders, Order(NAME, descending)]
 
 
-def _parse_projection(structured: Message) -> Projection:
-    if not structured.HasField("select"):
-        return None
-    return [field_paths.parse(field.field_path) for field in structured.select.fields]
-
-
 def _parse_order(order: Message) -> Order:
     path = field_paths.parse(order.field.field_path)
     return Order(path, order.direction == StructuredQuery.Direction.DESCENDING)
 
 
-def _parse_cursor(structured: Message, name: str, orders: Sequence[Order]) -> Cursor | None:
+def _parse_cursor(structured: Message, name: str, orders: Sequence[Order]) -> QueryCursor | None:
     if not structured.HasField(name):
         return None
     cursor = getattr(structured, name)
     if len(cursor.values) > len(orders):
         raise InvalidArgument("Cursor has too many values.")
     for value, order in zip(cursor.values, orders, strict=False):
-        admit(value)
+        check_value(value)
         if order.path == NAME and not value.HasField("reference_value"):
             raise InvalidArgument("A cursor's __name__ is a reference.")
-    return Cursor([sort_key(value) for value in cursor.values], cursor.before)
+    return QueryCursor([sort_key(value) for value in cursor.values], cursor.before)
 
 
 def _within(keys: Sequence[bytes], query: Query) -> bool:
@@ -186,9 +188,9 @@ def _within(keys: Sequence[bytes], query: Query) -> bool:
     return query.end is None or _is_before(keys, query.end, query.orders)
 
 
-def _is_before(keys: Sequence[bytes], cursor: Cursor, orders: Sequence[Order]) -> bool:
+def _is_before(keys: Sequence[bytes], cursor: QueryCursor, orders: Sequence[Order]) -> bool:
     for key, bound, order in zip(keys, cursor.keys, orders, strict=False):
         if key != bound:
             return (key > bound) if order.descending else (key < bound)
-    # Equal so far as the cursor goes: it stands before all of them, or after.
+    # All keys of the cursor are equal: it is before such documents, or after them.
     return not cursor.before

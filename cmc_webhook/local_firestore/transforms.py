@@ -1,16 +1,16 @@
-"""What the server computes for a field from the value that it holds. Pure."""
+"""Field transforms: server time, increment, maximum, minimum, array union and removal. Pure."""
 
 from cmc_webhook.local_firestore.errors import InvalidArgument
 from cmc_webhook.local_firestore.field_paths import FieldPath, get, put
-from cmc_webhook.local_firestore.keys import sort_key
 from cmc_webhook.local_firestore.messages import Message, Value
-from cmc_webhook.local_firestore.values import admit_elements, is_nan, is_number, number
+from cmc_webhook.local_firestore.sort_keys import sort_key
+from cmc_webhook.local_firestore.values import check_elements, is_nan, is_number, number
 
 _LEAST, _MOST = -(2**63), 2**63 - 1
 
 
 def check_transform(transform: Message, path: FieldPath) -> None:
-    """Raise a Refusal unless Firestore would apply *transform* to *path*."""
+    """Raise a Refusal unless Firestore accepts *transform* for *path*."""
     kind = transform.WhichOneof("transform_type")
     if kind is None:
         raise InvalidArgument(f'The transform of "{transform.field_path}" has no type.')
@@ -18,53 +18,53 @@ def check_transform(transform: Message, path: FieldPath) -> None:
         if transform.set_to_server_value != transform.REQUEST_TIME:
             raise InvalidArgument(f'The server value of "{transform.field_path}" is unknown.')
     elif kind in ("append_missing_elements", "remove_all_from_array"):
-        admit_elements(getattr(transform, kind), len(path))
+        check_elements(getattr(transform, kind), len(path))
     elif not is_number(getattr(transform, kind)):
         raise InvalidArgument(f'{kind} of "{transform.field_path}" needs a number.')
 
 
 def apply_transform(fields: Message, path: FieldPath, transform: Message, time_us: int) -> Message:
-    """Change *fields* at *path* and return the value to tell the client."""
+    """Change *fields* at *path*; return the transform result for the client."""
     kind = transform.WhichOneof("transform_type")
-    held = get(fields, path) or Value()
+    stored = get(fields, path) or Value()
     if kind == "set_to_server_value":
         value = Value()
-        # Firestore promises no more than milliseconds here.
+        # The server timestamp has millisecond precision.
         value.timestamp_value.FromMicroseconds(time_us - time_us % 1000)
     elif kind in ("append_missing_elements", "remove_all_from_array"):
         compute = _append_missing if kind == "append_missing_elements" else _remove_all
-        put(fields, path, compute(held, getattr(transform, kind)))
+        put(fields, path, compute(stored, getattr(transform, kind)))
         return Value(null_value=0)
     else:
         operand = getattr(transform, kind)
-        value = _NUMERIC[kind](held, operand) if is_number(held) else operand
+        value = _NUMERIC[kind](stored, operand) if is_number(stored) else operand
     put(fields, path, value)
     return value
 
 
-def _increment(held: Message, operand: Message) -> Message:
-    if held.HasField("integer_value") and operand.HasField("integer_value"):
-        total = held.integer_value + operand.integer_value
+def _increment(stored: Message, operand: Message) -> Message:
+    if stored.HasField("integer_value") and operand.HasField("integer_value"):
+        total = stored.integer_value + operand.integer_value
         return Value(integer_value=min(max(total, _LEAST), _MOST))
-    return Value(double_value=float(number(held)) + float(number(operand)))
+    return Value(double_value=float(number(stored)) + float(number(operand)))
 
 
-def _maximum(held: Message, operand: Message) -> Message:
-    # NaN sorts first, but is the result of any comparison that it takes part in.
+def _maximum(stored: Message, operand: Message) -> Message:
+    # NaN sorts first, but wins every maximum as well.
     if is_nan(operand):
         return operand
-    return operand if not is_nan(held) and sort_key(operand) > sort_key(held) else held
+    return operand if not is_nan(stored) and sort_key(operand) > sort_key(stored) else stored
 
 
-def _minimum(held: Message, operand: Message) -> Message:
-    return operand if sort_key(operand) < sort_key(held) else held
+def _minimum(stored: Message, operand: Message) -> Message:
+    return operand if sort_key(operand) < sort_key(stored) else stored
 
 
 _NUMERIC = {"increment": _increment, "maximum": _maximum, "minimum": _minimum}
 
 
-def _append_missing(held: Message, operand: Message) -> Message:
-    value = _array_of(held)
+def _append_missing(stored: Message, operand: Message) -> Message:
+    value = _array_of(stored)
     elements = value.array_value.values
     present = [sort_key(element) for element in elements]
     for element in operand.values:
@@ -74,18 +74,18 @@ def _append_missing(held: Message, operand: Message) -> Message:
     return value
 
 
-def _remove_all(held: Message, operand: Message) -> Message:
+def _remove_all(stored: Message, operand: Message) -> Message:
     unwanted = [sort_key(element) for element in operand.values]
-    kept = [e for e in held.array_value.values if sort_key(e) not in unwanted]
+    kept = [e for e in stored.array_value.values if sort_key(e) not in unwanted]
     value = _array_of(Value())
     value.array_value.values.extend(kept)
     return value
 
 
-def _array_of(held: Message) -> Message:
-    """Return a copy of *held* if it is an array, else an empty one."""
+def _array_of(stored: Message) -> Message:
+    """Return a copy of *stored* if it is an array, else an empty one."""
     value = Value()
     value.array_value.SetInParent()
-    if held.HasField("array_value"):
-        value.CopyFrom(held)
+    if stored.HasField("array_value"):
+        value.CopyFrom(stored)
     return value

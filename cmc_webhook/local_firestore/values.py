@@ -1,20 +1,18 @@
 """
-Values: which of them Firestore refuses, how much room they take. Pure.
+Values: which ones Firestore accepts, and their size. Pure.
 
-Size: https://cloud.google.com/firestore/docs/storage-size
+Sizes: https://cloud.google.com/firestore/docs/storage-size
 """
 
 import math
 
+from cmc_webhook.local_firestore import limits
 from cmc_webhook.local_firestore.errors import InvalidArgument, Unimplemented
 from cmc_webhook.local_firestore.field_paths import check_field_name
 from cmc_webhook.local_firestore.messages import Message
-from cmc_webhook.local_firestore.names import parse_document
+from cmc_webhook.local_firestore.resource_names import parse_document
 
-_MOST_NESTING = 20
-_MOST_BYTES = 1024 * 1024 - 89
-_MOST_DIMENSIONS = 2048
-# From 0001-01-01 up to the end of 9999.
+# From 0001-01-01 to the end of 9999.
 _FIRST_SECOND, _LAST_SECOND = -62_135_596_800, 253_402_300_799
 
 _SIZES = {
@@ -27,49 +25,49 @@ _SIZES = {
 }
 
 
-def admit(value: Message, depth: int = 0) -> None:
+def check_value(value: Message, depth: int = 0) -> None:
     """
-    Raise a Refusal unless Firestore would store *value*; cut its timestamps to microseconds.
+    Raise a Refusal unless Firestore accepts *value*; truncate its timestamps to microseconds.
 
     *depth* is the number of maps and arrays around it.
     """
     kind = value.WhichOneof("value_type")
     if kind in ("map_value", "array_value"):
-        if depth >= _MOST_NESTING:
-            raise InvalidArgument(f"A value has more than {_MOST_NESTING} levels of nesting.")
+        if depth >= limits.VALUE_DEPTH:
+            raise InvalidArgument(f"A value has more than {limits.VALUE_DEPTH} levels of nesting.")
         if kind == "map_value":
-            _admit_map(value, depth)
+            _check_map(value, depth)
         else:
-            admit_elements(value.array_value, depth)
+            check_elements(value.array_value, depth)
     elif kind in ("string_value", "bytes_value"):
         content = getattr(value, kind)
-        if len(content if kind == "bytes_value" else content.encode()) > _MOST_BYTES:
-            raise InvalidArgument(f"A value is longer than {_MOST_BYTES} bytes.")
+        if len(content if kind == "bytes_value" else content.encode()) > limits.VALUE_BYTES:
+            raise InvalidArgument(f"A value is longer than {limits.VALUE_BYTES} bytes.")
     elif kind == "timestamp_value":
-        _admit_timestamp(value.timestamp_value)
+        _check_timestamp(value.timestamp_value)
     elif kind == "reference_value":
         parse_document(value.reference_value)
     elif kind == "geo_point_value":
-        _admit_geo_point(value.geo_point_value)
+        _check_geo_point(value.geo_point_value)
     elif kind is None:
         raise InvalidArgument("A value has no type.")
     elif kind not in _SIZES:
         raise Unimplemented(f"This server does not store a {kind}.")
 
 
-def admit_fields(fields: Message, depth: int = 0) -> None:
-    """Raise a Refusal unless Firestore would store *fields* as a document or map."""
+def check_fields(fields: Message, depth: int = 0) -> None:
+    """Raise a Refusal unless Firestore accepts *fields* as a document or map."""
     for name, value in fields.items():
         check_field_name(name)
-        admit(value, depth)
+        check_value(value, depth)
 
 
-def admit_elements(array: Message, depth: int) -> None:
-    """Raise a Refusal unless Firestore would store *array*, which has *depth* levels around it."""
+def check_elements(array: Message, depth: int) -> None:
+    """Raise a Refusal unless Firestore accepts *array*, which is *depth* levels deep."""
     for element in array.values:
         if element.HasField("array_value"):
             raise InvalidArgument("Cannot convert an array value in an array value.")
-        admit(element, depth + 1)
+        check_value(element, depth + 1)
 
 
 def is_null(value: Message) -> bool:
@@ -83,12 +81,12 @@ def is_number(value: Message) -> bool:
 
 
 def is_nan(value: Message) -> bool:
-    """Whether *value* is the double that is no number."""
+    """Whether *value* is NaN."""
     return bool(value.HasField("double_value")) and math.isnan(value.double_value)
 
 
 def is_vector(value: Message) -> bool:
-    """Whether *value* is a vector, which is a map on the wire."""
+    """Whether *value* is a vector, which is a map with a marker."""
     marker = value.map_value.fields.get("__type__")
     return marker is not None and marker.string_value == "__vector__"
 
@@ -100,7 +98,7 @@ def number(value: Message) -> int | float:
 
 
 def size(value: Message) -> int:
-    """Return the bytes that *value* counts for in its document."""
+    """Return the bytes of *value* in the size of its document."""
     kind = value.WhichOneof("value_type")
     if kind == "string_value":
         return string_size(value.string_value)
@@ -116,32 +114,34 @@ def size(value: Message) -> int:
 
 
 def fields_size(fields: Message) -> int:
-    """Return the bytes that *fields* count for, names included."""
+    """Return the bytes of *fields*, names included."""
     return sum(string_size(name) + size(value) for name, value in fields.items())
 
 
 def name_size(name: str) -> int:
-    """Return the bytes that the full name of a document counts for."""
+    """Return the bytes of the full name of a document."""
     return sum(string_size(resource_id) for resource_id in name.split("/")[5:]) + 16
 
 
 def string_size(text: str) -> int:
-    """Return the bytes that *text* counts for."""
+    """Return the bytes of *text*."""
     return len(text.encode()) + 1
 
 
-def _admit_map(value: Message, depth: int) -> None:
+def _check_map(value: Message, depth: int) -> None:
     if not is_vector(value):
-        admit_fields(value.map_value.fields, depth + 1)
+        check_fields(value.map_value.fields, depth + 1)
         return
     elements = value.map_value.fields["value"].array_value.values
-    if len(value.map_value.fields) != 2 or not 1 <= len(elements) <= _MOST_DIMENSIONS:
-        raise InvalidArgument(f"A vector has 1 to {_MOST_DIMENSIONS} dimensions and nothing else.")
+    if len(value.map_value.fields) != 2 or not 1 <= len(elements) <= limits.VECTOR_DIMENSIONS:
+        raise InvalidArgument(
+            f"A vector has 1 to {limits.VECTOR_DIMENSIONS} dimensions and nothing else."
+        )
     if not all(is_number(element) for element in elements):
         raise InvalidArgument("A vector has numbers only.")
 
 
-def _admit_timestamp(timestamp: Message) -> None:
+def _check_timestamp(timestamp: Message) -> None:
     if not _FIRST_SECOND <= timestamp.seconds <= _LAST_SECOND or not (
         0 <= timestamp.nanos < 1_000_000_000
     ):
@@ -149,6 +149,6 @@ def _admit_timestamp(timestamp: Message) -> None:
     timestamp.nanos -= timestamp.nanos % 1000
 
 
-def _admit_geo_point(point: Message) -> None:
+def _check_geo_point(point: Message) -> None:
     if not (-90 <= point.latitude <= 90 and -180 <= point.longitude <= 180):
         raise InvalidArgument("A geo point is outside -90 to 90 and -180 to 180 degrees.")

@@ -282,8 +282,8 @@ def _kept(ordered: list[HistoryEvent]) -> list[HistoryEvent]:
     latest = ordered[-HISTORY:]
     if len(latest) == len(ordered):
         return ordered
-    # The deciders come on top of the cap: under one cap for both, the deciders of one post
-    # could push out what the next post needs, and the order of posts would show.
+    # The deciders are kept in addition: under one cap, those of one post could displace events that
+    # the next post needs, and the result would depend on the order of posts.
     deciders = [choose(ordered) for choose in _DECIDERS]
     first = latest[0]
     older = {e["id"]: e for e in deciders if e and _moment(e) < _moment(first)}

@@ -1,4 +1,4 @@
-"""Charsets as Japanese mail uses them: the standards, Microsoft's variants, and lies."""
+"""Charsets in Japanese mail: the standards, Microsoft's variants, and wrong declarations."""
 
 import base64
 import encodings
@@ -6,7 +6,7 @@ from urllib.parse import quote
 
 import pytest
 
-from cmc_webhook.inbound.charsets import decode, read
+from cmc_webhook.inbound.charsets import decode, decode_or_none
 from tests.support.mails import HEADERS, cmc_multipart, file, sendgrid
 
 JIS_MS = b"\x1b$B-!\x1b(B \x1b$B|b\x1b(B \x1b(I123\x1b(B"  # ① 髙 ｱｲｳ, as Outlook writes them
@@ -37,7 +37,7 @@ READ = {
 def test_text_is_read(case):
     content, charset, expected = READ[case]
 
-    assert read(content, charset) == expected
+    assert decode_or_none(content, charset) == expected
 
 
 @pytest.mark.parametrize(
@@ -45,7 +45,7 @@ def test_text_is_read(case):
     [b"\x80\xff\xfe", b"\x1b$B\x21\x1b(B\xff", b"\x1b$(D0!\x1b(B\x1b$B-!\xff", b"\xa1\xff"],
 )
 def test_what_no_charset_fits_is_replaced_and_known_to_be(content):
-    assert read(content, "iso-2022-jp") is None
+    assert decode_or_none(content, "iso-2022-jp") is None
     assert "\N{REPLACEMENT CHARACTER}" in decode(content, "iso-2022-jp")
 
 
@@ -155,6 +155,6 @@ def test_a_file_name_of_a_raw_mail_is_in_the_charset_that_it_names(inbound, mail
 def test_names_of_no_charset_leave_nothing_in_memory():
     before = len(encodings._cache)
     for number in range(100):
-        assert read(b"x", f"nonsense-{number}") == "x"
+        assert decode_or_none(b"x", f"nonsense-{number}") == "x"
 
     assert len(encodings._cache) <= before + 4  # those that are tried instead

@@ -80,6 +80,19 @@ def test_the_query_is_no_credential_of_the_status_function(make_function, docume
     assert documents() == {}
 
 
+@pytest.mark.parametrize("target", ["cmc_webhook", "cmc_inbound"])
+def test_a_query_that_is_not_utf_8_is_no_500(make_app, bucket, target):
+    settings = {"CMC_BASIC_CREDENTIALS": "user:password", "CMC_ATTACHMENT_BUCKET": bucket.name}
+    function = make_app(target, **settings)
+    query = {"QUERY_STRING": "MailKey=\xff&MailSecret=\xe3\x81"}
+
+    refused = function.post("/", environ_overrides=query)
+    accepted = function.post("/", environ_overrides=query, headers=basic("user:password"))
+
+    assert refused.status_code == 401
+    assert accepted.status_code in (200, 400)  # an empty body: not an event, or in quarantine
+
+
 def test_without_body_keys_a_body_is_not_read(make_inbound):
     guarded = make_inbound(CMC_MAIL_KEYS="key:secret")
     body = io.BytesIO(sendgrid())

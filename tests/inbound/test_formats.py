@@ -38,12 +38,12 @@ def without_times(document):
 
 
 def stored(content, **told):
-    """Return what the document says of an attachment, without where it is."""
+    """Return the entry of an attachment in the document, without its address."""
     return {**told, "size": len(content), "sha256": hashlib.sha256(content).hexdigest()}
 
 
 def attachments(document, objects):
-    """Return what *document* says of its attachments, after a look at each."""
+    """Return the entries of the attachments in *document*, and check each object."""
     found = []
     for attachment in document["attachments"]:
         content = objects()[attachment.pop("stored_at")]

@@ -1,4 +1,4 @@
-"""Received mails with bytes changed at random: an answer of ours, nothing of it in the log."""
+"""Received mails with random damage: never a 500, and nothing of the mail in the log."""
 
 import json
 import random

@@ -1,4 +1,4 @@
-"""A mail from a stranger costs what its length costs, whatever stands in its header."""
+"""Reading a mail takes time and memory in proportion to its length, whatever it contains."""
 
 import contextlib
 import tracemalloc

@@ -1,4 +1,4 @@
-"""Broken and hostile posts: never a 5xx, and nothing of an accepted sender is lost."""
+"""Broken and hostile posts: never a 5xx, and no post of an accepted sender is lost."""
 
 import io
 import json

@@ -1,4 +1,4 @@
-"""A mail is kept once, whole, or answered with 503: bucket first, then the document."""
+"""A mail is stored once and completely (bucket first, then the document), or the answer is 503."""
 
 import itertools
 import threading
@@ -140,7 +140,7 @@ def test_a_bounce_names_the_mail_that_it_returns(inbound, mails, content_type):
 
 @pytest.fixture
 def make_storage(monkeypatch):
-    """Put a Cloud Storage in place that answers with one status, and never after some requests."""
+    """Serve a Cloud Storage that answers with *status*, and hangs after *answers* requests."""
     servers = []
     ended = threading.Event()
 
@@ -199,7 +199,7 @@ def test_a_failing_bucket_is_503_and_nothing_refers_to_it(
 def test_a_bucket_that_hangs_after_a_refusal_is_503_in_time(
     make_inbound, make_storage, monkeypatch, size
 ):
-    """The try after the refusal begins late, and must end no later than any other."""
+    """The retry after the refusal starts late and must still end within the budget."""
     monkeypatch.setattr("cmc_webhook.inbound.webhook.InboundWebhook.budget_s", 3.0)
     make_storage(503, answers=1)
     function = make_inbound(CMC_ALLOW_UNAUTHENTICATED="true")

@@ -1,4 +1,4 @@
-"""Fixtures: collections of a fresh project, and the API below the client's comfort."""
+"""Fixtures: collections of a new project, and the generated API client."""
 
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -10,17 +10,17 @@ from google.cloud.firestore_v1 import types
 from google.cloud.firestore_v1.services.firestore import FirestoreClient
 from google.cloud.firestore_v1.services.firestore.transports import FirestoreGrpcTransport
 
-# What Google's emulator (seen in 1.19.9) does not refuse, or words otherwise, than the real
-# Firestore is documented or recorded to. These tests hold the built-in server alone to it.
+# Where Google's emulator (seen in 1.19.9) accepts, or words differently, what the real Firestore is
+# documented or recorded to refuse. These tests run on our server only.
 EMULATOR_DIFFERS = {
     "test_aggregations.py": ["test_an_aggregation_that_firestore_refuses_is_refused[aliases2]"],
-    # It has no partitions, and lists what is missing to administrators only.
+    # It has no partitions, and lists missing documents to administrators only.
     "test_hierarchy.py": [
         "test_a_missing_parent_is_listed_without_times_and_only_if_asked",
         "test_partitions_together_are_the_whole_group",
         "test_a_small_group_is_one_partition",
     ],
-    # It closes the first state of a stream more than once.
+    # It reports the first consistent state of a stream more than once.
     "test_listen.py": ["test_a_stream_takes_several_targets_and_drops_them"],
     "test_queries.py": [
         "test_a_filter_finds[<-2-nan one one_double]",
@@ -37,7 +37,7 @@ EMULATOR_DIFFERS = {
         "test_a_write_to_another_database",
         "test_what_no_client_can_encode[utf8]",
     ],
-    # It locks what a transaction reads, and lets a write that waits for the lock time out.
+    # It locks what a transaction reads; a write that waits for the lock times out.
     "test_transactions.py": [
         "test_increments_of_many_threads_all_count_and_no_client_gives_up",
         "test_what_was_read_and_then_written_by_another_aborts_the_commit",
@@ -84,14 +84,14 @@ def store(mails: firestore.CollectionReference) -> Callable[..., None]:
 
 @pytest.fixture
 def api(firestore_address: str) -> Iterator[FirestoreClient]:
-    """The generated client, which sends what it is told."""
+    """The generated client, which sends any request."""
     with grpc.insecure_channel(firestore_address) as channel:
         yield FirestoreClient(transport=FirestoreGrpcTransport(channel=channel))
 
 
 @pytest.fixture
 def database(client: firestore.Client) -> str:
-    """The name of the database that the test has for itself."""
+    """The name of the test's own database."""
     return f"projects/{client.project}/databases/(default)"
 
 

@@ -70,7 +70,7 @@ def test_nan_makes_sum_and_average_nan(mails):
 
 
 def test_of_no_numbers_the_sum_is_an_integer_and_the_average_null(api, database, mails):
-    """The client's comfort makes 0.0 of both."""
+    """The client converts both to 0.0."""
     numbers(mails, "text")
     aggregations = [
         {name: {"field": {"field_path": "n"}}, "alias": name} for name in ("sum", "avg")
@@ -101,7 +101,7 @@ def test_aggregations_together_count_only_documents_with_all_their_fields(mails)
 
 
 def test_sum_and_average_with_a_limit_take_the_smallest_values(mails):
-    """Without another order, that of the field's index is the order of the result."""
+    """Without other orders, the result is sorted by the field."""
     numbers(mails, 9, 1, 5, 3)
     mails.document("without").set({})
 

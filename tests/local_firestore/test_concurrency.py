@@ -9,8 +9,8 @@ from google.cloud import firestore
 
 THREADS = 8
 
-# Adds 1 to one document 50 times, each time under the condition that it read the latest version,
-# and reads the collection in between.
+# Adds 1 to one document 50 times, each time with the update time as a precondition, and reads the
+# collection in between.
 WRITER = """
 import sys
 from google.api_core.exceptions import FailedPrecondition

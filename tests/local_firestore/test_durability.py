@@ -1,4 +1,4 @@
-"""What was acknowledged is on disk, whatever happens to the server."""
+"""Acknowledged writes survive a crash of the server."""
 
 import contextlib
 import os
@@ -12,7 +12,7 @@ import pytest
 from google.api_core.exceptions import GoogleAPICallError
 from google.cloud import firestore
 
-from cmc_webhook.local_firestore.firestore import FirestoreServer, start
+from cmc_webhook.local_firestore.server import FirestoreServer, start
 from cmc_webhook.local_firestore.storage import Storage
 from tests.support.processes import ROOT, until
 
@@ -25,7 +25,7 @@ TRANSACTED = "transacted"
 
 SERVER = """
 import sys
-from cmc_webhook.local_firestore.firestore import start
+from cmc_webhook.local_firestore.server import start
 server = start(sys.argv[1], 0)
 print(server.address, flush=True)
 sys.stdin.read()
@@ -50,7 +50,7 @@ def connect(monkeypatch):
 
 @contextlib.contextmanager
 def running(data):
-    """A server in a process of its own, killed without warning in the end."""
+    """A server in a process of its own, killed at the end."""
     command = [sys.executable, "-c", SERVER, data]
     pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True}
     with subprocess.Popen(command, cwd=ROOT, **pipes) as process:
@@ -61,7 +61,7 @@ def running(data):
 
 
 def write_until_it_dies(client, acknowledged):
-    """Commit batches of new documents, and note each batch when its answer has come."""
+    """Commit batches of new documents; add each batch once it is acknowledged."""
     with contextlib.suppress(GoogleAPICallError):
         while True:
             batch, key = client.batch(), uuid.uuid4().hex
@@ -74,7 +74,7 @@ def write_until_it_dies(client, acknowledged):
 def transact_until_it_dies(client, acknowledged):
     """As above, in transactions that also count their batches in one document."""
     tally = client.document("tallies/all")
-    # The client's own transactions would try for a minute to reach the server that has died.
+    # The client's decorator would try for a minute to reach the killed server.
     api, at_once = client._firestore_api, {"retry": None, "timeout": 5}
     database = {"database": client._database_string}
     with contextlib.suppress(GoogleAPICallError):

@@ -1,10 +1,10 @@
-"""Transactions that their clients forget."""
+"""Transactions that are never ended by their clients."""
 
 import pytest
 from google.api_core.exceptions import InvalidArgument
 from google.cloud import firestore
 
-from cmc_webhook.local_firestore.firestore import FirestoreServer
+from cmc_webhook.local_firestore.server import FirestoreServer
 from cmc_webhook.local_firestore.storage import Storage
 
 pytestmark = pytest.mark.builtin

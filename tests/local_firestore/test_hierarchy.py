@@ -1,4 +1,4 @@
-"""Documents below documents: collection groups, all descendants, parents that are not there."""
+"""Subcollections: collection groups, recursive queries, missing parents."""
 
 import pytest
 from google.cloud import firestore

@@ -1,4 +1,4 @@
-"""Listeners: all that is there, then every change, in order and once."""
+"""Listeners: first all documents, then every change, in order and once."""
 
 import contextlib
 import queue
@@ -12,7 +12,7 @@ from google.api_core.exceptions import GoogleAPICallError
 from google.cloud import firestore
 from google.cloud.firestore_v1 import types
 
-from cmc_webhook.local_firestore.firestore import start
+from cmc_webhook.local_firestore.server import start
 from tests.support.processes import until
 
 WRITER = """
@@ -42,7 +42,7 @@ def listen():
 
 @pytest.fixture
 def restarting(tmp_path, monkeypatch):
-    """A client of a server of its own, and what restarts that; a document is deleted meanwhile."""
+    """A client of a server of its own, and a function that restarts it and deletes a document."""
     data = str(tmp_path / "firestore.sqlite3")
     servers = [start(data, 0)]
 
@@ -61,7 +61,7 @@ def restarting(tmp_path, monkeypatch):
 
 @pytest.fixture
 def stream(api, database):
-    """Send requests on one stream of the API; the result is an iterator over its answers."""
+    """Send requests on one stream; return an iterator over the responses."""
     requests = queue.Queue()
     calls = []
 
@@ -78,7 +78,7 @@ def stream(api, database):
 
 
 def write_numbers(mail, gate):
-    """Write 0 to 199, however often a write fails; wait for *gate* in the middle."""
+    """Write 0 to 199, and retry each until it succeeds; wait for *gate* in the middle."""
     for n in range(200):
         if n == 100:
             gate.wait()
@@ -97,7 +97,7 @@ def following(calls):
 
 
 def until_consistent(answers):
-    """Return the answers up to the next one that closes a state, that one left out."""
+    """Return the responses before the next one that reports a consistent state."""
     found = []
     for answer in answers:
         if "target_change" in answer and answer.target_change.target_change_type == 0:

@@ -1,4 +1,4 @@
-"""Queries over one collection, by the ids that they find."""
+"""Queries over one collection."""
 
 import itertools
 import random
@@ -75,7 +75,7 @@ def test_a_filter_finds(typed, operator, operand, found):
 def test_null_and_nan_are_found_by_the_filters_for_them_alone(
     api, database, typed, operator, operand
 ):
-    """The client makes those filters of == and !=; what is sent plainly finds nothing."""
+    """The client turns == and != into unary filters; a plain filter finds nothing."""
     plain = {"field": {"field_path": "v"}, "op": operator, "value": operand}
     query = {"from_": [{"collection_id": typed.id}], "where": {"field_filter": plain}}
     parent = f"{database}/documents"

@@ -1,4 +1,4 @@
-"""What Firestore refuses to store: refused with its code, and nothing is stored."""
+"""Invalid writes are refused with the status code of Firestore, and store nothing."""
 
 import grpc
 import pytest
@@ -190,7 +190,7 @@ def test_a_time_is_kept_in_microseconds(api, database, make_write):
 
 
 def part(number, content):
-    """Return a length-delimited field of protobuf as it is on the wire."""
+    """Encode a length-delimited field of protobuf."""
     length, size = len(content), b""
     while length > 127:
         size, length = size + bytes([length & 127 | 128]), length >> 7

@@ -1,4 +1,4 @@
-"""The calls for one document, which the client's comfort does not use."""
+"""GetDocument, CreateDocument, UpdateDocument, DeleteDocument: only generated clients use them."""
 
 import re
 

@@ -1,4 +1,4 @@
-"""When the server cannot start, it says why in one sentence."""
+"""A server that cannot start says why in one sentence."""
 
 import re
 import socket
@@ -8,7 +8,7 @@ import pytest
 from google.cloud import firestore
 
 from cmc_webhook.local_firestore.errors import StartError
-from cmc_webhook.local_firestore.firestore import start
+from cmc_webhook.local_firestore.server import start
 
 pytestmark = pytest.mark.builtin
 

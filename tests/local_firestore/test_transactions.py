@@ -1,4 +1,4 @@
-"""Transactions: all or nothing, as if one after the other."""
+"""Transactions are atomic and serializable."""
 
 import threading
 from concurrent.futures import ThreadPoolExecutor
@@ -32,7 +32,7 @@ def begin(client):
 
 @pytest.fixture
 def begun(api, database):
-    """Begin a transaction of which only the id is wanted."""
+    """Begin a transaction; return its id."""
     return lambda **options: (
         api.begin_transaction(request={"database": database, "options": options}).transaction
     )
@@ -131,7 +131,7 @@ def test_what_was_read_and_then_written_by_another_aborts_the_commit(begin, coun
 )
 @pytest.mark.parametrize("delete", [False, True])
 def test_a_new_document_that_the_reads_would_have_found_aborts(begin, mails, read, delete):
-    """Unless it is gone again, when all that was read is still so."""
+    """The commit succeeds if the document has been deleted again."""
     transaction = begin()
     read(mails, transaction)
     mails.document("new").set({"n": 6})
@@ -188,7 +188,7 @@ def test_all_reads_of_a_transaction_are_of_one_state(client, begin, mails):
 
 
 def test_a_retry_that_has_read_is_not_overtaken(begin, counter):
-    """Its turn: others wait until it has ended."""
+    """It has its turn: other writes wait until it ends."""
     first = begin()
     n_of(counter, transaction=first)
     counter.update({"n": 10})

@@ -1,4 +1,4 @@
-"""What the server computes, by what is stored."""
+"""Field transforms."""
 
 import datetime
 import math

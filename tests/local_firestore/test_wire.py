@@ -1,4 +1,4 @@
-"""What the server does not do, it says; it never ignores a field that is set."""
+"""Unsupported calls and fields are refused with UNIMPLEMENTED, never ignored."""
 
 import grpc
 import pytest

@@ -1,4 +1,4 @@
-"""Writes, by the documents that are there afterwards."""
+"""Writes and the documents that they leave."""
 
 from datetime import timedelta
 

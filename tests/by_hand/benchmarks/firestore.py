@@ -60,7 +60,7 @@ def running() -> Iterator[None]:
         yield
         return
 
-    from cmc_webhook.local_firestore.firestore import start
+    from cmc_webhook.local_firestore.server import start
 
     with tempfile.TemporaryDirectory() as directory:
         server = start(f"{directory}/firestore.sqlite3", 0)

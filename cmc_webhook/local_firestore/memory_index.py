@@ -1,11 +1,10 @@
 """
-The keys of the fields that queries ask for, in tables beside the documents, so that a query
-reads the documents that it finds and no others.
+An index of the fields that queries use, so that a query reads only the documents it finds.
 
-A collection gets its table, each field its column and each kind of query its index when a query
-first asks, in the memory of SQLite: they are changed by the same transactions as the documents,
-and gone with the server. SQL narrows by ranges of keys and orders; what a range is, and the rest
-of a query, is said elsewhere.
+The first query over a large collection creates a table for it; each field gets a column with its
+sort keys, each kind of query a SQL index. The tables are temporary and in memory; they change in
+the same transactions as the documents. SQL filters by ranges of keys and sorts: filters.py and
+queries.py say what a range is, and do the rest.
 """
 
 import sqlite3
@@ -16,20 +15,20 @@ from itertools import chain
 from typing import TypeAlias
 
 from cmc_webhook.local_firestore.field_paths import NAME, FieldPath
-from cmc_webhook.local_firestore.filters import Leaf, Range, value_at
-from cmc_webhook.local_firestore.keys import sort_key
+from cmc_webhook.local_firestore.filters import FieldTest, KeyRange, value_at
 from cmc_webhook.local_firestore.messages import Document, Message
-from cmc_webhook.local_firestore.names import DocumentName
 from cmc_webhook.local_firestore.queries import Query
+from cmc_webhook.local_firestore.resource_names import DocumentName
+from cmc_webhook.local_firestore.sort_keys import sort_key
 
-# As long as a collection is smaller, its documents are read about as fast.
-_FEWEST_DOCUMENTS = 500
-# Of each collection, because each of them is written with every document.
-_MOST_COLUMNS = _MOST_INDEXES = 50
-# Of one alternative; SQLite takes a thousand terms one within the other.
-_MOST_FILTERS = 500
+# Smaller collections are scanned about as fast.
+_MIN_DOCUMENTS = 500
+# Per collection, because every write of a document updates all of them.
+_MAX_COLUMNS = _MAX_INDEXES = 50
+# In one alternative; SQLite accepts 1,000 nested terms.
+_MAX_FILTERS = 500
 
-# The name of a document, and its key for each order of the query.
+# The name of a document and its sort key for each order of the query.
 Row: TypeAlias = tuple[DocumentName, Sequence[bytes]]
 
 
@@ -40,23 +39,23 @@ class _Table:
     indexes: set[tuple[str, ...]] = field(default_factory=set)
 
 
-class Columns:
-    """The tables of one connection, in whose main database the documents are."""
+class MemoryIndex:
+    """The temporary tables of *connection*, whose main database has the documents."""
 
     def __init__(self, connection: sqlite3.Connection) -> None:
         self._connection = connection
         self._tables: dict[tuple[str, str], _Table] = {}
         connection.execute("PRAGMA temp_store = MEMORY")
-        # In KiB: what is beyond is copied to and fro within memory.
+        # In KiB. Pages over this size would be copied to and from the temporary file in memory.
         connection.execute("PRAGMA temp.cache_size = -200000")
 
     def rows(self, query: Query) -> Generator[Row] | None:
-        """Return what the filters of *query* leave, in order; None if it is not for columns."""
+        """Return the documents that match the filters, sorted; None if there is no index."""
         table = self._table(query)
         return None if table is None else self._select(table, query)
 
     def count(self, query: Query) -> int | None:
-        """Return how many documents the filters of *query* leave; None as above."""
+        """Return how many documents match the filters; None as in rows()."""
         table = self._table(query)
         if table is None:
             return None
@@ -65,7 +64,7 @@ class Columns:
         return int(found)
 
     def put(self, name: DocumentName, document: Message | None) -> None:
-        """Follow a change of a document; None: it is deleted."""
+        """Update the index for a document that was written, or deleted if it is None."""
         table = self._tables.get((name.parent, name.collection))
         if table is None:
             return
@@ -80,15 +79,15 @@ class Columns:
             )
 
     def _table(self, query: Query) -> _Table | None:
-        """Return the table that answers *query*, made so that it does."""
-        leaves = [*chain.from_iterable(query.alternatives)]
-        if any(leaf.is_of_elements() for leaf in leaves):
+        """Return the table for *query*, extended as needed; None if the query is not indexed."""
+        tests = [*chain.from_iterable(query.alternatives)]
+        if any(test.is_of_elements() for test in tests):
             return None
-        if any(len(each) > _MOST_FILTERS for each in query.alternatives):
+        if any(len(each) > _MAX_FILTERS for each in query.alternatives):
             return None
         if query.scope.descendants or not query.scope.collection:
             return None
-        paths = {leaf.path for leaf in leaves} | {order.path for order in query.orders}
+        paths = {test.path for test in tests} | {order.path for order in query.orders}
         table = self._table_with(query.scope.parent, query.scope.collection, paths)
         if table is not None:
             self._add_indexes(table, query)
@@ -100,7 +99,7 @@ class Columns:
         missing = sorted(paths - known.keys())
         if not missing:
             return table
-        if self._is_writing() or len(known) + len(missing) > _MOST_COLUMNS:
+        if self._is_writing() or len(known) + len(missing) > _MAX_COLUMNS:
             return None
         if table is None and not self._is_large(parent, collection):
             return None
@@ -114,16 +113,16 @@ class Columns:
         return table
 
     def _is_writing(self) -> bool:
-        """Whether what is done now may yet be undone, and not what this object knows of it."""
+        """Whether a rollback could still undo changes to the tables behind this object's back."""
         return self._connection.in_transaction
 
     def _is_large(self, parent: str, collection: str) -> bool:
         (found,) = self._connection.execute(
             "SELECT count(*) FROM"
             " (SELECT 1 FROM documents WHERE parent = ? AND collection = ? LIMIT ?)",
-            (parent, collection, _FEWEST_DOCUMENTS),
+            (parent, collection, _MIN_DOCUMENTS),
         ).fetchone()
-        return bool(found == _FEWEST_DOCUMENTS)
+        return bool(found == _MIN_DOCUMENTS)
 
     def _documents(self, parent: str, collection: str) -> Iterator[Message]:
         rows = self._connection.execute(
@@ -160,15 +159,15 @@ class Columns:
         return columns
 
     def _add_indexes(self, table: _Table, query: Query) -> None:
-        """Index each field that is compared with single values, and after it the first order."""
+        """Create a SQL index on each field tested for equality, followed by the first order."""
         if self._is_writing():
             return
         ordered = table.columns[query.orders[0].path]
-        leaves = chain.from_iterable(query.alternatives)
-        equal = {table.columns[leaf.path] for leaf in leaves if not leaf.is_inequality()}
+        tests = chain.from_iterable(query.alternatives)
+        equal = {table.columns[test.path] for test in tests if not test.is_inequality()}
         for column in equal or {ordered}:
             columns = tuple(dict.fromkeys([column, ordered]))
-            if columns not in table.indexes and len(table.indexes) < _MOST_INDEXES:
+            if columns not in table.indexes and len(table.indexes) < _MAX_INDEXES:
                 schema, _, name = table.name.partition(".")
                 self._connection.execute(
                     f"CREATE INDEX {schema}.{name}_{'_'.join(columns)}"
@@ -195,25 +194,24 @@ class Columns:
 
 
 def _matching(table: _Table, query: Query) -> tuple[str, list[bytes]]:
-    """Return the rest of a statement about the rows that match, and its parameters."""
+    """Return the FROM and WHERE of the matching rows, and their parameters."""
     parameters: list[bytes] = []
     alternatives = [
-        " AND ".join(_condition(table.columns[leaf.path], leaf, parameters) for leaf in leaves)
-        for leaves in query.alternatives
+        " AND ".join(_condition(table.columns[test.path], test, parameters) for test in tests)
+        for tests in query.alternatives
     ]
     matching = " OR ".join(f"({text or 'TRUE'})" for text in alternatives) or "FALSE"
-    # Without a field there is no place in its order. That each document has a name need not
-    # be looked up.
-    placed = "".join(
+    # A document without the field is not in an ordered result. Every document has a name.
+    present = "".join(
         f" AND {table.columns[order.path]} IS NOT NULL"
         for order in query.orders
         if order.path != NAME
     )
-    return f"FROM {table.name} WHERE ({matching}){placed}", parameters
+    return f"FROM {table.name} WHERE ({matching}){present}", parameters
 
 
 def _bounds(query: Query) -> Iterator[tuple[str, bytes]]:
-    """Yield what the cursors say of the first keys of what they leave, so that no more is read."""
+    """Yield bounds of the first order by the cursors, so that SQL reads no more than needed."""
     operators = (">=", "<=")
     if query.orders[0].descending:
         operators = operators[::-1]
@@ -222,16 +220,16 @@ def _bounds(query: Query) -> Iterator[tuple[str, bytes]]:
             yield operator, cursor.keys[0]
 
 
-def _condition(column: str, leaf: Leaf, parameters: list[bytes]) -> str:
-    """Return what is true of the keys that *leaf* admits, and add to *parameters*."""
+def _condition(column: str, test: FieldTest, parameters: list[bytes]) -> str:
+    """Return the SQL condition of *test*, and append to *parameters*."""
     texts = []
-    for each in leaf.ranges:
+    for each in test.ranges:
         texts.append(_within(column, each))
         parameters += each[:1] if each.is_point() else each
     return f"({' OR '.join(texts) or 'FALSE'})"
 
 
-def _within(column: str, keys: Range) -> str:
+def _within(column: str, keys: KeyRange) -> str:
     return f"{column} = ?" if keys.is_point() else f"{column} >= ? AND {column} < ?"
 
 

@@ -1,8 +1,8 @@
 """
-Streams of Listen: each tells its client of every commit that concerns one of its targets.
+Listen: streams that send every commit that concerns their targets.
 
-A client that comes back with a resume token is told to forget what it has and is sent
-everything again; it compares, and shows its user only what has changed. No gRPC in it.
+A client that reconnects with a resume token is told to reset and gets everything again; it
+compares, and reports only changes to its user.
 """
 
 from collections.abc import Iterator
@@ -11,79 +11,79 @@ from typing import TypeAlias
 from weakref import WeakSet
 
 from cmc_webhook.local_firestore.errors import InvalidArgument, Refusal, Unavailable
+from cmc_webhook.local_firestore.listen_targets import ListenTarget, parse_selection
 from cmc_webhook.local_firestore.messages import ListenResponse, Message, TargetChange
-from cmc_webhook.local_firestore.names import check_database
-from cmc_webhook.local_firestore.status import code_of
+from cmc_webhook.local_firestore.resource_names import check_database
 from cmc_webhook.local_firestore.storage import Commit, Storage
-from cmc_webhook.local_firestore.targets import Target, parse_selection
 
 _Type = TargetChange.TargetChangeType
 
-# None: the client has gone.
+# None: the client has disconnected.
 Event: TypeAlias = Message | Commit | Refusal | None
 
 
 class Listener:
-    """One stream. Others tell it what happens, the thread that reads its answers does the rest."""
+    """One stream. Any thread may add events; the thread of responses() handles them."""
 
     def __init__(self, storage: Storage) -> None:
         self._storage = storage
         self._events: SimpleQueue[Event] = SimpleQueue()
-        self._targets: dict[int, Target] = {}
+        self._targets: dict[int, ListenTarget] = {}
 
-    def hear(self, event: Event) -> None:
-        """Take a request of the client, a commit, or why to end."""
+    def add(self, event: Event) -> None:
+        """Add a request of the client, a commit, or the reason to end."""
         self._events.put(event)
 
-    def answers(self) -> Iterator[Message]:
-        """Answer until the client has gone; raise the Refusal that is heard."""
-        self._storage.follow(self.hear)
+    def responses(self) -> Iterator[Message]:
+        """Yield responses until the client disconnects; raise a Refusal that was added."""
+        self._storage.subscribe(self.add)
         try:
             while (event := self._events.get()) is not None:
                 if isinstance(event, Refusal):
                     raise event
                 if isinstance(event, Commit):
-                    yield from self._tell(event)
+                    yield from self._send_commit(event)
                 else:
-                    yield from self._serve(event)
+                    yield from self._handle(event)
         finally:
-            self._storage.unfollow(self.hear)
+            self._storage.unsubscribe(self.add)
 
-    def _tell(self, commit: Commit) -> Iterator[Message]:
-        told = False
+    def _send_commit(self, commit: Commit) -> Iterator[Message]:
+        sent = False
         for target in self._targets.values():
-            for message in target.follow(commit):
-                told = True
+            for message in target.update(commit):
+                sent = True
                 yield message
-        if told:
+        if sent:
             yield _consistent(commit.time_us)
 
-    def _serve(self, request: Message) -> Iterator[Message]:
+    def _handle(self, request: Message) -> Iterator[Message]:
         check_database(request.database)
         if request.WhichOneof("target_change") == "remove_target":
             if self._targets.pop(request.remove_target, None):
                 yield _target_change(_Type.REMOVE, request.remove_target)
         else:
             try:
-                yield from self._add(request.database, request.add_target)
+                yield from self._add_target(request.database, request.add_target)
             except Refusal as refusal:
                 response = _target_change(_Type.REMOVE, request.add_target.target_id)
-                response.target_change.cause.code = code_of(refusal).value[0]
+                response.target_change.cause.code = refusal.code.value[0]
                 response.target_change.cause.message = str(refusal)
                 yield response
 
-    def _add(self, database: str, asked: Message) -> Iterator[Message]:
-        if not asked.target_id or asked.target_id in self._targets:
+    def _add_target(self, database: str, requested: Message) -> Iterator[Message]:
+        target_id = requested.target_id
+        if not target_id or target_id in self._targets:
             raise InvalidArgument("A target needs an id of its own.")
-        selection = parse_selection(database, asked)
-        target = self._targets[asked.target_id] = Target(asked.target_id, selection)
+        selection = parse_selection(database, requested)
+        target = self._targets[target_id] = ListenTarget(target_id, selection)
         with self._storage.reading() as latest:
-            documents, time_us = selection.question(latest).documents, latest.time_us
-        yield _target_change(_Type.ADD, asked.target_id)
-        # Also without a token: the stream before may have broken off before it told one.
-        yield _target_change(_Type.RESET, asked.target_id)
-        yield from target.begin(documents, time_us)
-        yield _target_change(_Type.CURRENT, asked.target_id, time_us)
+            documents, time_us = selection.read(latest).documents, latest.time_us
+        yield _target_change(_Type.ADD, target_id)
+        # Also without a token: an earlier stream may have ended before it sent one.
+        yield _target_change(_Type.RESET, target_id)
+        yield from target.start(documents, time_us)
+        yield _target_change(_Type.CURRENT, target_id, time_us)
         yield _consistent(time_us)
 
 
@@ -101,9 +101,9 @@ class Listeners:
         return listener
 
     def stop(self) -> None:
-        """End all streams; their clients try to come back."""
+        """End all streams; their clients try to reconnect."""
         for listener in list(self._open):
-            listener.hear(Unavailable("The server stops."))
+            listener.add(Unavailable("The server is stopping."))
 
 
 def _target_change(kind: int, target_id: int, time_us: int | None = None) -> Message:
@@ -116,7 +116,7 @@ def _target_change(kind: int, target_id: int, time_us: int | None = None) -> Mes
 
 
 def _consistent(time_us: int) -> Message:
-    """Return what tells that all targets are as of that time."""
+    """Return the message that all targets are consistent as of *time_us*."""
     response = ListenResponse()
     _set_time(response, time_us)
     return response

@@ -1,8 +1,8 @@
 """
-Values as keys: bytes that order as Firestore orders values, equal for those it holds for equal.
+Sort keys: bytes that compare as Firestore compares the values. Pure.
 
-Pure. No key is the beginning of another one, so keys can stand one behind the other. The order is
-that of https://cloud.google.com/firestore/docs/concepts/data-types#value_type_ordering
+No key is a prefix of another one, so keys can be concatenated. The order is that of
+https://cloud.google.com/firestore/docs/concepts/data-types#value_type_ordering
 """
 
 import math
@@ -12,16 +12,16 @@ from functools import lru_cache
 from typing import Any
 
 from cmc_webhook.local_firestore.messages import Message
-from cmc_webhook.local_firestore.names import id_key
+from cmc_webhook.local_firestore.resource_names import id_key
 from cmc_webhook.local_firestore.values import is_vector
 
-# Less than what each key begins with: the end of an array, of a map, of a name.
+# Ends an array, a map or a name: less than the first byte of every key.
 _END = b"\x00"
 _VECTOR, _MAP = b"\x0a", b"\x0b"
 
 
 def sort_key(value: Message) -> bytes:
-    """Return the key of *value*; its first byte is that of all values of its type."""
+    """Return the key of *value*; its first byte is the same for all values of one type."""
     kind = value.WhichOneof("value_type")
     if kind == "map_value":
         return _map(value)
@@ -33,15 +33,15 @@ def _number(number: int | float) -> bytes:
     if math.isnan(number):
         return b"\x00"
     near = float(number)
-    # What a double cannot hold of an integer.
+    # The part of an integer that a double loses.
     rest = number - int(near) if isinstance(number, int) else 0
     return b"\x01" + _double(near) + (rest + 0x8000).to_bytes(2, "big")
 
 
 def _double(number: float) -> bytes:
-    # There is but one zero.
+    # Adding 0.0 turns -0.0 into 0.0.
     bits = int.from_bytes(struct.pack(">d", number + 0.0), "big")
-    # Of negative numbers, those with the greater bits are the lesser ones.
+    # Negative numbers sort in the reverse order of their bits.
     flipped = bits ^ (0xFFFFFFFFFFFFFFFF if bits >> 63 else 1 << 63)
     return flipped.to_bytes(8, "big")
 
@@ -62,11 +62,11 @@ def _name(name: str) -> bytes:
     return b"".join(map(_id, name.split("/"))) + _END
 
 
-# Most of the names that are met have all but their last ids in common.
+# Most names differ only in their last id.
 @lru_cache(1_000)
 def _id(resource_id: str) -> bytes:
     rank, content = id_key(resource_id)
-    # A number has up to nineteen digits.
+    # Numbers have up to 19 digits: positive in nine bytes after the shift.
     data = (content + 2**70).to_bytes(9, "big") if isinstance(content, int) else _text(content)
     return bytes([rank + 1]) + data
 

@@ -1,12 +1,12 @@
-"""What each call that reads answers. No gRPC in it."""
+"""The calls that read."""
 
 import logging
 from collections.abc import Iterator
 
-from cmc_webhook.local_firestore import field_paths, queries
+from cmc_webhook.local_firestore import queries
 from cmc_webhook.local_firestore.aggregations import aggregate, aggregated_paths, check_aggregations
+from cmc_webhook.local_firestore.composite_indexes import CompositeIndex, needed_indexes
 from cmc_webhook.local_firestore.errors import InvalidArgument, NotFound
-from cmc_webhook.local_firestore.indexes import Index, needed_indexes
 from cmc_webhook.local_firestore.messages import (
     BatchGetDocumentsResponse,
     Document,
@@ -17,7 +17,8 @@ from cmc_webhook.local_firestore.messages import (
     RunAggregationQueryResponse,
     RunQueryResponse,
 )
-from cmc_webhook.local_firestore.names import (
+from cmc_webhook.local_firestore.repeatable_reads import Read, ReadResult, count, get_all, select
+from cmc_webhook.local_firestore.resource_names import (
     DocumentName,
     check_database,
     check_id,
@@ -27,63 +28,59 @@ from cmc_webhook.local_firestore.names import (
     parse_document,
     parse_document_of,
 )
-from cmc_webhook.local_firestore.questions import count, get_all, masked, select
-from cmc_webhook.local_firestore.storage import Reader, Storage
+from cmc_webhook.local_firestore.storage import Storage, StorageReader
 from cmc_webhook.local_firestore.transactions import Transactions
 
 _log = logging.getLogger(__name__)
 
 _PAGE_SIZE = 300
-_LEAST_PARTITION = 128
+_MIN_PARTITION = 128
 
 
-class Reads:
-    """Each method takes a request and returns its answer or answers, or raises a Refusal."""
+class ReadCalls:
+    """Each method takes a request and returns or yields its responses, or raises a Refusal."""
 
     def __init__(self, storage: Storage, transactions: Transactions) -> None:
         self._storage = storage
         self._transactions = transactions
-        self._indexes_logged: set[Index] = set()
+        self._indexes_logged: set[CompositeIndex] = set()
 
     def get_document(self, request: Message) -> Message:
-        """Answer one document."""
+        """Return one document."""
         name = parse_document(request.name)
-        mask = _parse_mask(request)
-        answer, _ = self._transactions.ask(
+        mask = queries.parse_mask(request)
+        result, _ = self._transactions.run(
             request.transaction, database_of(request.name), get_all([name])
         )
-        if not answer.documents:
+        if not result.documents:
             raise NotFound(f'Document "{request.name}" not found.')
-        return masked(answer.documents[0], mask)
+        return queries.project(result.documents[0], mask)
 
     def batch_get_documents(self, request: Message) -> Iterator[Message]:
-        """Answer each document of the request, found or missing, once."""
+        """Yield each document of the request once, found or missing."""
         check_database(request.database)
         names = {name: parse_document_of(request.database, name) for name in request.documents}
-        mask = _parse_mask(request)
-        transaction = self._transaction_of(request, request.database)
-        if request.HasField("new_transaction"):
-            yield BatchGetDocumentsResponse(transaction=transaction)
-        answer, read_us = self._transactions.ask(
-            transaction, request.database, get_all(names.values())
-        )
-        found = {document.name: document for document in answer.documents}
-        # As Firestore does: what is there by name, then what is missing.
+        mask = queries.parse_mask(request)
+        begun, result, read_us = self._run(request, request.database, get_all(names.values()))
+        if begun:
+            yield BatchGetDocumentsResponse(transaction=begun)
+        found = {document.name: document for document in result.documents}
+        # In the order of Firestore: found documents by name, then missing ones.
         for text in sorted(names, key=lambda text: (text not in found, names[text])):
             response = BatchGetDocumentsResponse()
             response.read_time.FromMicroseconds(read_us)
             if text in found:
-                response.found.CopyFrom(masked(found[text], mask))
+                response.found.CopyFrom(queries.project(found[text], mask))
             else:
                 response.missing = text
             yield response
 
     def list_documents(self, request: Message) -> Message:
-        """Answer one page of a collection, by id; those missing are documents with a name alone."""
+        """Return one page of a collection, by id; missing documents have only a name."""
         check_parent(request.parent)
         check_id(request.collection_id)
         size = _page_size(request)
-        mask = _parse_mask(request)
+        mask = queries.parse_mask(request)
         response = ListDocumentsResponse()
         with self._storage.reading() as latest:
             ids = _after(_ids(latest, request), request.page_token)
@@ -91,13 +88,13 @@ class Reads:
                 name = DocumentName(request.parent, request.collection_id, document_id)
                 document = latest.get(name)
                 response.documents.append(
-                    masked(document, mask) if document else Document(name=str(name))
+                    queries.project(document, mask) if document else Document(name=str(name))
                 )
         response.next_page_token = ids[size - 1] if len(ids) > size else ""
         return response
 
     def list_collection_ids(self, request: Message) -> Message:
-        """Answer one page of the collections of a document, or of the root."""
+        """Return one page of the collections of a document, or of the root."""
         check_parent(request.parent)
         size = _page_size(request)
         with self._storage.reading() as latest:
@@ -106,72 +103,64 @@ class Reads:
         return ListCollectionIdsResponse(collection_ids=ids[:size], next_page_token=token)
 
     def run_query(self, request: Message) -> Iterator[Message]:
-        """Answer how many were skipped, if any, and the documents; one message at least."""
+        """Yield the documents; the first message may only have the number of skipped ones."""
         query = queries.parse_query(request.parent, request.structured_query)
-        self._log_indexes(needed_indexes(request.structured_query))
-        transaction = self._transaction_of(request, database_of(request.parent))
-        answer, read_us = self._transactions.ask(
-            transaction, database_of(request.parent), select(query)
-        )
-        first = RunQueryResponse(skipped_results=answer.skipped)
-        if request.HasField("new_transaction"):
-            first.transaction = transaction
-        if first.ByteSize() or not answer.documents:
+        self._log_indexes(query)
+        begun, result, read_us = self._run(request, database_of(request.parent), select(query))
+        first = RunQueryResponse(skipped_results=result.skipped, transaction=begun)
+        if first.ByteSize() or not result.documents:
             first.read_time.FromMicroseconds(read_us)
             yield first
-        for document in answer.documents:
-            response = RunQueryResponse(document=masked(document, query.projection))
+        for document in result.documents:
+            response = RunQueryResponse(document=queries.project(document, query.mask))
             response.read_time.FromMicroseconds(read_us)
             yield response
 
     def run_aggregation_query(self, request: Message) -> Iterator[Message]:
-        """Answer all aggregations in one message."""
-        asked = request.structured_aggregation_query
-        check_aggregations(asked.aggregations)
-        paths = aggregated_paths(asked.aggregations)
-        query = queries.parse_query(request.parent, asked.structured_query, paths)
-        self._log_indexes(needed_indexes(asked.structured_query, paths))
-        transaction = self._transaction_of(request, database_of(request.parent))
-        answer, read_us = self._transactions.ask(
-            transaction, database_of(request.parent), select(query) if paths else count(query)
-        )
-        response = RunAggregationQueryResponse()
-        if request.HasField("new_transaction"):
-            response.transaction = transaction
+        """Yield all aggregations in one message."""
+        requested = request.structured_aggregation_query
+        check_aggregations(requested.aggregations)
+        paths = aggregated_paths(requested.aggregations)
+        query = queries.parse_query(request.parent, requested.structured_query, paths)
+        self._log_indexes(query)
+        read = select(query) if paths else count(query)
+        begun, result, read_us = self._run(request, database_of(request.parent), read)
+        response = RunAggregationQueryResponse(transaction=begun)
         response.read_time.FromMicroseconds(read_us)
-        values = aggregate(asked.aggregations, answer.documents, answer.found)
+        values = aggregate(requested.aggregations, result.documents, result.found)
         for alias, value in values.items():
             response.result.aggregate_fields[alias].CopyFrom(value)
         yield response
 
     def partition_query(self, request: Message) -> Message:
-        """Answer cursors that cut the result into parts of some size."""
+        """Return cursors that split the result into parts."""
         if request.partition_count <= 0:
             raise InvalidArgument("The partition count is not positive.")
         query = queries.parse_query(request.parent, request.structured_query)
         with self._storage.reading() as latest:
             names, _ = latest.find(query)
-        parts = min(request.partition_count + 1, len(names) // _LEAST_PARTITION)
+        parts = min(request.partition_count + 1, len(names) // _MIN_PARTITION)
         response = PartitionQueryResponse()
         for part in range(1, parts):
             cursor = response.partitions.add(before=True)
             cursor.values.add(reference_value=str(names[part * len(names) // parts]))
         return response
 
-    def _transaction_of(self, request: Message, database: str) -> bytes:
-        """Return the id of the transaction to read in, empty for none."""
+    def _run(self, request: Message, database: str, read: Read) -> tuple[bytes, ReadResult, int]:
+        """Return the id of the transaction that the request begins or b"", result, read time."""
+        begun = b""
         if request.HasField("new_transaction"):
-            return self._transactions.begin(database, request.new_transaction)
-        return bytes(request.transaction)
+            begun = self._transactions.begin(database, request.new_transaction)
+        return begun, *self._transactions.run(begun or request.transaction, database, read)
 
-    def _log_indexes(self, needed: set[Index]) -> None:
-        for index in needed - self._indexes_logged:
+    def _log_indexes(self, query: queries.Query) -> None:
+        for index in needed_indexes(query) - self._indexes_logged:
             self._indexes_logged.add(index)
             _log.info("the real Firestore needs an index for this query: %s", index.command())
 
 
-def _ids(latest: Reader, request: Message) -> set[str]:
-    """Return the ids of a collection, with those that only have documents below them if asked."""
+def _ids(latest: StorageReader, request: Message) -> set[str]:
+    """Return the ids of a collection, with show_missing also those of missing parents."""
     ids = latest.document_ids(request.parent, request.collection_id)
     if request.show_missing:
         below = latest.parents_under(f"{request.parent}/{request.collection_id}")
@@ -180,14 +169,8 @@ def _ids(latest: Reader, request: Message) -> set[str]:
 
 
 def _after(ids: set[str], token: str) -> list[str]:
-    """Return *ids* in order, from the one after *token* on."""
+    """Return *ids* sorted, starting after *token*."""
     return [each for each in sorted(ids, key=id_key) if not token or id_key(each) > id_key(token)]
-
-
-def _parse_mask(request: Message) -> queries.Projection:
-    if not request.HasField("mask"):
-        return None
-    return [field_paths.parse(text) for text in request.mask.field_paths]
 
 
 def _page_size(request: Message) -> int:

@@ -1,17 +1,18 @@
-"""From the bytes of a request to a message of which every field that is set will be read. Pure."""
+"""Parses requests; refuses those that set a field which this server does not support. Pure."""
 
+from google.cloud.firestore_v1 import types
 from google.protobuf.message import DecodeError
 
+from cmc_webhook.local_firestore import limits
 from cmc_webhook.local_firestore.errors import InvalidArgument, Unimplemented
 from cmc_webhook.local_firestore.messages import Message
 
-_MOST_BYTES = 10 * 1024 * 1024
 _PACKAGE = "google.firestore.v1."
 
 _CONSISTENCY = {"transaction", "new_transaction"}
 
-# What this server reads. Messages that are not listed, such as Value, are read whole.
-_READ: dict[str, set[str]] = {
+# Messages that are not listed, such as Value, are supported completely.
+_SUPPORTED: dict[str, set[str]] = {
     "BatchGetDocumentsRequest": {"database", "documents", "mask", *_CONSISTENCY},
     "BatchWriteRequest": {"database", "writes"},
     "BeginTransactionRequest": {"database", "options"},
@@ -34,7 +35,7 @@ _READ: dict[str, set[str]] = {
     "RunAggregationQueryRequest": {"parent", "structured_aggregation_query", *_CONSISTENCY},
     "RunQueryRequest": {"parent", "structured_query", *_CONSISTENCY},
     "UpdateDocumentRequest": {"document", "update_mask", "mask", "current_document"},
-    # Of these, how to resume and what to expect say nothing to a server that sends all again.
+    # The last three are ignored: this server always sends everything again.
     "Target": {"query", "documents", "target_id", "resume_token", "read_time", "expected_count"},
     "Target.DocumentsTarget": {"documents"},
     "Target.QueryTarget": {"parent", "structured_query"},
@@ -58,12 +59,14 @@ _READ: dict[str, set[str]] = {
 }
 
 
-def parse_request(message_class: Message, data: bytes) -> Message:
-    """Return the message in *data*; raise a Refusal if that is not whole or sets other fields."""
-    if len(data) > _MOST_BYTES:
-        raise InvalidArgument(f"Request payload size exceeds the limit: {_MOST_BYTES} bytes.")
+def parse_request(call: str, data: bytes) -> Message:
+    """Parse the request of *call*; raise a Refusal if malformed or with unsupported fields."""
+    if len(data) > limits.REQUEST_BYTES:
+        raise InvalidArgument(
+            f"Request payload size exceeds the limit: {limits.REQUEST_BYTES} bytes."
+        )
     try:
-        message = message_class.FromString(data)
+        message = getattr(types, f"{call}Request").pb().FromString(data)
     except DecodeError as error:
         raise InvalidArgument(
             "The request cannot be parsed: text that is not UTF-8, or nested too deeply."
@@ -71,16 +74,16 @@ def parse_request(message_class: Message, data: bytes) -> Message:
     size = message.ByteSize()
     message.DiscardUnknownFields()
     if message.ByteSize() != size:
-        raise Unimplemented("The request sets a field that this server has never heard of.")
-    _require_read(message)
+        raise Unimplemented("The request sets a field that this server does not know.")
+    _check_supported(message)
     return message
 
 
-def _require_read(message: Message) -> None:
+def _check_supported(message: Message) -> None:
     kind = message.DESCRIPTOR.full_name.removeprefix(_PACKAGE)
     for field, value in message.ListFields():
-        if field.name not in _READ[kind]:
-            raise Unimplemented(f"This server does not read {kind}.{field.name}.")
-        if field.message_type and field.message_type.full_name.removeprefix(_PACKAGE) in _READ:
+        if field.name not in _SUPPORTED[kind]:
+            raise Unimplemented(f"This server does not support {kind}.{field.name}.")
+        if field.message_type and field.message_type.full_name.removeprefix(_PACKAGE) in _SUPPORTED:
             for part in value if field.is_repeated else [value]:
-                _require_read(part)
+                _check_supported(part)

@@ -1,11 +1,12 @@
-"""Which composite indexes the real Firestore would ask for."""
+"""Which composite indexes the real Firestore requires."""
 
 import logging
 
 import pytest
 from google.cloud.firestore import And, FieldFilter, Or
 
-from cmc_webhook.local_firestore.indexes import needed_indexes
+from cmc_webhook.local_firestore.composite_indexes import needed_indexes
+from cmc_webhook.local_firestore.queries import parse_query
 
 pytestmark = pytest.mark.builtin
 
@@ -13,8 +14,13 @@ EQUAL = FieldFilter("status", "==", "failed")
 AFTER = FieldFilter("at", ">", 0)
 
 
+def parsed(query, aggregated=()):
+    root = "projects/p/databases/(default)/documents"
+    return parse_query(root, query._to_protobuf()._pb, aggregated)
+
+
 def commands(query, aggregated=()):
-    needed = needed_indexes(query._to_protobuf()._pb, aggregated)
+    needed = needed_indexes(parsed(query, aggregated))
     prefix = "gcloud firestore indexes composite create --collection-group=mails "
     return sorted(
         index.command().removeprefix(prefix).replace("--field-config=field-path=", "")
@@ -95,6 +101,6 @@ def test_the_server_says_once_what_index_a_query_needs(mails, caplog):
 
 def test_a_collection_group_needs_an_index_of_its_own_scope(client):
     group = client.collection_group("mails").where(filter=EQUAL).order_by("at")
-    [index] = needed_indexes(group._to_protobuf()._pb)
+    [index] = needed_indexes(parsed(group))
 
     assert "--collection-group=mails --query-scope=collection-group " in index.command()

@@ -1,7 +1,7 @@
 """
-What queries find in large collections, which have columns, against a filter of all documents.
+Queries in large collections, which are indexed in memory, against a scan of all documents.
 
-The built-in Firestore's own; on the storage itself, as thousands of queries are asked.
+They run on the storage, without a server, because there are thousands of them.
 """
 
 import contextlib
@@ -12,15 +12,15 @@ import pytest
 from google.cloud.firestore_v1 import types
 
 from cmc_webhook.local_firestore import queries
-from cmc_webhook.local_firestore.keys import sort_key
 from cmc_webhook.local_firestore.messages import Value
-from cmc_webhook.local_firestore.names import DocumentName
+from cmc_webhook.local_firestore.resource_names import DocumentName
+from cmc_webhook.local_firestore.sort_keys import sort_key
 from cmc_webhook.local_firestore.storage import Storage
 
 pytestmark = pytest.mark.builtin
 
 ROOTS = [f"projects/{project}/databases/(default)/documents" for project in ("a", "b")]
-# More than a collection needs to have columns.
+# Enough to be indexed.
 DOCUMENTS = 600
 PATHS = ["p", "q", "r", "m.x", "m.`y.z`", "m", "__name__"]
 COMPARISONS = ["LESS_THAN", "LESS_THAN_OR_EQUAL", "GREATER_THAN", "GREATER_THAN_OR_EQUAL"]
@@ -96,7 +96,7 @@ def where(rng, root, depth=0):
 
 
 def structured(rng, root):
-    """Return a query, which may be one that Firestore refuses."""
+    """Return a random query, which Firestore may refuse."""
     orders = rng.sample(PATHS, rng.choice([0, 0, 1, 1, 2]))
     collection = "" if rng.random() < 0.05 else "c"
     query = {
@@ -130,7 +130,7 @@ def random_query(rng):
 
 
 class Model:
-    """A storage, and beside it what it should hold."""
+    """A storage, and the documents that it should have."""
 
     def __init__(self):
         self.storage = Storage(":memory:")
@@ -163,9 +163,9 @@ class Model:
         held = [
             document
             for name, document in documents.items()
-            if document is not None and query.scope.holds(name)
+            if document is not None and query.scope.contains(name)
         ]
-        found, skipped = queries.run(query, held)
+        found, skipped = queries.evaluate(query, held)
 
         names, skipped_by_storage = reader.find(query)
 

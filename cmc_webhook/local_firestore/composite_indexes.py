@@ -1,7 +1,7 @@
 """
-Which composite indexes the real Firestore would ask for. Pure.
+Which composite indexes the real Firestore requires for a query. Pure.
 
-Fields have an index each by themselves, see
+Single fields are indexed by default, see
 https://cloud.google.com/firestore/docs/query-data/index-overview
 """
 
@@ -9,15 +9,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from cmc_webhook.local_firestore.field_paths import NAME, FieldPath
-from cmc_webhook.local_firestore.filters import Leaf
-from cmc_webhook.local_firestore.messages import Message
-from cmc_webhook.local_firestore.queries import Order, parse_orders, parse_selector, parse_where
+from cmc_webhook.local_firestore.filters import FieldTest
+from cmc_webhook.local_firestore.queries import Order, Query
 
 
 @dataclass(frozen=True, slots=True)
-class Index:
+class CompositeIndex:
     """
-    A composite index on a collection, or on all collections of that id if *group*.
+    A composite index on a collection, or on all collections with that id if *group*.
 
     *fields*: path as gcloud takes it, and `order=ascending`, `order=descending` or
     `array-config=contains`.
@@ -28,7 +27,7 @@ class Index:
     fields: tuple[tuple[str, str], ...]
 
     def command(self) -> str:
-        """Return what creates the index on the real Firestore."""
+        """Return the gcloud command that creates the index."""
         configs = " ".join(f"--field-config=field-path={path},{mode}" for path, mode in self.fields)
         scope = " --query-scope=collection-group" if self.group else ""
         return (
@@ -37,26 +36,22 @@ class Index:
         )
 
 
-def needed_indexes(structured: Message, aggregated: Sequence[FieldPath] = ()) -> set[Index]:
+def needed_indexes(query: Query) -> set[CompositeIndex]:
     """
-    Return an index for each alternative of the query that fields' own indexes cannot answer.
+    Return one index for each alternative of the query that single-field indexes cannot answer.
 
-    *aggregated* are fields that are summed or averaged. Firestore may also accept several
-    smaller indexes in place of one.
+    Firestore may also accept several smaller indexes instead of one.
     """
-    selector = parse_selector(structured)
-    orders = parse_orders(structured, aggregated)
-    fields = (_fields(leaves, orders) for leaves in parse_where(structured))
-    return {
-        Index(selector.collection_id, selector.all_descendants, each) for each in fields if each
-    }
+    fields = (_fields(tests, query.orders) for tests in query.alternatives)
+    scope = query.scope
+    return {CompositeIndex(scope.collection, scope.descendants, each) for each in fields if each}
 
 
-def _fields(leaves: Sequence[Leaf], orders: Sequence[Order]) -> tuple[tuple[str, str], ...]:
-    equal = sorted({leaf.path for leaf in leaves if not leaf.is_inequality()} - {NAME})
-    contained = {leaf.path for leaf in leaves if leaf.is_of_elements()}
+def _fields(tests: Sequence[FieldTest], orders: Sequence[Order]) -> tuple[tuple[str, str], ...]:
+    equal = sorted({test.path for test in tests if not test.is_inequality()} - {NAME})
+    contained = {test.path for test in tests if test.is_of_elements()}
     ordered = [order for order in orders if order.path not in equal and order.path != NAME]
-    # Equalities alone are answered by merging the fields' own indexes.
+    # Firestore merges single-field indexes for equalities.
     if not ordered or len(equal) + len(ordered) < 2:
         return ()
     modes = dict.fromkeys(contained, "array-config=contains")

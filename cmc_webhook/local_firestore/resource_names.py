@@ -1,26 +1,23 @@
 """
-Resource names, and which of them Firestore refuses. Pure.
+Resource names of databases, collections and documents. Pure.
 
-The rules are those of https://cloud.google.com/firestore/quotas#collections_documents_and_fields.
+Rules: https://cloud.google.com/firestore/quotas#collections_documents_and_fields
 """
 
 import re
 from typing import NamedTuple
 
+from cmc_webhook.local_firestore import limits
 from cmc_webhook.local_firestore.errors import InvalidArgument
-
-_MOST_ID_BYTES = 1500
-_MOST_NAME_BYTES = 6 * 1024
-_MOST_COLLECTIONS = 100
 
 _DATABASE = re.compile(r"projects/[^/]+/databases/[^/]+")
 _RESERVED = re.compile(r"__.*__", re.DOTALL)
-# Ids that are numbers, as Datastore has them.
+# Numeric ids, as Datastore assigns them.
 _NUMBER = re.compile(r"__id(-?[0-9]{1,19})__")
 
 
 class DocumentName(NamedTuple):
-    """*parent* is the full name of what the collection stands in: the root or a document."""
+    """*parent* is the full name of the document around the collection, or of the root."""
 
     parent: str
     collection: str
@@ -32,17 +29,17 @@ class DocumentName(NamedTuple):
 
 class Scope(NamedTuple):
     """
-    Where a query looks: the collections right under *parent*, or under its *descendants* as well.
+    The collections of a query: those directly under *parent*, or also under its *descendants*.
 
-    An empty *collection* stands for every collection.
+    An empty *collection* means every collection.
     """
 
     parent: str
     collection: str
     descendants: bool
 
-    def holds(self, name: DocumentName) -> bool:
-        """Whether the document of that name is among those meant."""
+    def contains(self, name: DocumentName) -> bool:
+        """Whether the document is in one of the collections."""
         if self.collection not in ("", name.collection):
             return False
         if self.descendants and name.parent.startswith(f"{self.parent}/"):
@@ -51,19 +48,19 @@ class Scope(NamedTuple):
 
 
 def check_database(database: str) -> None:
-    """Raise InvalidArgument unless *database* is the name of one."""
+    """Raise InvalidArgument unless *database* is the name of a database."""
     if not _DATABASE.fullmatch(database):
         raise InvalidArgument(f'"{database}" is not projects/PROJECT/databases/DATABASE.')
 
 
 def check_parent(name: str) -> None:
-    """Raise InvalidArgument unless *name* is a document or the root of a database's documents."""
+    """Raise InvalidArgument unless *name* is a document or the root of a database."""
     if len(_ids(name)) % 2:
         raise InvalidArgument(f'"{name}" is a collection, and neither a document nor the root.')
 
 
 def parse_document(name: str) -> DocumentName:
-    """Split *name*, or raise InvalidArgument."""
+    """Parse the full name of a document, or raise InvalidArgument."""
     ids = _ids(name)
     if not ids or len(ids) % 2:
         raise InvalidArgument(f'"{name}" is not the name of a document.')
@@ -72,37 +69,37 @@ def parse_document(name: str) -> DocumentName:
 
 
 def parse_document_of(database: str, name: str) -> DocumentName:
-    """Split *name*, or raise InvalidArgument, also if it is of another database."""
+    """Parse *name*, or raise InvalidArgument; also if it is in another database."""
     if not name.startswith(f"{database}/documents/"):
         raise InvalidArgument(f'"{name}" is not a document of {database}.')
     return parse_document(name)
 
 
 def check_id(resource_id: str) -> None:
-    """Raise InvalidArgument unless *resource_id* can name a collection or a document."""
+    """Raise InvalidArgument unless *resource_id* is allowed for a collection or a document."""
     if not resource_id or "/" in resource_id:
         raise InvalidArgument(f'Resource id "{resource_id}" is empty or has a slash.')
     if resource_id in (".", ".."):
         raise InvalidArgument(f'Resource id "{resource_id}" is invalid.')
     if is_reserved(resource_id) and not _NUMBER.fullmatch(resource_id):
         raise InvalidArgument(f'Resource id "{resource_id}" is invalid because it is reserved.')
-    if len(resource_id.encode()) > _MOST_ID_BYTES:
-        raise InvalidArgument(f'Resource id "{resource_id}" is over {_MOST_ID_BYTES} bytes.')
+    if len(resource_id.encode()) > limits.ID_BYTES:
+        raise InvalidArgument(f'Resource id "{resource_id}" is over {limits.ID_BYTES} bytes.')
 
 
 def database_of(name: str) -> str:
-    """Return the database of a document, or of the root of its documents."""
+    """Return the database of a document or root."""
     return name.partition("/documents")[0]
 
 
 def id_key(resource_id: str) -> tuple[int, int | str]:
-    """Return what orders as Firestore orders ids: those that are numbers come first."""
+    """Return a key that sorts ids as Firestore does: numeric ids come first."""
     found = _NUMBER.fullmatch(resource_id)
     return (0, int(found[1])) if found else (1, resource_id)
 
 
 def is_reserved(text: str) -> bool:
-    """Whether *text* has the form that Firestore keeps for itself, in ids and in field names."""
+    """Whether *text* has the form `__x__`, which ids and field names must not have."""
     return _RESERVED.fullmatch(text) is not None
 
 
@@ -115,6 +112,6 @@ def _ids(name: str) -> list[str]:
     ids = path.split("/")[1:]
     for resource_id in ids:
         check_id(resource_id)
-    if len(name.encode()) > _MOST_NAME_BYTES or len(ids) > 2 * _MOST_COLLECTIONS:
+    if len(name.encode()) > limits.NAME_BYTES or len(ids) > 2 * limits.COLLECTION_DEPTH:
         raise InvalidArgument(f'Name "{name}" is too long.')
     return ids

@@ -1,9 +1,9 @@
-"""What each call that writes does, and those that begin and end transactions. No gRPC in it."""
+"""The calls that write, and those that begin and end transactions."""
 
 import secrets
 import string
 
-from cmc_webhook.local_firestore import field_paths, writes
+from cmc_webhook.local_firestore import writes
 from cmc_webhook.local_firestore.errors import InvalidArgument, Refusal
 from cmc_webhook.local_firestore.messages import (
     BatchWriteResponse,
@@ -13,41 +13,45 @@ from cmc_webhook.local_firestore.messages import (
     Message,
     Write,
 )
-from cmc_webhook.local_firestore.names import check_database, check_id, check_parent, database_of
-from cmc_webhook.local_firestore.queries import project
-from cmc_webhook.local_firestore.status import code_of
-from cmc_webhook.local_firestore.storage import Writer
+from cmc_webhook.local_firestore.queries import Mask, parse_mask, project
+from cmc_webhook.local_firestore.resource_names import (
+    check_database,
+    check_id,
+    check_parent,
+    database_of,
+)
+from cmc_webhook.local_firestore.storage import StorageWriter
 from cmc_webhook.local_firestore.transactions import Transactions
 
 _ID_LETTERS = string.ascii_letters + string.digits
 _ID_LENGTH = 20
 
 
-class Commits:
-    """Each method takes a request and returns its answer, or raises a Refusal."""
+class WriteCalls:
+    """Each method takes a request and returns the response, or raises a Refusal."""
 
     def __init__(self, transactions: Transactions) -> None:
         self._transactions = transactions
 
     def begin_transaction(self, request: Message) -> Message:
-        """Answer the id of a new transaction."""
+        """Return the id of a new transaction."""
         check_database(request.database)
         begun = self._transactions.begin(request.database, request.options)
         return BeginTransactionResponse(transaction=begun)
 
     def rollback(self, request: Message) -> Message:
-        """End a transaction without a trace."""
+        """End a transaction without writing."""
         self._transactions.rollback(request.transaction, request.database)
         return Empty()
 
     def commit(self, request: Message) -> Message:
-        """Apply all writes in order and at one time, or none."""
+        """Apply all writes in order with one commit time, or none of them."""
         check_database(request.database)
         changes = writes.parse_writes(request.writes, request.database)
         if request.transaction and changes:
             self._transactions.check_writable(request.transaction, request.database)
 
-        def write(writer: Writer) -> Message:
+        def write(writer: StorageWriter) -> Message:
             response = CommitResponse()
             time_us = writer.tick()
             for change in changes:
@@ -58,28 +62,28 @@ class Commits:
         return self._transactions.commit(request.transaction, request.database, write)
 
     def batch_write(self, request: Message) -> Message:
-        """Apply each write by itself, at its own time; a malformed one refuses them all."""
+        """Apply each write separately, with its own time; a malformed one refuses the request."""
         check_database(request.database)
         changes = writes.parse_writes(request.writes, request.database)
         if len({change.name for change in changes}) < len(changes):
             raise InvalidArgument("A batch has two writes to one document.")
 
-        def write(writer: Writer) -> Message:
+        def write(writer: StorageWriter) -> Message:
             response = BatchWriteResponse()
             for change in changes:
                 result, status = response.write_results.add(), response.status.add()
-                # A refusal comes before anything is stored, so there is nothing to roll back.
+                # A Refusal is raised before anything is stored: no rollback is needed.
                 try:
                     result.CopyFrom(_apply(change, writer, writer.tick()))
                 except Refusal as refusal:
-                    status.code = code_of(refusal).value[0]
+                    status.code = refusal.code.value[0]
                     status.message = str(refusal)
             return response
 
         return self._transactions.commit(b"", request.database, write)
 
     def create_document(self, request: Message) -> Message:
-        """Create a document, under a new id if none is given, and answer it."""
+        """Create a document, with a random id if none is given, and return it."""
         check_parent(request.parent)
         check_id(request.collection_id)
         if request.document.name:
@@ -88,47 +92,42 @@ class Commits:
         document_id = request.document_id or _new_id()
         write.update.name = f"{request.parent}/{request.collection_id}/{document_id}"
         write.current_document.exists = False
-        return self._write(write, request)
+        return self._write(write, write.update.name, parse_mask(request))
 
     def update_document(self, request: Message) -> Message:
-        """Set a document, or the fields of the mask, and answer it."""
+        """Replace a document, or set the fields of the mask, and return it."""
         write = Write(update=request.document)
         if request.HasField("update_mask"):
             write.update_mask.CopyFrom(request.update_mask)
         if request.HasField("current_document"):
             write.current_document.CopyFrom(request.current_document)
-        return self._write(write, request)
+        return self._write(write, write.update.name, parse_mask(request))
 
     def delete_document(self, request: Message) -> Message:
-        """Delete a document, also one that is not there unless the request says otherwise."""
+        """Delete a document, which need not exist unless the precondition says so."""
         write = Write(delete=request.name)
         if request.HasField("current_document"):
             write.current_document.CopyFrom(request.current_document)
-        database = database_of(request.name)
-        [change] = writes.parse_writes([write], database)
-        self._transactions.commit(
-            b"", database, lambda writer: _apply(change, writer, writer.tick())
-        )
+        self._write(write, request.name, None)
         return Empty()
 
-    def _write(self, write: Message, request: Message) -> Message:
-        """Apply one write that leaves a document, and return that as the request masks it."""
-        database = database_of(write.update.name)
+    def _write(self, write: Message, name: str, mask: Mask) -> Message | None:
+        """Apply a single write to the document *name*; return the fields of *mask*."""
+        database = database_of(name)
         [change] = writes.parse_writes([write], database)
-        mask = [field_paths.parse(text) for text in request.mask.field_paths]
 
-        def apply(writer: Writer) -> Message:
+        def apply(writer: StorageWriter) -> Message | None:
             _apply(change, writer, writer.tick())
             return writer.get(change.name)
 
         document = self._transactions.commit(b"", database, apply)
-        return project(document, mask) if request.HasField("mask") else document
+        return document and project(document, mask)
 
 
-def _apply(change: writes.Change, writer: Writer, time_us: int) -> Message:
-    held = writer.get(change.name)
-    document, result = writes.apply(change, held, time_us)
-    if document is not held:
+def _apply(change: writes.Change, writer: StorageWriter, time_us: int) -> Message:
+    stored = writer.get(change.name)
+    document, result = writes.apply(change, stored, time_us)
+    if document is not stored:
         writer.put(change.name, document)
     return result
 

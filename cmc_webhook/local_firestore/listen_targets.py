@@ -1,0 +1,123 @@
+"""A target of a Listen stream: which documents it selects, and which its client has. Pure."""
+
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, replace
+
+from cmc_webhook.local_firestore import queries
+from cmc_webhook.local_firestore.errors import InvalidArgument
+from cmc_webhook.local_firestore.messages import ListenResponse, Message
+from cmc_webhook.local_firestore.repeatable_reads import Read, get_all, select
+from cmc_webhook.local_firestore.resource_names import (
+    DocumentName,
+    database_of,
+    parse_document_of,
+)
+from cmc_webhook.local_firestore.storage import Commit
+
+
+@dataclass(frozen=True, slots=True)
+class Selection:
+    """
+    The documents of a target.
+
+    *read* finds the candidates, *matches* tells whether a single document is one, and
+    *window* applies the limit to all of them. The client is also told which of *names*
+    do not exist.
+    """
+
+    read: Read
+    matches: Callable[[DocumentName, Message], bool]
+    window: Callable[[Iterable[Message]], Iterable[Message]] = iter
+    mask: queries.Mask = None
+    names: frozenset[str] = frozenset()
+
+
+def parse_selection(database: str, target: Message) -> Selection:
+    """Parse what *target* selects in *database*, or raise a Refusal."""
+    kind = target.WhichOneof("target_type")
+    if kind == "documents":
+        names = [parse_document_of(database, name) for name in target.documents.documents]
+        wanted = frozenset(names)
+        return Selection(
+            get_all(names),
+            matches=lambda name, document: name in wanted,
+            names=frozenset(map(str, names)),
+        )
+    if kind == "query":
+        if database_of(target.query.parent) != database:
+            raise InvalidArgument(f'"{target.query.parent}" is not in {database}.')
+        return _of_query(queries.parse_query(target.query.parent, target.query.structured_query))
+    raise InvalidArgument("A target has neither documents nor a query.")
+
+
+def _of_query(query: queries.Query) -> Selection:
+    unlimited = replace(query, offset=0, limit=None)
+    return Selection(
+        select(unlimited),
+        matches=lambda name, document: (
+            query.scope.contains(name) and bool(queries.evaluate(unlimited, [document])[0])
+        ),
+        window=iter
+        if query == unlimited
+        else lambda documents: queries.evaluate(query, documents)[0],
+        mask=query.mask,
+    )
+
+
+class ListenTarget:
+    """One target. Its methods yield the messages for the client."""
+
+    def __init__(self, target_id: int, selection: Selection) -> None:
+        self._id = target_id
+        self._selection = selection
+        self._started_us = 0
+        self._candidates: dict[str, Message] = {}
+        self._sent: dict[str, Message] = {}
+
+    def start(self, documents: Iterable[Message], time_us: int) -> Iterator[Message]:
+        """Send *documents*, the result of the selection's read at that time."""
+        self._started_us = time_us
+        self._candidates = {document.name: document for document in documents}
+        for name in sorted(self._selection.names - self._candidates.keys()):
+            yield self._absence("delete", name, time_us)
+        yield from self._send_differences(time_us, set())
+
+    def update(self, commit: Commit) -> Iterator[Message]:
+        """Send the changes of *commit*, unless the start has included them."""
+        if commit.time_us <= self._started_us:
+            return
+        affected = False
+        for name, document in commit.documents.items():
+            if document is not None and self._selection.matches(name, document):
+                self._candidates[document.name] = document
+                affected = True
+            else:
+                affected |= self._candidates.pop(str(name), None) is not None
+        if affected:
+            deleted = {str(name) for name, stored in commit.documents.items() if stored is None}
+            yield from self._send_differences(commit.time_us, deleted)
+
+    def _send_differences(self, time_us: int, deleted: set[str]) -> Iterator[Message]:
+        selected = {each.name: each for each in self._selection.window(self._candidates.values())}
+        for name in self._sent.keys() - selected.keys():
+            yield self._absence("delete" if name in deleted else "remove", name, time_us)
+        for name, document in selected.items():
+            if self._sent.get(name) is not document:
+                yield self._change(document)
+        self._sent = selected
+
+    def _change(self, document: Message) -> Message:
+        response = ListenResponse()
+        change = response.document_change
+        change.document.CopyFrom(queries.project(document, self._selection.mask))
+        change.target_ids.append(self._id)
+        return response
+
+    def _absence(self, kind: str, name: str, time_us: int) -> Message:
+        """Return a document_delete, or a document_remove: it no longer matches."""
+        response = ListenResponse()
+        absence = getattr(response, f"document_{kind}")
+        absence.document = name
+        absence.removed_target_ids.append(self._id)
+        absence.read_time.FromMicroseconds(time_us)
+        return response

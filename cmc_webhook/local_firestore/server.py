@@ -1,0 +1,165 @@
+"""The gRPC server: registers the calls and answers refusals with their status codes."""
+
+import contextlib
+import threading
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import grpc
+
+from cmc_webhook.local_firestore.errors import Refusal, StartError
+from cmc_webhook.local_firestore.listen import Listener, Listeners
+from cmc_webhook.local_firestore.messages import Message
+from cmc_webhook.local_firestore.read_calls import ReadCalls
+from cmc_webhook.local_firestore.storage import Storage
+from cmc_webhook.local_firestore.supported_fields import parse_request
+from cmc_webhook.local_firestore.transactions import Transactions
+from cmc_webhook.local_firestore.write_calls import WriteCalls
+
+_HOST = "127.0.0.1"
+_SERVICE = "google.firestore.v1.Firestore"
+# Each listener and each running call takes one, also a call that waits for a transaction.
+_THREADS = 256
+_GRACE_S = 1.0
+_OPTIONS = [
+    # Otherwise two servers can share a port, and each gets some of the calls.
+    ("grpc.so_reuseport", 0),
+    # No limit: gRPC would refuse a long request with another status code than Firestore.
+    ("grpc.max_receive_message_length", -1),
+    ("grpc.max_send_message_length", -1),
+]
+
+
+class FirestoreServer:
+    """A running server, on 127.0.0.1 only."""
+
+    def __init__(self, storage: Storage, port: int) -> None:
+        self._storage = storage
+        self._threads = ThreadPoolExecutor(_THREADS, thread_name_prefix="firestore")
+        self._server = grpc.server(self._threads, options=_OPTIONS)
+        transactions = Transactions(storage)
+        self._listeners = Listeners(storage)
+        handlers = _handlers(
+            ReadCalls(storage, transactions), WriteCalls(transactions), self._listeners
+        )
+        self._server.add_generic_rpc_handlers(
+            (grpc.method_handlers_generic_handler(_SERVICE, handlers), _NotServed())
+        )
+        try:
+            self.port: int = self._server.add_insecure_port(f"{_HOST}:{port}")
+        except RuntimeError as error:
+            raise StartError(
+                f"Port {port} is in use: stop the program that uses it, or choose another with"
+                " --firestore-port."
+            ) from error
+        self.address = f"{_HOST}:{self.port}"
+        self._server.start()
+
+    def stop(self) -> None:
+        """Wait up to a second for running calls, then release port and file."""
+        stopped = self._server.stop(_GRACE_S)
+        self._listeners.stop()
+        stopped.wait()
+        self._threads.shutdown()
+        self._storage.close()
+
+
+def start(data: str, port: int) -> FirestoreServer:
+    """
+    Serve the documents in the file *data*, or `:memory:`, on *port*; 0 is any free port.
+
+    Keep the returned server: it also stops when it is garbage-collected. Raise StartError
+    if it cannot start.
+    """
+    storage = Storage(data)
+    try:
+        return FirestoreServer(storage, port)
+    except StartError:
+        storage.close()
+        raise
+
+
+class _NotServed(grpc.GenericRpcHandler):  # type: ignore[misc]  # grpc has no types
+    """Refuses all other methods."""
+
+    def service(self, handler_call_details: Any) -> Any:
+        def refuse(requests: Any, context: Any) -> Iterator[Message]:
+            method = handler_call_details.method.rpartition("/")[2]
+            context.abort(grpc.StatusCode.UNIMPLEMENTED, f"This server does not serve {method}.")
+            yield
+
+        return grpc.stream_stream_rpc_method_handler(refuse)
+
+
+def _handlers(reads: ReadCalls, writes: WriteCalls, listeners: Listeners) -> dict[str, Any]:
+    unary = {
+        "BatchWrite": writes.batch_write,
+        "BeginTransaction": writes.begin_transaction,
+        "Commit": writes.commit,
+        "CreateDocument": writes.create_document,
+        "DeleteDocument": writes.delete_document,
+        "GetDocument": reads.get_document,
+        "ListCollectionIds": reads.list_collection_ids,
+        "ListDocuments": reads.list_documents,
+        "PartitionQuery": reads.partition_query,
+        "Rollback": writes.rollback,
+        "UpdateDocument": writes.update_document,
+    }
+    streaming = {
+        "BatchGetDocuments": reads.batch_get_documents,
+        "RunAggregationQuery": reads.run_aggregation_query,
+        "RunQuery": reads.run_query,
+    }
+    return {
+        **{name: _unary_handler(name, call) for name, call in unary.items()},
+        **{name: _streaming_handler(name, call) for name, call in streaming.items()},
+        "Listen": _listen_handler(listeners),
+    }
+
+
+def _unary_handler(name: str, call: Callable[[Message], Message]) -> Any:
+    def handle(data: bytes, context: Any) -> Message:
+        try:
+            return call(parse_request(name, data))
+        except Refusal as refusal:
+            context.abort(refusal.code, str(refusal))
+
+    return grpc.unary_unary_rpc_method_handler(handle, response_serializer=_serialize)
+
+
+def _streaming_handler(name: str, call: Callable[[Message], Iterator[Message]]) -> Any:
+    def handle(data: bytes, context: Any) -> Iterator[Message]:
+        try:
+            yield from call(parse_request(name, data))
+        except Refusal as refusal:
+            context.abort(refusal.code, str(refusal))
+
+    return grpc.unary_stream_rpc_method_handler(handle, response_serializer=_serialize)
+
+
+def _listen_handler(listeners: Listeners) -> Any:
+    def handle(requests: Iterator[bytes], context: Any) -> Iterator[Message]:
+        listener = listeners.open()
+        threading.Thread(target=_add_requests, args=(requests, listener), daemon=True).start()
+        try:
+            yield from listener.responses()
+        except Refusal as refusal:
+            context.abort(refusal.code, str(refusal))
+
+    return grpc.stream_stream_rpc_method_handler(handle, response_serializer=_serialize)
+
+
+def _add_requests(requests: Iterator[bytes], listener: Listener) -> None:
+    # An RpcError is the end of the call.
+    with contextlib.suppress(grpc.RpcError):
+        try:
+            for data in requests:
+                listener.add(parse_request("Listen", data))
+        except Refusal as refusal:
+            listener.add(refusal)
+    listener.add(None)
+
+
+def _serialize(message: Message) -> bytes:
+    return bytes(message.SerializeToString())
