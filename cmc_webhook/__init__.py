@@ -1,3 +1,3 @@
 """Customers Mail Cloud's event webhook, stored as one Firestore document per mail and recipient."""
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"

@@ -1,6 +1,7 @@
 """Fixtures: the real clients on real servers, the functions under functions-framework."""
 
 import functools
+import itertools
 import os
 import threading
 import uuid
@@ -9,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import functions_framework
+import hypothesis
 import pytest
 from flask.testing import FlaskClient
 from gcp_storage_emulator.server import create_server
@@ -16,61 +18,106 @@ from google.cloud import firestore, storage
 from werkzeug.serving import make_server
 from werkzeug.test import TestResponse
 
+from tests.support import tally
 from tests.support.faults import FaultyFirestore
 from tests.support.processes import free_port
 from tests.support.records import as_json, make_post
 from tests.support.server import FunctionServer
-from tests.support.tally import Tally
 
 EMULATOR = os.environ.get("FIRESTORE_EMULATOR_HOST")
 MAIN = Path(__file__).parents[1] / "main.py"
-TALLY = pytest.StashKey[Tally]()
+
+# How often the random tests run, and how often with --all.
+NUMBERS = {"--seeds": (18, 180), "--rounds": (1, 3), "--fuzz": (200, 2000)}
+# Every server comes from one of these fixtures, or from what a test imports of these modules.
+SERVERS = {"firestore_address", "storage_url", "serve_app", "browser"}
+STARTERS = ("tests.support.processes", "tests.support.server", "tests.by_hand", "cmc_webhook.local")
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    parser.addoption("--seeds", type=int, default=180, help="random schedules of faults to run")
-    parser.addoption("--rounds", type=int, default=3, help="rounds of killing the function")
-    parser.addoption("--fuzz", type=int, default=2000, help="odd requests to send")
-    parser.addoption("--first-seed", type=int, default=0, help="the first of both")
+    parser.addoption("--all", action="store_true", help="run the slow tests too, at full size")
+    for option, what in (
+        ("--seeds", "random schedules of faults"),
+        ("--rounds", "rounds of killing processes"),
+        ("--fuzz", "odd requests"),
+    ):
+        few, many = NUMBERS[option]
+        parser.addoption(option, type=int, help=f"{what}: {few}, with --all {many}")
+    parser.addoption("--first-seed", type=int, default=0, help="the first of --seeds and --fuzz")
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_cmdline_main(config: pytest.Config) -> None:
+    """Run in parallel unless -n is given: two workers a core, as much of the time is waiting."""
+    if hasattr(config, "workerinput") or getattr(config.option, "numprocesses", 0) is not None:
+        return  # a worker, or -n, or no xdist
+    config.option.numprocesses = 0 if config.option.usepdb else 2 * (os.cpu_count() or 1)
+    if config.option.dist == "no":
+        config.option.dist = "worksteal"
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    config.stash[TALLY] = Tally()
+    everything = config.getoption("--all")
+    if not everything and not config.option.markexpr:
+        config.option.markexpr = "not slow"
+    # No deadline: on a busy machine it would fail a test that is right.
+    examples = 1000 if everything else 100
+    hypothesis.settings.register_profile("ours", deadline=None, max_examples=examples)
+    hypothesis.settings.load_profile("ours")
 
 
-def pytest_terminal_summary(
-    terminalreporter: pytest.TerminalReporter, config: pytest.Config
-) -> None:
-    for line in config.stash[TALLY].lines():
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    for line in tally.table(itertools.chain(*terminalreporter.stats.values())):
         terminalreporter.write_line(line)
 
 
-@pytest.fixture
-def tally(pytestconfig: pytest.Config) -> Tally:
-    """Where each round of a fault is counted and checked."""
-    return pytestconfig.stash[TALLY]
-
-
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
-    if "seed" in metafunc.fixturenames:
-        first, count = (metafunc.config.getoption(o) for o in ("--first-seed", "--seeds"))
-        metafunc.parametrize("seed", range(first, first + count))
-    if "round_number" in metafunc.fixturenames:
-        metafunc.parametrize("round_number", range(metafunc.config.getoption("--rounds")))
+    for mark in metafunc.definition.iter_markers("repeat"):
+        argument, option = mark.args
+        metafunc.parametrize(argument, _numbers(metafunc.config, option))
 
 
-@pytest.hookimpl(trylast=True)
+def _numbers(config: pytest.Config, option: str) -> range:
+    few, many = NUMBERS[option]
+    count = config.getoption(option) or (many if config.getoption("--all") else few)
+    first = 0 if option == "--rounds" else config.getoption("--first-seed")
+    return range(first, first + count)
+
+
+@pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
-        if EMULATOR and item.get_closest_marker("builtin"):
-            item.add_marker(pytest.mark.skip(reason="only the built-in Firestore promises this"))
+        builtin = item.get_closest_marker("builtin")
+        if EMULATOR and builtin:
+            why = "".join(builtin.args) or "only the built-in Firestore promises this"
+            item.add_marker(pytest.mark.skip(reason=why))
+        if _is_pure(item):
+            item.add_marker("pure")
+
+
+def _is_pure(item: pytest.Item) -> bool:
+    """Whether the test asks for no server, and its module imports nothing that starts one."""
+    imported = {getattr(value, "__module__", None) or "" for value in vars(item.module).values()}
+    starts = any(name.startswith(STARTERS) for name in imported)
+    return not starts and SERVERS.isdisjoint(item.fixturenames)
 
 
 @pytest.fixture
 def fuzz_seeds(pytestconfig: pytest.Config) -> range:
     """The seeds of odd requests to try."""
-    first = pytestconfig.getoption("--first-seed")
-    return range(first, first + pytestconfig.getoption("--fuzz"))
+    return _numbers(pytestconfig, "--fuzz")
+
+
+@pytest.fixture
+def scale(pytestconfig: pytest.Config) -> float:
+    """By what a test multiplies a size that takes long: a quarter, with --all the whole."""
+    return 1.0 if pytestconfig.getoption("--all") else 0.25
+
+
+@pytest.fixture(name="tally")
+def tally_of_rounds(record_property: Callable[[str, object], None]) -> Callable[..., None]:
+    """Count a round of a fault and check it; `tally.close` says what it takes."""
+    return functools.partial(tally.close, record_property)
 
 
 @pytest.fixture(scope="session")

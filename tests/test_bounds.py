@@ -17,17 +17,18 @@ def guarded(make_function):
     return make_function(CMC_API_KEYS=KEY)
 
 
-def test_10000_records_in_one_post_are_stored_at_once_or_by_repeating(serve, documents):
+def test_10000_records_in_one_post_are_stored_at_once_or_by_repeating(serve, documents, scale):
+    count = int(10_000 * scale)
     server = serve(CMC_API_KEYS=KEY)
-    records = [make_record(messageId=f"<{i}@example.com>") for i in range(10_000)]
+    records = [make_record(messageId=f"<{i}@example.com>") for i in range(count)]
     body, content_type = as_json(make_post(records))
     status = 503
     while status == 503:
         status, answer, _ = server.post(body, content_type, AUTHORIZED)
 
     assert status == 200
-    assert (answer["received"], answer["stored"] + answer["unchanged"]) == (10_000, 10_000)
-    assert len(documents()) == 10_000
+    assert (answer["received"], answer["stored"] + answer["unchanged"]) == (count, count)
+    assert len(documents()) == count
 
 
 def test_more_fields_than_a_form_has_are_no_event(guarded, documents, quarantine):

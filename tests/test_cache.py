@@ -41,7 +41,7 @@ def name_of(database, document_id):
     return database.document("mail_statuses", document_id)
 
 
-def save(store, *events, name="one", seconds=5):
+def save(store, *events, name="one", seconds=30):
     budget = rpc.Budget(seconds)
     saved = save_all(store, {name: list(events)}, budget=budget)
     [outcome] = [o for o in ("stored", "unchanged") if getattr(saved, o)]

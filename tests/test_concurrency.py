@@ -4,6 +4,8 @@ import random
 import time
 from concurrent.futures import ThreadPoolExecutor
 
+import pytest
+
 from tests.support.faults import at_random
 from tests.support.ledger import Ledger, body_of, shuffled_posts
 
@@ -41,6 +43,7 @@ def test_shuffled_overlapping_posts_to_two_processes(serve, documents):
     ledger.check(documents(), complete=True)
 
 
+@pytest.mark.repeat("round_number", "--rounds")
 def test_the_same_while_firestore_fails(round_number, serve, faulty, documents, tally):
     rng = random.Random(round_number)
     faulty.plan = at_random(rng, share=0.2)
@@ -50,4 +53,4 @@ def test_the_same_while_firestore_fails(round_number, serve, faulty, documents, 
 
     fired = faulty.fired.total()
     fault = "two processes, all mixed"
-    tally.close(fault, ledger, documents(), planned=faulty.planned, fired=fired)
+    tally(fault, ledger, documents(), planned=faulty.planned, fired=fired)

@@ -33,8 +33,10 @@ def read_and_keep(body):
 
 
 @pytest.mark.parametrize("piece", PIECES)
-def test_a_body_that_is_no_event(piece):
+def test_a_body_that_is_no_event(piece, scale):
     for beginning in BEGINNINGS:
         assert_linear(
-            read_and_keep, lambda size, b=beginning: b + piece * (size // len(piece)), 64 * 1024
+            read_and_keep,
+            lambda size, b=beginning: b + piece * (size // len(piece)),
+            size=int(64 * 1024 * scale),
         )

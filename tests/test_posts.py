@@ -388,7 +388,7 @@ def test_the_log_line_of_a_post(function, capsys):
     assert line["rpcs"]["BatchWrite"] == 2
     assert line["why"] == {"missing_message_id": 1}
     assert line["status"] == 200
-    assert line["version"] == "0.1.0"
+    assert line["version"] == "0.2.0"
     assert line["logging.googleapis.com/trace"].endswith(f"/traces/{'ab' * 16}")
     assert line["lag_s"] > 0
 

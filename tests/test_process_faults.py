@@ -15,7 +15,6 @@ import pytest
 from tests.support.ledger import Ledger, body_of, shuffled_posts
 from tests.support.processes import Program, free_port, until
 from tests.support.records import as_json, make_post, make_record
-from tests.support.server import FunctionServer
 
 OPEN = {"CMC_ALLOW_UNAUTHENTICATED": "true", "THREADS": "4"}
 
@@ -83,18 +82,11 @@ def during(senders, server, strike, after):
     thread.join()
 
 
-@pytest.fixture
-def environ(client, firestore_address):
-    return OPEN | {
-        "FIRESTORE_EMULATOR_HOST": firestore_address,
-        "GOOGLE_CLOUD_PROJECT": client.project,
-    }
-
-
-def test_the_function_is_killed_under_load(round_number, environ, documents, tally):
+@pytest.mark.repeat("round_number", "--rounds")
+def test_the_function_is_killed_under_load(round_number, serve, documents, tally):
     rng = random.Random(round_number)
     senders = Senders(shuffled_posts(mails=150, size=10, rng=rng), rng)
-    killed = FunctionServer(environ)
+    killed = serve(**OPEN)
 
     def kill():
         for pid in killed.pids():
@@ -102,31 +94,28 @@ def test_the_function_is_killed_under_load(round_number, environ, documents, tal
         senders.stop()
 
     during(senders, killed, kill, after=rng.uniform(0.02, 0.2))
-    killed.stop()
     struck = bool(senders.unanswered)  # in the middle
     senders.ledger.check(documents())
 
-    again = FunctionServer(environ)
-    senders.repeat(again)
-    again.stop()
-    tally.close("function killed", senders.ledger, documents(), planned=1, fired=struck)
+    senders.repeat(serve(**OPEN))
+    tally("function killed", senders.ledger, documents(), planned=1, fired=struck)
 
 
 @pytest.mark.builtin
+@pytest.mark.repeat("round_number", "--rounds")
 @pytest.mark.parametrize("both", [False, True])
-def test_firestore_is_killed_under_load(both, round_number, tmp_path, monkeypatch, client, tally):
+def test_firestore_is_killed_under_load(
+    both, round_number, serve, tmp_path, monkeypatch, client, tally
+):
     """It is started again at once, with what it had written."""
     rng = random.Random(2 * round_number + both)
     port = free_port()
     options = ["--only-firestore", "--firestore-port", str(port), "--data", str(tmp_path / "data")]
-    environ = OPEN | {
-        "FIRESTORE_EMULATOR_HOST": f"127.0.0.1:{port}",
-        "GOOGLE_CLOUD_PROJECT": client.project,
-    }
+    environ = OPEN | {"FIRESTORE_EMULATOR_HOST": f"127.0.0.1:{port}"}
     senders = Senders(shuffled_posts(mails=150, size=10, rng=rng), rng)
     firestore = Program("cmc_webhook.devserver", *options)
     firestore.wait_for(port)
-    function = FunctionServer(environ)
+    function = serve(**environ)
     struck = []
 
     def kill():
@@ -141,32 +130,28 @@ def test_firestore_is_killed_under_load(both, round_number, tmp_path, monkeypatc
 
     during(senders, function, kill, after=rng.uniform(0.02, 0.2))
     firestore.wait_for(port)
-    if both:
-        function.stop()
-        function = FunctionServer(environ)
-    senders.repeat(function)
-    function.stop()
+    senders.repeat(serve(**environ) if both else function)
 
     monkeypatch.setenv("FIRESTORE_EMULATOR_HOST", f"127.0.0.1:{port}")
     stored = type(client)(project=client.project).collection("mail_statuses").stream()
     documents = {snapshot.id: snapshot.to_dict() for snapshot in stored}
     firestore.stop()
     fault = "function and Firestore killed" if both else "Firestore killed"
-    tally.close(fault, senders.ledger, documents, planned=1, fired=sum(struck))
+    tally(fault, senders.ledger, documents, planned=1, fired=sum(struck))
 
 
-def test_posts_that_were_accepted_are_finished_at_a_polite_stop(environ, documents):
-    server = FunctionServer(environ)
+def test_posts_that_were_accepted_are_finished_at_a_polite_stop(serve, documents):
+    server = serve(**OPEN | {"THREADS": "8"})
     bodies = [as_json(make_post([make_record(messageId=f"<{i}@example.com>")])) for i in range(4)]
     connections = []
     for body, _ in bodies:  # all but the last byte
         connection = socket.create_connection(("127.0.0.1", server.port), timeout=30)
         connection.sendall(_head(len(body)) + body[:-1])
         connections.append(connection)
-    time.sleep(0.3)
+    server.post(b"")  # connections are accepted in their order: this one after those
 
     server.process.send_signal(signal.SIGTERM)
-    time.sleep(0.2)
+    time.sleep(0.2)  # nothing outside shows that the signal has come
     answers = []
     for (body, _), connection in zip(bodies, connections, strict=True):
         connection.sendall(body[-1:])
@@ -176,7 +161,6 @@ def test_posts_that_were_accepted_are_finished_at_a_polite_stop(environ, documen
     assert [answer[:12] for answer in answers] == [b"HTTP/1.1 200"] * 4
     assert len(documents()) == 4
     assert server.process.wait(30) == 0
-    server.stop()
 
 
 def _head(length):
@@ -185,46 +169,43 @@ def _head(length):
 
 
 @pytest.mark.parametrize("share", [0.0, 0.3, 0.6, 0.999])
-def test_a_sender_that_hangs_up_harms_nobody(environ, documents, quarantine, share):
+def test_a_sender_that_hangs_up_harms_nobody(serve, documents, quarantine, share):
     """It hangs up in the header, in the body and one byte before the end."""
-    server = FunctionServer(environ)
+    server = serve(**OPEN)
     body, _ = as_json(make_post([make_record()]))
     whole = _head(len(body)) + body
     for _ in range(20):
         with socket.create_connection(("127.0.0.1", server.port), timeout=30) as connection:
             connection.sendall(whole[: int(len(whole) * share)])
     assert server.post(body)[0] == 200
-    server.stop()
 
     assert len(documents()) == 1
     assert quarantine() == []
 
 
-def test_a_sender_that_does_not_wait_for_the_answer_is_stored(environ, documents):
-    server = FunctionServer(environ)
+def test_a_sender_that_does_not_wait_for_the_answer_is_stored(serve, documents):
+    server = serve(**OPEN)
     body, _ = as_json(make_post([make_record()]))
     with socket.create_connection(("127.0.0.1", server.port), timeout=30) as connection:
         connection.sendall(_head(len(body)) + body)
 
     until(documents)
     assert server.post(body)[1]["unchanged"] == 1
-    server.stop()
 
 
 @pytest.mark.parametrize("stall_at", [10, 60])
-def test_others_are_served_while_fewer_senders_stall_than_there_are_threads(environ, stall_at):
-    server = FunctionServer(environ)
+def test_others_are_served_while_fewer_senders_stall_than_there_are_threads(serve, stall_at):
+    server = serve(**OPEN)
     body, _ = as_json(make_post([make_record()]))
     whole = _head(len(body)) + body
     stalled = [socket.create_connection(("127.0.0.1", server.port)) for _ in range(3)]
     for connection in stalled:
         connection.sendall(whole[:stall_at])
-    time.sleep(0.3)
 
+    # Connections are accepted in their order: these after those that stall.
     assert [server.post(body)[0] for _ in range(20)] == [200] * 20
 
     for connection in stalled:  # the slow are served, too
         connection.sendall(whole[stall_at:])
         assert connection.recv(65536).startswith(b"HTTP/1.1 200")
         connection.close()
-    server.stop()

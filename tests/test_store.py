@@ -48,11 +48,11 @@ def store(database):
 
 def save_all(store, documents, *, now=NOW, budget=None):
     saved = Saved()
-    store.save(documents, now, budget or rpc.Budget(5), saved)
+    store.save(documents, now, budget or rpc.Budget(30), saved)
     return saved
 
 
-def save(store, events, name="one", seconds=5):
+def save(store, events, name="one", seconds=30):
     return save_all(store, {name: events}, budget=rpc.Budget(seconds))
 
 
@@ -95,7 +95,7 @@ def test_only_the_loser_is_written_again(store, database, documents):
     events = {f"mail{i}": [QUEUED] for i in range(10)}
     rival = StatusStore(database, "mail_statuses")
     database.after_reads = [lambda: save(rival, [SUCCEEDED], "mail3")]
-    budget = rpc.Budget(5)
+    budget = rpc.Budget(30)
 
     saved = save_all(store, events, budget=budget)
 
@@ -187,7 +187,7 @@ def test_a_call_that_firestore_refuses_is_halved_until_the_write_is_alone(
     store = StatusStore(Refusing(database), "mail_statuses")
     events = {f"mail{i}": [QUEUED] for i in range(10)}
 
-    budget = rpc.Budget(5)
+    budget = rpc.Budget(30)
     saved = save_all(store, events, budget=budget)
 
     assert saved.refused == {"mail3": "refused_by_firestore"}

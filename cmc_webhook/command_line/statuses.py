@@ -17,6 +17,7 @@ from cmc_webhook.reading.options import connected, firestore_options
 from cmc_webhook.reading.queries import Cursor, Document
 from cmc_webhook.reading.received import ReceivedMails
 from cmc_webhook.reading.statuses import Filters, MailStatuses
+from cmc_webhook.reading.texts import Texts
 
 # The hash, and of CMC's own message ids the part that differs most.
 SHORT_ID = len("974c-9e7e564c")
@@ -127,7 +128,8 @@ def _story(mail: Document, zone: ZoneInfo) -> Iterator[str]:
     yield from labelled("document", mail.id)
     when = shown(fields.get("status_at"), zone)
     yield f"{table.pad('status', LABEL)}{coloured(table.printable(status), status)} at {when}"
-    yield from labelled("meaning", meaning(fields))
+    told = meaning(fields)
+    yield from labelled("meaning", Texts("en").sentences([*told.happened, told.todo]))
     for name in _DETAILS:
         if name in fields:
             yield from labelled(name, str(fields[name]))

@@ -1,1 +1,1 @@
-"""A web page on this machine to read statuses in; never deployed."""
+"""A web page on this machine that shows mails and their statuses; never deployed."""

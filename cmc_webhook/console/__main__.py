@@ -1,4 +1,4 @@
-"""`python -m cmc_webhook.console`: the page on this machine, until Ctrl-C."""
+"""`python -m cmc_webhook.console`: serves the page on this machine until Ctrl-C."""
 
 import logging
 import signal
@@ -22,25 +22,25 @@ _HOST = "127.0.0.1"
 
 @click.command(context_settings={"help_option_names": ["-h", "--help"], "show_default": True})
 @click.option("--port", default=8082, type=click.IntRange(1, 65535), help="Port of the page.")
-@click.option("--allow-changes", is_flag=True, help="Replay and delete in a real project, too.")
+@click.option("--allow-changes", is_flag=True, help="Allow replay and delete in a real project.")
 @function_options
 @firestore_options
 def main(
     where: FirestoreOptions, url: str, credential: Credential, port: int, allow_changes: bool
 ) -> None:
     """
-    Show what became of the mails, on 127.0.0.1 only.
+    Show what became of the mails in a browser, on 127.0.0.1 only.
 
-    It reads the local Firestore, or the project that --project names with your
-    own Google credentials. The local files of received mails are where
-    STORAGE_EMULATOR_HOST says; the devserver sets it. --url and the credential are
-    those of the function, to which quarantined data is posted again.
+    Reads the local Firestore, or with your own Google credentials the project of
+    --project. Files of locally received mails are read from STORAGE_EMULATOR_HOST,
+    which the devserver sets. --url and the credential are those of the function
+    that quarantined data is posted to again.
     """
-    # One line for each request says nothing to the reader; faults are still shown.
+    # No line for each request; errors are still shown.
     logging.getLogger("werkzeug").setLevel(logging.WARNING)
     emulator = where.emulator
     listener = _listen(port)
-    connection = connected(where, wait=False)
+    connection = connected(where, check=False)
     site = Site(
         connection=connection,
         objects=objects(connection.client.project, local=bool(emulator)),
@@ -64,12 +64,12 @@ def _listen(port: int) -> socket.socket:
         return socket.create_server((_HOST, port))
     except OSError as error:
         raise click.ClickException(
-            f"Port {port} is in use: stop the program that uses it, or choose another with --port."
+            f"Port {port} is in use. Stop the program that uses it, or choose another with --port."
         ) from error
 
 
 def _credential(given: Credential, url: str, settings: Settings) -> Credential:
-    """Return what is *given*, else what a function on this machine with our settings accepts."""
+    """Return *given*, by default what a local function with the same settings accepts."""
     if given != Credential() or not is_loopback(url):
         return given
     if keys := settings.credentials[API_KEYS]:

@@ -1,4 +1,4 @@
-"""Where the parts of a chart of stacked bars stand. Pure; the template draws them."""
+"""Computes the coordinates of a chart of stacked bars, which the template draws. Pure."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -11,7 +11,7 @@ _STEPS = (1, 2, 5)
 
 @dataclass(frozen=True, slots=True)
 class Segment:
-    """One status in one bar."""
+    """The part of a bar for one status."""
 
     status: str
     count: int
@@ -21,7 +21,7 @@ class Segment:
 
 @dataclass(frozen=True, slots=True)
 class Bar:
-    """One hour or day; *middle* is where its label belongs."""
+    """The bar of one hour or day."""
 
     x: float
     width: float
@@ -29,13 +29,13 @@ class Bar:
 
     @property
     def middle(self) -> float:
-        """The place of the label."""
+        """The x of the label."""
         return self.x + self.width / 2
 
 
 @dataclass(frozen=True, slots=True)
 class Chart:
-    """Bars in the order of time, and the lines behind them: where, and for how many."""
+    """Bars in order of time, and the grid lines: their y and the count that they stand for."""
 
     bars: Sequence[Bar]
     lines: Sequence[tuple[float, int]]
@@ -46,7 +46,7 @@ class Chart:
 
 
 def chart(columns: Sequence[Mapping[str, int]], order: Iterable[str]) -> Chart:
-    """Return the chart of *columns*; statuses are stacked in *order*, the first one lowest."""
+    """Return the chart of *columns*. Statuses are stacked in *order*, the first at the bottom."""
     order = list(order)
     steps = ticks(max((sum(column.values()) for column in columns), default=0))
     unit = (HEIGHT - _TOP - _BOTTOM) / steps[-1]
@@ -63,7 +63,7 @@ def chart(columns: Sequence[Mapping[str, int]], order: Iterable[str]) -> Chart:
 
 
 def ticks(most: int) -> list[int]:
-    """Return round numbers from zero to *most* or a little more, five at most."""
+    """Return at most five round numbers from 0 to *most* or just above."""
     size = 1
     while True:
         for step in _STEPS:

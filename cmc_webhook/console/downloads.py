@@ -1,4 +1,4 @@
-"""What strangers sent, as files that a browser saves and never shows."""
+"""Sends untrusted content as a file that the browser saves and does not display."""
 
 import os
 import re
@@ -8,13 +8,13 @@ from typing import IO
 from flask import Response, send_file
 
 _LONGEST_NAME = 200
-# Characters that end a header, part a path, or let "exe.pdf" be read as "fdp.exe".
+# Characters that end a header, separate a path, or reverse text so that "exe.pdf" reads "fdp.exe".
 _UNSAFE_CATEGORIES = ("Cc", "Cf", "Cs", "Zl", "Zp")
 _UNSAFE = re.compile(r'["%*/:<>?\\|]')
 
 
 def download(file: IO[bytes], name: str) -> Response:
-    """Answer with *file*, which stands at its end, to be saved under *name*."""
+    """Return *file*, which is positioned at its end, as a download with this name."""
     size = file.tell()
     file.seek(0)
     response = send_file(
@@ -22,7 +22,7 @@ def download(file: IO[bytes], name: str) -> Response:
         "application/octet-stream",
         as_attachment=True,
         download_name=name,
-        conditional=False,  # there are no parts of it to be had, nor a time
+        conditional=False,  # no ranges and no modification time
     )
     response.content_length = size
     response.headers["Cache-Control"] = "private, no-store"
@@ -30,9 +30,9 @@ def download(file: IO[bytes], name: str) -> Response:
     return response
 
 
-def safe_name(told: str, otherwise: str) -> str:
-    """Return the file name that a stranger told without what does harm in one."""
-    kept = [c for c in told if unicodedata.category(c) not in _UNSAFE_CATEGORIES]
+def safe_name(given: str, otherwise: str) -> str:
+    """Return the untrusted file name *given* without harmful characters; *otherwise* if empty."""
+    kept = [c for c in given if unicodedata.category(c) not in _UNSAFE_CATEGORIES]
     stem, suffix = os.path.splitext(_UNSAFE.sub("_", "".join(kept)).strip(" ."))
     return _cut(stem, _LONGEST_NAME - len(suffix.encode())) + suffix if stem else otherwise
 

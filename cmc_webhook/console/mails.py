@@ -1,36 +1,80 @@
-"""The list of mails, newest status first."""
+"""The list of mails, newest status first, and one mail: what happened and what to do."""
 
+from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
+from typing import Any
+from urllib.parse import quote
 
-from flask import Blueprint, request
+from flask import Blueprint, request, url_for
+from werkzeug.exceptions import NotFound
 
-from cmc_webhook.console.choices import read_choice
-from cmc_webhook.console.meanings import CAUSES, STATUSES
+from cmc_webhook.console.filters import read_filters
 from cmc_webhook.console.paging import paged
 from cmc_webhook.console.periods import NAMED
 from cmc_webhook.console.site import Site, page
-from cmc_webhook.reading.statuses import Filters
+from cmc_webhook.reading.connection import Connection
+from cmc_webhook.reading.empty import why_empty
+from cmc_webhook.reading.meanings import CAUSES, cause_of, meaning
+from cmc_webhook.status.events import Status
 
 _PAGE = 50
+_BOUNCES = (Status.BOUNCED, Status.SUPPRESSED)
 
 
 def mails(site: Site) -> Blueprint:
-    """Return the view of the list."""
-    views = Blueprint("mails", __name__)
+    """Return the views of the list and of one document."""
+    views = Blueprint("mails", __name__, url_prefix="/mails")
 
-    @views.get("/mails")
+    @views.get("")
     def show() -> str:
-        choice = read_choice(request.args, site.zone, datetime.now(UTC), "all")
-        found = paged(site.statuses.listing(choice.filters), _PAGE, "mails.show", choice.parameters)
+        now = datetime.now(UTC)
+        chosen = read_filters(request.args, site.zone, now, "all")
+        found = paged(site.statuses.listing(chosen.filters), _PAGE, "mails.show", chosen.parameters)
+        empty = None if found.documents else why_empty(site.statuses, chosen.filters)
+        anytime: dict[str, Any] = chosen.parameters | {"period": "all", "since": [], "until": []}
         return page(
             "mails.html",
-            documents_read=found.documents_read,
+            documents_read=found.documents_read or 1,  # of why_empty
             found=found,
-            choice=choice,
-            filtered=choice.filters != Filters(),
+            empty=empty,
+            newest_url=url_for("mails.show", **anytime),
+            now=now,
+            chosen=chosen,
             periods=("all", *NAMED, "own"),
-            statuses=STATUSES,
+            statuses=[*Status],
             causes=CAUSES,
         )
 
+    @views.get("/<document_id>")
+    def mail(document_id: str) -> str:
+        found = site.statuses.get(document_id)
+        if found is None:
+            raise NotFound
+        return page(
+            "mail.html",
+            documents_read=1,
+            mail=found,
+            meaning=meaning(found.fields),
+            events=list(_events(found.fields)),
+            path=f"{site.connection.collection}/{found.id}",
+            in_google=google_url(site.connection, found.id) if not site.emulator else None,
+        )
+
     return views
+
+
+def google_url(connection: Connection, document_id: str) -> str:
+    """Return the URL of the document in Google Cloud console."""
+    database = connection.client._database
+    shown = "-default-" if database == "(default)" else database
+    path = f"databases/{shown}/data/panel/{connection.collection}/{document_id}"
+    project = quote(connection.client.project)
+    return f"https://console.cloud.google.com/firestore/{quote(path)}?project={project}"
+
+
+def _events(fields: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
+    """Yield the events of the history, each bounce with its cause."""
+    for event in fields.get("events", ()):
+        bounced = event.get("status") in _BOUNCES
+        cause = cause_of(event.get("bounce_code", "")) if bounced else ""
+        yield {**event, "cause": cause}

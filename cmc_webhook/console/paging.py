@@ -1,4 +1,4 @@
-"""A list page by page; the address holds the way back."""
+"""A list page by page; the URL holds the way back to the first page."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -6,16 +6,19 @@ from typing import Any
 
 from flask import request, url_for
 
-from cmc_webhook.console.choices import read_trail
-from cmc_webhook.reading.queries import Document, Listing
+from cmc_webhook.console.filters import BadParameterError
+from cmc_webhook.reading.queries import Cursor, Document, Listing, parse_cursor
+
+# More would make the URL too long.
+_MOST_STEPS_BACK = 40
 
 
 @dataclass(frozen=True, slots=True)
 class Page:
     """
-    The documents of one page, and the addresses of the pages around it.
+    The documents of one page, and the URLs of the pages around it.
 
-    *newest* and *newer* are missing on the first page, *older* on the last.
+    *newest* and *newer* are None on the first page, *older* on the last.
     """
 
     documents: Sequence[Document]
@@ -28,20 +31,27 @@ class Page:
 def paged(
     listing: Listing, size: int, endpoint: str, parameters: Mapping[str, Any] | None = None
 ) -> Page:
-    """Return the page of *listing* that the request is for; *endpoint* shows the others."""
-    trail = read_trail(request.args)
-    places = [text for text, _ in trail]
-    # One more than is shown tells whether there is a next page.
-    found = listing.page(size + 1, trail[-1][1] if trail else None)
-    shown = found[:size]
+    """Return the requested page of *listing*; *endpoint* shows the others."""
+    trail = request.args.getlist("after")[-_MOST_STEPS_BACK:]
+    cursors = [_cursor(text) for text in trail]
+    # One document more than is shown tells whether there is a next page.
+    found = listing.page(size + 1, cursors[-1] if cursors else None)
+    documents = found[:size]
 
-    def address(after: Sequence[str]) -> str:
+    def url(after: Sequence[str]) -> str:
         return url_for(endpoint, **(parameters or {}), after=after)
 
     return Page(
-        shown,
+        documents,
         len(found),
-        newest=address([]) if places else None,
-        newer=address(places[:-1]) if places else None,
-        older=address([*places, str(listing.behind(shown[-1]))]) if len(found) > size else None,
+        newest=url([]) if trail else None,
+        newer=url(trail[:-1]) if trail else None,
+        older=url([*trail, str(listing.behind(documents[-1]))]) if len(found) > size else None,
     )
+
+
+def _cursor(text: str) -> Cursor:
+    try:
+        return parse_cursor(text)
+    except ValueError:
+        raise BadParameterError("after") from None

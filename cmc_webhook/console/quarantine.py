@@ -1,7 +1,7 @@
 """
-The quarantine of each function: what is there and why, given out, posted again, deleted.
+The quarantine of each function: lists and shows the entries, processes them again, deletes them.
 
-Only what is beside the statuses can be posted again: the page knows the URL of that function.
+Only entries of the status function can be processed again: the page knows only its URL.
 """
 
 from collections import Counter
@@ -11,7 +11,6 @@ from dataclasses import dataclass, field
 from flask import Blueprint, Response, request
 from werkzeug.exceptions import Forbidden, NotFound
 
-from cmc_webhook.console.choices import is_document_id
 from cmc_webhook.console.downloads import download
 from cmc_webhook.console.paging import paged
 from cmc_webhook.console.site import Site, page
@@ -27,32 +26,32 @@ from cmc_webhook.simulator.posting import (
 )
 
 _PAGE = 50
-# So many are held in memory; one entry has up to 900,000 bytes.
+# Held in memory at the same time; an entry has up to 900,000 bytes.
 _REPLAYED_AT_ONCE = 50
 _SENDERS = 4
-# Of the bucket, as cmc_inbound names it.
+# The folder in the bucket that cmc_inbound uses.
 _FOLDER = "quarantine"
 
 
 @dataclass(slots=True)
 class Replay:
     """
-    What came of posting *entries* again.
+    What became of the entries that were processed again.
 
-    Not posted are those *cut* when they were kept, and those whose content a
-    person has changed so that it is *no_json*.
+    *posted* counts requests; *counts* are those of the function's answers. Not posted are
+    entries that were *cut* when they were stored, or are *no_json* since somebody changed them.
     """
 
     entries: int = 0
     posted: int = 0
-    accepted: int = 0
+    counts: Counter[str] = field(default_factory=Counter)
     refused: Counter[str] = field(default_factory=Counter)
     cut: int = 0
     no_json: int = 0
 
 
 def quarantine(site: Site) -> Blueprint:
-    """Return the views of the quarantine beside the statuses."""
+    """Return the views of the quarantine of the status function."""
     views = _views("quarantine", "/quarantine", site, site.quarantine)
 
     @views.post("/replay")
@@ -85,7 +84,7 @@ def received_quarantine(site: Site) -> Blueprint:
 
 
 def _views(name: str, prefix: str, site: Site, held: Quarantine) -> Blueprint:
-    """Return what both have."""
+    """Return the views that both quarantines have."""
     views = Blueprint(name, __name__, url_prefix=prefix)
 
     @views.get("")
@@ -100,7 +99,7 @@ def _views(name: str, prefix: str, site: Site, held: Quarantine) -> Blueprint:
     @views.post("/<entry_id>/delete")
     def delete(entry_id: str) -> str:
         _refuse_unless_allowed(site)
-        # A checkbox that must be ticked works without JavaScript, too.
+        # A checkbox, because a question needs JavaScript.
         if "sure" not in request.form:
             raise Forbidden
         held.delete([_entry(held, entry_id).id])
@@ -123,12 +122,12 @@ def _listed(held: Quarantine, replayed: Replay | None = None, *, deleted: bool =
 
 
 def _content(entry: Document) -> str | None:
-    """Return the text of *entry*, None if it is in the bucket."""
+    """Return the content of *entry*; None if it is in the bucket."""
     return text_of(entry) if "content" in entry.fields else None
 
 
 def _entry(held: Quarantine, entry_id: str) -> Document:
-    found = held.get(entry_id) if is_document_id(entry_id) else None
+    found = held.get(entry_id)
     if found is None:
         raise NotFound
     return found
@@ -143,18 +142,17 @@ def _replay(site: Site, pages: Iterable[Sequence[Document]]) -> Replay:
     """Post the entries of *pages* to the function, page by page."""
     done, target = Replay(), Target(site.url)
     for entries in pages:
-        messages = [m for entry in entries if (m := _message(entry, site.credential, done))]
-        answers = deliver(target, ((m, 1) for m in messages), pace=Pace(0), senders=_SENDERS)
-        refused = Counter(answer.text for answer in answers if not answer.accepted)
         done.entries += len(entries)
+        messages = [m for entry in entries if (m := _message(entry, site.credential, done))]
         done.posted += len(messages)
-        done.accepted += len(messages) - refused.total()
-        done.refused += refused
+        for answer in deliver(target, ((m, 1) for m in messages), pace=Pace(0), senders=_SENDERS):
+            done.counts.update(answer.counts)
+            done.refused.update([] if answer.accepted else [answer.text])
     return done
 
 
 def _message(entry: Document, credential: Credential, done: Replay) -> Message | None:
-    """Return the post of *entry*; if there can be none, count in *done* why."""
+    """Return the request for *entry*; if none can be made, count the reason in *done*."""
     try:
         return saved_message(body_of(entry), credential)
     except CutEntryError:

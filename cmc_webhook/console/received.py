@@ -1,4 +1,4 @@
-"""Received mail: the list, one mail, its HTML in a frame that can do nothing, and its files."""
+"""Received mail: the list, one mail, its HTML in a sandboxed frame, and its files."""
 
 from collections.abc import Sequence
 from typing import Any, cast
@@ -6,20 +6,19 @@ from typing import Any, cast
 from flask import Blueprint, Response
 from werkzeug.exceptions import NotFound
 
-from cmc_webhook.console.choices import is_document_id
 from cmc_webhook.console.downloads import download, safe_name
 from cmc_webhook.console.paging import paged
 from cmc_webhook.console.site import Site, page
 from cmc_webhook.reading.queries import Document
 
 _PAGE = 50
-# Shown as if it were on a site of its own, without scripts, forms, or anything from elsewhere.
+# The HTML gets an origin of its own, without scripts, forms and external content.
 _FRAME_POLICY = (
     "sandbox; default-src 'none'; style-src 'unsafe-inline'; img-src data:; form-action 'none';"
     " base-uri 'none'; frame-ancestors 'self'"
 )
-# What may be in the bucket besides attachments, and the name to save it under; HTML under one
-# that no browser opens with its scripts.
+# What may be in the bucket besides attachments, and its file name; HTML gets one that no browser
+# opens as HTML.
 _BODIES = {"text": "text.txt", "html": "html.txt", "headers": "headers.json", "raw": "mail.eml"}
 
 
@@ -37,7 +36,7 @@ def received(site: Site) -> Blueprint:
         found = _mail(site, document_id)
         return page(
             "received_mail.html",
-            # The frame with the HTML reads the document once more.
+            # The frame with the HTML reads the document again.
             documents_read=2 if "html" in found.fields else 1,
             mail=found,
             attachments=[
@@ -56,7 +55,7 @@ def received(site: Site) -> Blueprint:
 
     @views.get("/<document_id>/attachments/<int:number>")
     def attachment(document_id: str, number: int) -> Response:
-        """Answer with the attachment of this number; the first one is 1."""
+        """Return the attachment of this number, counted from 1."""
         files = _attachments(_mail(site, document_id))
         if not 0 < number <= len(files):
             raise NotFound
@@ -76,7 +75,7 @@ def received(site: Site) -> Blueprint:
 
 
 def _mail(site: Site, document_id: str) -> Document:
-    found = site.received.get(document_id) if is_document_id(document_id) else None
+    found = site.received.get(document_id)
     if found is None:
         raise NotFound
     return found

@@ -1,18 +1,17 @@
-"""What every view of the page needs: the open Firestore, and the language of a request."""
+"""What every view needs: the open Firestore, the language of a request, a page to return."""
 
 from dataclasses import dataclass
-from datetime import datetime
 from typing import Any
 from zoneinfo import ZoneInfo
 
 from flask import g, render_template, request
 
-from cmc_webhook.console.words import LANGUAGES, Words
 from cmc_webhook.reading.connection import Connection
 from cmc_webhook.reading.objects import Objects
 from cmc_webhook.reading.quarantine import Quarantine
 from cmc_webhook.reading.received import ReceivedMails
 from cmc_webhook.reading.statuses import MailStatuses
+from cmc_webhook.reading.texts import LANGUAGES, Texts
 from cmc_webhook.simulator.posting import Credential
 
 LANGUAGE_COOKIE = "language"
@@ -21,10 +20,10 @@ LANGUAGE_COOKIE = "language"
 @dataclass(frozen=True, kw_only=True)
 class Site:
     """
-    The page's own settings.
+    The settings of the page.
 
-    *emulator* is the address of a local Firestore, empty for a real one; *url* and
-    *credential* are those of the function, for what is posted again.
+    *emulator* is the address of a local Firestore, empty for Google's. *url* and
+    *credential* are those of the status function, which processes data again.
     """
 
     connection: Connection
@@ -37,7 +36,7 @@ class Site:
 
     @property
     def zone(self) -> ZoneInfo:
-        """The zone in which times are shown and read."""
+        """The time zone of the times that the page shows and reads."""
         return self.connection.zone
 
     @property
@@ -47,43 +46,28 @@ class Site:
 
     @property
     def quarantine(self) -> Quarantine:
-        """The quarantine beside them."""
+        """The quarantine of the status function."""
         return Quarantine(self.connection.client, self.connection.collection)
 
     @property
     def received_quarantine(self) -> Quarantine:
-        """The quarantine of received mail, whose contents are in the bucket."""
+        """The quarantine of received mail; its contents are in the bucket."""
         return Quarantine(self.connection.client, self.connection.inbound_collection)
 
     @property
     def received(self) -> ReceivedMails:
-        """The mails that the other function has received."""
+        """The received mails."""
         return ReceivedMails(self.connection.client, self.connection.inbound_collection)
 
 
-def words() -> Words:
-    """Return the texts in the language of this request."""
+def request_texts() -> Texts:
+    """Return the texts in the language of this request: the cookie's, else the browser's."""
     chosen = request.cookies.get(LANGUAGE_COOKIE, "")
     wanted = [chosen, *(name[:2] for name in request.accept_languages.values())]
-    return Words(next((name for name in wanted if name in LANGUAGES), LANGUAGES[0]))
+    return Texts(next((name for name in wanted if name in LANGUAGES), LANGUAGES[0]))
 
 
-def page(template: str, *, documents_read: int, counts_asked: int = 0, **values: Any) -> str:
-    """Return the page made of *template*, which says at its foot what it has read."""
-    g.documents_read, g.counts_asked = documents_read, counts_asked
+def page(template: str, *, documents_read: int, count_queries: int = 0, **values: Any) -> str:
+    """Return the page made from *template*; its footer says what was read."""
+    g.documents_read, g.count_queries = documents_read, count_queries
     return render_template(template, **values)
-
-
-def shown(value: Any, zone: ZoneInfo, pattern: str = "%Y-%m-%d %H:%M:%S") -> str:
-    """Return *value* as a person reads it; a time as it is in *zone*."""
-    match value:
-        case datetime():
-            return value.astimezone(zone).strftime(pattern)
-        case list():
-            return ", ".join(shown(each, zone, pattern) for each in value)
-        case dict():
-            return " ".join(
-                f"{name}: {shown(each, zone, pattern)}" for name, each in sorted(value.items())
-            )
-        case _:
-            return str(value)

@@ -1,1 +1,1 @@
-"""What the tools read of Firestore and Cloud Storage, for terminals and pages; never deployed."""
+"""Reads Firestore and Cloud Storage for the page and the commands; never deployed."""

@@ -22,10 +22,10 @@ class NoConnectionError(Exception):
 @dataclass(frozen=True, slots=True)
 class Connection:
     """
-    An open Firestore, and its collections of status documents and of received mail.
+    An open Firestore, with the names of the collections of statuses and of received mail.
 
-    *real*: a project was named, so ask before changing anything. *zone* is that of
-    CMC_TIME_ZONE.
+    *zone* is CMC_TIME_ZONE. *real* is true if a project was named: ask before changing
+    anything in it.
     """
 
     client: firestore.Client
@@ -37,7 +37,7 @@ class Connection:
 
 @dataclass(frozen=True, slots=True)
 class FirestoreOptions:
-    """The options ``--project`` and ``--database``; empty for the local Firestore."""
+    """The options ``--project`` and ``--database``; without a project it is the local one."""
 
     project: str
     database: str
@@ -48,7 +48,7 @@ class FirestoreOptions:
         return "" if self.project else os.environ.get(_EMULATOR) or _LOCAL
 
     def describe(self) -> str:
-        """Return which Firestore and which collections that is. Raises SettingsError."""
+        """Return two lines that name the Firestore and the collections. Raises SettingsError."""
         settings = settings_here(self.database)
         place = f"on {self.emulator}" if self.emulator else "of Google"
         return (
@@ -58,11 +58,12 @@ class FirestoreOptions:
 
     def connect(self) -> Connection:
         """
-        Open that Firestore.
+        Open the Firestore.
 
-        Raises NoConnectionError if a local one does not answer, SettingsError.
+        Raises SettingsError, and NoConnectionError if a local one does not answer or
+        there are no Google credentials.
         """
-        if self.emulator and not answers(self.emulator):
+        if self.emulator and not is_reachable(self.emulator):
             raise NoConnectionError(
                 f"No Firestore answers on {self.emulator}: start it with 'python -m cmc_webhook"
                 " devserver', or name a real project with --project."
@@ -70,9 +71,9 @@ class FirestoreOptions:
         return self.open()
 
     def open(self) -> Connection:
-        """Do as connect, without waiting for a local Firestore to answer."""
+        """Like connect, but do not check whether a local Firestore answers."""
         settings = settings_here(self.database)
-        # The client goes where this variable says, whatever the project.
+        # The client follows this variable, whichever project it is given.
         if self.emulator:
             os.environ[_EMULATOR] = self.emulator
         else:
@@ -91,9 +92,9 @@ class FirestoreOptions:
 
 def settings_here(database: str = "") -> StatusSettings:
     """
-    Return the settings of this environment, with another *database* if one is named.
+    Return the settings of this environment, with *database* instead of CMC_DATABASE if given.
 
-    They need no credential: nobody posts to a reader. Raises SettingsError.
+    No credential is required, because a reader accepts no posts. Raises SettingsError.
     """
     given = {"CMC_ALLOW_UNAUTHENTICATED": "true"} | ({"CMC_DATABASE": database} if database else {})
     return from_env({**os.environ, **given})
@@ -108,8 +109,8 @@ def _client(project: str, database: str) -> firestore.Client:
         ) from error
 
 
-def answers(address: str) -> bool:
-    """Return whether something listens on *address*."""
+def is_reachable(address: str) -> bool:
+    """Return whether something listens on *address* (host:port)."""
     host, _, port = address.rpartition(":")
     try:
         socket.create_connection((host, int(port)), timeout=3).close()

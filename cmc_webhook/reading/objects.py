@@ -1,4 +1,4 @@
-"""What a received mail has in Cloud Storage: its attachments, and bodies too long for Firestore."""
+"""Downloads from Cloud Storage: attachments, and text that is too long for Firestore."""
 
 import os
 import re
@@ -18,33 +18,33 @@ _TIMEOUT_S = 10
 
 
 class NoStorageError(Exception):
-    """This is a local page, and nothing says where the local Cloud Storage is."""
+    """The Firestore is local, and STORAGE_EMULATOR_HOST does not say where its files are."""
 
 
 class MissingObjectError(Exception):
-    """The object is not, or no more, where the document says; or the document says no place."""
+    """The object does not exist, or the document does not name one of its own folder."""
 
 
 class StorageError(Exception):
-    """Cloud Storage does not answer or refuses; the text says which."""
+    """Cloud Storage failed or did not answer; the text is the class of the error."""
 
 
 class Objects:
-    """The objects that documents name. Thread-safe."""
+    """Downloads the objects that documents name. Thread-safe."""
 
     def __init__(self, client: Client | None) -> None:
         self._client = client
 
     def download(self, folder: str, stored_at: str) -> IO[bytes]:
         """
-        Return the object at *stored_at* as an open file at its end; past 1 MiB it is on the disk.
+        Return the object at the URL *stored_at* as a file, positioned at its end.
 
-        It must be in *folder*: what belongs to a mail is in that of its document's id. Raise
-        NoStorageError, MissingObjectError or StorageError.
+        Up to 1 MiB is held in memory, more on disk. The object must be in *folder*, which is
+        the id of its document. Raises NoStorageError, MissingObjectError, StorageError.
         """
         if self._client is None:
             raise NoStorageError
-        # As cmc_inbound names them: whatever else a document may say, nothing else is read.
+        # Only names that cmc_inbound gives: a changed document must not open other objects.
         place = re.fullmatch(r"gs://([a-z0-9][a-z0-9._-]{1,221})/([^/]+)/([0-9a-f]{64})", stored_at)
         if place is None or place[2] != folder:
             raise MissingObjectError
@@ -64,7 +64,7 @@ class Objects:
 
 
 def objects(project: str, *, local: bool) -> Objects:
-    """Return the objects of *project*; of Google's storage only if Firestore is not *local*."""
+    """Return the objects of *project*; with a *local* Firestore never those of Google."""
     if local and not os.environ.get("STORAGE_EMULATOR_HOST"):
         return Objects(None)
     return Objects(Client(project=project))

@@ -1,4 +1,4 @@
-"""The command-line options that page and commands share: which Firestore, and which function."""
+"""Command-line options of the page and the commands: which Firestore, and which function."""
 
 import functools
 import math
@@ -20,7 +20,7 @@ class UrlType(click.ParamType[str]):
     name = "url"
 
     def convert(self, value: Any, param: Any, ctx: Any) -> str:
-        """Return it as it is, or refuse what nothing can be posted to."""
+        """Return *value*, or fail if nothing can be posted to it."""
         try:
             parse_url(value)
         except ValueError as error:
@@ -29,18 +29,18 @@ class UrlType(click.ParamType[str]):
 
 
 class RateType(click.ParamType[float]):
-    """So many a second, 0 for any number."""
+    """A number per second; 0 is no limit."""
 
     name = "number"
 
     def convert(self, value: Any, param: Any, ctx: Any) -> float:
-        """Return the number, or refuse what nobody can wait for."""
+        """Return the number, or fail if it is negative or not finite."""
         try:
             rate = float(value)
         except ValueError:
             rate = math.nan
         if not 0 <= rate < math.inf:
-            self.fail(f"{value!r} is no number from 0 on.", param, ctx)
+            self.fail(f"{value!r} is not a number of 0 or more.", param, ctx)
         return rate
 
 
@@ -53,7 +53,7 @@ _OPTIONS = (
 
 
 def firestore_options(command: Callable[..., Any]) -> Callable[..., Any]:
-    """Give *command* the options that name a Firestore, as its argument *where*."""
+    """Add the options that name a Firestore; they become the argument *where*."""
 
     @click.option("--project", default="", help="A real project; without it, the local Firestore.")
     @click.option("--database", default="", help="Its database; by default CMC_DATABASE.")
@@ -64,11 +64,11 @@ def firestore_options(command: Callable[..., Any]) -> Callable[..., Any]:
     return with_target
 
 
-def connected(where: FirestoreOptions, *, wait: bool = True) -> Connection:
-    """Say on stderr which Firestore *where* names, and open it; see its connect and open."""
+def connected(where: FirestoreOptions, *, check: bool = True) -> Connection:
+    """Print on stderr which Firestore it is, and open it; *check* that a local one answers."""
     try:
         click.echo(where.describe(), err=True)
-        return where.connect() if wait else where.open()
+        return where.connect() if check else where.open()
     except SettingsError as error:
         raise click.UsageError(str(error)) from error
     except NoConnectionError as error:
@@ -76,7 +76,7 @@ def connected(where: FirestoreOptions, *, wait: bool = True) -> Connection:
 
 
 def function_options(command: Callable[..., Any]) -> Callable[..., Any]:
-    """Give *command* the options that name a function, as its arguments *url* and *credential*."""
+    """Add the options that name a function; they become the arguments *url* and *credential*."""
 
     @functools.wraps(command)
     def with_function(**options: Any) -> Any:
@@ -84,9 +84,9 @@ def function_options(command: Callable[..., Any]) -> Callable[..., Any]:
         if sum(map(bool, kinds.values())) > 1:
             raise click.UsageError("Give one of --bearer, --body-key and --basic.")
         if not (kinds["bearer"].isascii() and kinds["bearer"].isprintable()):
-            raise click.UsageError("A key in the header is of printable ASCII: use --body-key.")
+            raise click.UsageError("A key in the header must be printable ASCII. Use --body-key.")
         if kinds["basic"] and ":" not in kinds["basic"]:
-            raise click.UsageError("--basic is of the form USER:PASSWORD.")
+            raise click.UsageError("--basic must be of the form USER:PASSWORD.")
         return command(credential=_credential(kinds), **options)
 
     for option in reversed(_OPTIONS):

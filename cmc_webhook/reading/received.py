@@ -1,4 +1,4 @@
-"""The queries over received mail."""
+"""Queries over received mail."""
 
 from collections.abc import Sequence
 
@@ -11,35 +11,35 @@ _LISTED = ("received_at", "from", "to", "envelope_to", "subject", "attachments")
 
 
 class ReceivedMails:
-    """The mails that the other webhook has brought."""
+    """The documents of received mails."""
 
     def __init__(self, client: Client, collection: str) -> None:
         self._collection = client.collection(collection)
 
     def listing(self) -> Listing:
-        """Return what a list shows of the mails, by their arrival."""
+        """Return the mails with the fields that a list shows, the latest first."""
         return Listing(self._collection.select(_LISTED), "received_at")
 
     def whole(self) -> Listing:
-        """Return the mails with all their fields, by their arrival."""
+        """Return the mails with all their fields, the latest first."""
         return Listing(Query(self._collection), "received_at")
 
     def newest(self, most: int) -> list[Document]:
-        """Return what a list shows of the mails that arrived last, the latest first."""
+        """Return the latest mails, at most *most*, with the fields that a list shows."""
         return self.listing().page(most)
 
     def get(self, document_id: str) -> Document | None:
-        """Return the mail with this id, which holds no slash, if there is one."""
+        """Return the mail with this document id, if there is one."""
         return queries.get(self._collection, document_id)
 
     def beginning(self, start: str) -> list[Document]:
-        """Return the mails whose document id begins with *start*, which holds no slash."""
+        """Return the mails whose id begins with *start*, which must not contain a slash."""
         return queries.beginning(self._collection, start)
 
     def of_message(self, message_id: str) -> list[Document]:
-        """Return the mails with this message id, with or without its brackets."""
+        """Return the mails with this message id, with or without its angle brackets."""
         return queries.of_message(self._collection, message_id)
 
     def of_messages(self, message_ids: Sequence[str]) -> list[Document]:
-        """Return the mails with these message ids, exactly as they are written."""
+        """Return the mails with one of these message ids, written exactly so."""
         return queries.of_messages(self._collection, message_ids)

@@ -1,15 +1,15 @@
 """
-The queries over status documents.
+Queries over status documents.
 
-Each filter by itself, and any of them together, needs only the composite indexes that the README
-lists: one for each field of INDEXED, with `status_at` descending. Firestore merges them, see
+Any combination of filters needs only one composite index for each field of INDEXED, with
+`status_at` descending. Firestore merges them, see
 https://cloud.google.com/firestore/docs/query-data/index-overview#taking_advantage_of_index_merging
 """
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from google.api_core.exceptions import FailedPrecondition
@@ -19,7 +19,7 @@ from google.cloud.firestore_v1.base_query import FieldFilter
 from cmc_webhook.reading import queries
 from cmc_webhook.reading.queries import Document, Listing, count, run
 
-# Each filter of equality, and the field that it is about.
+# The field of each filter that compares for equality.
 _EQUAL = {
     "to": "to",
     "domain": "to_domain",
@@ -34,9 +34,9 @@ _COUNTERS = 8
 @dataclass(frozen=True, kw_only=True)
 class Filters:
     """
-    What must be true of a mail; empty is anything.
+    Which mails to choose; an empty filter chooses all.
 
-    *message_id* may lack its angle brackets, and *until* itself is not included.
+    *message_id* is with or without angle brackets. *until* is not included.
     """
 
     statuses: Sequence[str] = ()
@@ -51,7 +51,7 @@ class Filters:
 
 
 class MailStatuses:
-    """The status documents of a collection, newest status first. Thread-safe."""
+    """The status documents of a collection. Thread-safe."""
 
     def __init__(self, client: Client, collection: str) -> None:
         self._collection = client.collection(collection)
@@ -76,41 +76,46 @@ class MailStatuses:
         return Listing(query, "status_at")
 
     def newest(self, filters: Filters, most: int, fields: Iterable[str]) -> list[Document]:
-        """Return at most *most* mails with only these fields; each costs a read like a whole."""
+        """Return at most *most* mails with only these fields. Each is billed as a whole read."""
         return run(self.listing(filters).query.limit(most).select(fields))
 
+    def newest_time(self, filters: Filters) -> datetime | None:
+        """Return the time of the newest mail that *filters* choose without their period."""
+        anytime = replace(filters, since=None, until=None)
+        return next((m.fields["status_at"] for m in self.newest(anytime, 1, ["status_at"])), None)
+
     def get(self, document_id: str) -> Document | None:
-        """Return the document with this id, which holds no slash, if there is one."""
+        """Return the document with this id, if there is one."""
         return queries.get(self._collection, document_id)
 
     def counts(self, each: Iterable[Filters]) -> list[int]:
-        """Return how many mails there are for each filter; Firestore counts, nothing is read."""
+        """Return how many mails each filter chooses. Firestore counts; no document is read."""
         with ThreadPoolExecutor(_COUNTERS) as pool:
             return list(pool.map(self._count, each))
 
     def domains(self, filters: Filters, newest: int) -> Counter[str]:
-        """Count the recipients' domains of the *newest* mails; Firestore cannot group."""
+        """Count the recipients' domains among the *newest* mails. Firestore cannot group."""
         mails = self.newest(filters, newest, ["to_domain"])
         return Counter(mail.fields.get("to_domain", "") for mail in mails)
 
     def of_message(self, message_id: str) -> list[Document]:
-        """Return the mail's document for each recipient; the id with or without its brackets."""
+        """Return a document for each recipient of the mail; the id with or without brackets."""
         return queries.of_message(self._collection, message_id)
 
     def beginning(self, start: str) -> list[Document]:
-        """Return the documents whose id begins with *start*, which holds no slash."""
+        """Return the documents whose id begins with *start*, which must not contain a slash."""
         return queries.beginning(self._collection, start)
 
     def last_received(self, most: int) -> list[Document]:
-        """Return the mails that the function wrote last, the latest first."""
+        """Return the mails that were written last, the latest first."""
         return run(self._by_arrival(Query.DESCENDING).limit(most))
 
     def first_received(self) -> list[Document]:
-        """Return the mail whose last write is the longest ago, if there is any mail."""
+        """Return the mail whose last write is the oldest, in a list that may be empty."""
         return run(self._by_arrival(Query.ASCENDING).limit(1))
 
     def missing_indexes(self) -> list[str]:
-        """Return the fields whose composite index Firestore says it does not have."""
+        """Return the fields of INDEXED whose composite index is missing or not ready."""
         return [name for name in INDEXED if not self._has_index(name)]
 
     def _has_index(self, path: str) -> bool:

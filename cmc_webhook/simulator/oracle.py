@@ -15,7 +15,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 # The least first: which fact wins.
-_ORDER = (
+ORDER = (
     *("unknown", "queued", "deferred", "forward error", "succeeded", "failed"),
     *("suppressed", "bounced"),
 )
@@ -49,11 +49,11 @@ _NAMES = (
 )
 _DESCRIPTIONS = (
     *("message_id", "to", "to_domain", "server_composition", "from", "return_path"),
-    *("subject", "api_data", "source_ip", "sender_ip"),
+    *("subject", "api_data", "source_ip"),
 )
 _FIELDS = (
     *_DESCRIPTIONS,
-    *("status", "status_at", "reason", "bounce_code", "bounce_cause", "bounce_class"),
+    *("status", "status_at", "reason", "sender_ip", "bounce_code", "bounce_cause", "bounce_class"),
     *("queued_at", "deferred_at", "succeeded_at", "failed_at", "bounced_at", "suppressed_at"),
     *("events", "schema_version"),
 )
@@ -154,10 +154,12 @@ def _document(told: Sequence[Fact]) -> Expected:
     explained = _last([f for f in failures if f["reason"]])
     chosen = last if last[0]["status"] == "deferred" else explained
     expected["reason"] = [fact["reason"] or None for fact in chosen] or [None]
+    senders = _last([fact for fact in events if fact["sender_ip"]])
+    expected["sender_ip"] = [fact["sender_ip"] for fact in senders] or [None]
     bounces = _last([fact for fact in events if fact["event_type"] == "bounces"])
     if bounces:
         known = [_BOUNCES.get(fact["word"], ("unknown", "unknown")) for fact in bounces]
-        expected["bounce_code"] = [fact["word"] for fact in bounces]
+        expected["bounce_code"] = [fact["word"] or None for fact in bounces]
         expected["bounce_cause"], expected["bounce_class"] = map(list, zip(*known, strict=True))
     return expected | _times(events)
 
@@ -175,7 +177,7 @@ def _last(facts: Sequence[Fact]) -> list[Fact]:
 
 def _weight(fact: Fact) -> tuple[int, datetime]:
     forward = fact["event_type"] == "bounces" and fact["word"] == "6"
-    return _ORDER.index("forward error" if forward else fact["status"]), fact["at"]
+    return ORDER.index("forward error" if forward else fact["status"]), fact["at"]
 
 
 def _times(events: Iterable[Fact]) -> Expected:

@@ -110,7 +110,7 @@ def test_show_tells_the_story_and_what_it_means(run, mails, documents):
 
     shown = run("show", "<bounced@example.com>").stdout
 
-    assert "Stop sending to this address." in shown
+    assert "Stop sending to this address" in shown
     assert "2025-01-27 00:29:59  failed" in shown
     assert "2025-01-27 00:30:00  bounced 2" in shown
     assert shown == run("show", "bounced@example.com").stdout

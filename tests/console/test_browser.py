@@ -43,7 +43,7 @@ def test_a_new_event_appears_without_a_reload(reader, post):
     post([mail(2)])
 
     reader.get_by_text("Mail 2").wait_for()
-    assert reader.locator(".live").inner_text() == "What is new appears by itself."
+    assert reader.locator(".updating").inner_text() == "Updates automatically."
     assert subjects(reader) == ["Mail 2", "Mail 1"]
     assert reader.locator("tr.new").count() == 1
     assert reader.evaluate("window.same") is True
@@ -60,7 +60,7 @@ def test_a_chart_that_is_being_read_stays(reader, post):
 
     post([mail(2) | {"created": now}])
 
-    reader.locator("#figures strong", has_text=re.compile("^2$")).first.wait_for()
+    reader.locator("#counts strong", has_text=re.compile("^2$")).first.wait_for()
     assert reader.locator("#chart").inner_html() == held
     reader.mouse.move(0, 0)
     reader.get_by_label(re.compile("Queued: 2")).wait_for()
@@ -104,7 +104,7 @@ def test_a_mail_is_opened_and_tells_what_to_do(reader, post):
     follow(reader, reader.get_by_role("link", name="Mail 1"))
 
     assert reader.locator(".timeline .badge").all_text_contents() == ["Failed", "Bounced"]
-    assert "Stop sending to it at once" in reader.locator(".advice").inner_text()
+    assert "Stop sending to this address" in reader.locator("#mail").inner_text()
     assert reader.locator("#path").inner_text().startswith("mail_statuses/")
 
 
@@ -115,28 +115,33 @@ def test_the_language_is_switched_and_remembered(reader, post):
 
     assert reader.locator("html").get_attribute("lang") == "ja"
     assert "status=bounced" in reader.url
-    assert reader.locator("td .badge").inner_text() == "エラーメール"
+    assert reader.locator("td .badge").inner_text() == "不達"
     reader.goto("/")
-    assert reader.locator("h1").inner_text() == "概要"
+    assert reader.locator("h1").inner_text() == "ダッシュボード"
 
 
 def test_a_quarantined_record_is_posted_again_and_then_deleted(reader, post, documents, client):
     post([mail(1) | {"messageId": ""}])
     [entry] = client.collection("mail_statuses_quarantine").stream()
-    mended = entry.to_dict()["content"].replace('"messageId": ""', '"messageId": "<1@example.com>"')
-    entry.reference.update({"content": mended})
+    corrected = entry.to_dict()["content"].replace(
+        '"messageId": ""', '"messageId": "<1@example.com>"'
+    )
+    entry.reference.update({"content": corrected})
     reader.goto("/quarantine")
-    follow(reader, reader.get_by_role("link", name="no usable message id"))
-    follow(reader, reader.get_by_role("button", name="Post again"))
+    follow(reader, reader.get_by_role("link", name="no usable message ID"))
+    follow(reader, reader.get_by_role("button", name="Process again"))
 
-    assert "Posted again: 1, accepted: 1." in reader.get_by_role("status").inner_text()
+    assert (
+        "Processed 1 again. Stored: 1, unchanged: 0, back in quarantine: 0."
+        in reader.get_by_role("status").inner_text()
+    )
     assert [d["message_id"] for d in documents().values()] == ["<1@example.com>"]
-    follow(reader, reader.get_by_role("link", name="no usable message id"))
+    follow(reader, reader.get_by_role("link", name="no usable message ID"))
     reader.get_by_text("Delete …").click()
     reader.get_by_role("button", name="Delete").click()  # refused by the browser: not ticked
-    reader.get_by_label("Delete this entry for good").check()
+    reader.get_by_label("Delete this data permanently").check()
     reader.get_by_role("button", name="Delete").click()
-    reader.get_by_text("Nothing is in quarantine.").wait_for()
+    reader.get_by_text("Nothing in quarantine.").wait_for()
     assert documents("mail_statuses_quarantine") == {}
 
 
@@ -175,7 +180,7 @@ def test_quarantine_and_received_mail_appear_without_a_reload(reader, post, inbo
     reader.goto("/quarantine")
     reader.wait_for_timeout(500)
     post([mail(1) | {"messageId": ""}])
-    reader.get_by_role("link", name="no usable message id").wait_for()
+    reader.get_by_role("link", name="no usable message ID").wait_for()
     reader.goto("/received")
     reader.wait_for_timeout(500)
     inbound.post("/", data=cmc_json())
@@ -247,17 +252,17 @@ def test_the_html_of_a_received_mail_can_do_nothing(inbound, browser, page_url, 
     context.close()
 
 
-def test_everything_but_live_works_without_javascript(browser, page_url, post):
+def test_everything_but_updates_works_without_javascript(browser, page_url, post):
     post([mail(number) for number in range(60)])
     context = browser.new_context(java_script_enabled=False, base_url=page_url, locale="ja-JP")
     reader = context.new_page()
     reader.goto("/mails")
-    assert not reader.locator(".live").is_visible()
+    assert not reader.locator(".updating").is_visible()
     follow(reader, reader.get_by_text("次へ →"))
     assert len(subjects(reader)) == 10
     follow(reader, reader.get_by_role("link", name="Mail 0", exact=True))
     assert reader.locator(".timeline li").count() == 1
-    assert not reader.locator(".live").is_visible()
+    assert not reader.locator(".updating").is_visible()
     context.close()
 
 
@@ -303,12 +308,12 @@ def test_a_page_that_gets_no_answer_says_so_and_keeps_trying(browser, page_url, 
     context = browser.new_context(locale="en-US", base_url=page_url)
     reader = context.new_page()
     reader.goto("/mails")
-    reader.get_by_text("What is new appears by itself.").wait_for()
-    reader.route("**/live/**", lambda route: route.abort())
-    reader.get_by_text("it keeps trying").wait_for()
+    reader.get_by_text("Updates automatically.").wait_for()
+    reader.route("**/polling/**", lambda route: route.abort())
+    reader.get_by_text("trying again").wait_for()
     post([mail(1)])
-    reader.unroute("**/live/**")
+    reader.unroute("**/polling/**")
 
     reader.get_by_text("Mail 1").wait_for()
-    assert reader.locator(".live").inner_text() == "What is new appears by itself."
+    assert reader.locator(".updating").inner_text() == "Updates automatically."
     context.close()

@@ -133,7 +133,17 @@ def test_no_aggregation_and_a_doubled_alias_are_refused_in_firestores_words(mail
         mails.count("n").count("n").get()
 
 
-@pytest.mark.parametrize("aliases", [("same", "same"), ("__reserved__",), tuple("abcdef")])
+@pytest.mark.parametrize(
+    "aliases",
+    [
+        ("same", "same"),
+        ("__reserved__",),
+        pytest.param(
+            tuple("abcdef"),
+            marks=pytest.mark.builtin("Google's emulator does not refuse it, or in other words"),
+        ),
+    ],
+)
 def test_an_aggregation_that_firestore_refuses_is_refused(mails, aliases):
     aggregation = mails.count(aliases[0])
     for alias in aliases[1:]:

@@ -9,8 +9,8 @@ from google.cloud import firestore
 
 THREADS = 8
 
-# Adds 1 to one document 50 times, each time with the update time as a precondition, and reads the
-# collection in between.
+# Adds 1 to one document so many times, each time with the update time as a precondition, and reads
+# the collection in between.
 WRITER = """
 import sys
 from google.api_core.exceptions import FailedPrecondition
@@ -19,7 +19,7 @@ from google.cloud import firestore
 client = firestore.Client(project=sys.argv[1])
 counter = client.document("mails/counter")
 done = 0
-while done < 50:
+while done < int(sys.argv[2]):
     snapshot = counter.get()
     assert [d.get("n") for d in client.collection("mails").stream()][0] >= snapshot.get("n")
     option = client.write_option(last_update_time=snapshot.update_time)
@@ -87,10 +87,11 @@ def test_times_of_many_threads_are_all_different(mails):
     assert len(set(times)) == 200
 
 
-def test_processes_see_each_others_writes(client, mails):
+def test_processes_see_each_others_writes(client, mails, scale):
+    times = int(40 * scale)
     mails.document("counter").set({"n": 0})
-    command = [sys.executable, "-c", WRITER, client.project]
+    command = [sys.executable, "-c", WRITER, client.project, str(times)]
     processes = [subprocess.Popen(command) for _ in range(3)]
 
     assert [process.wait() for process in processes] == [0, 0, 0]
-    assert mails.document("counter").get().get("n") == 150
+    assert mails.document("counter").get().get("n") == 3 * times

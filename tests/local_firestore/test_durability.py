@@ -104,10 +104,10 @@ def kill_under_load(process, client, acknowledged):
 
 
 def test_killed_under_load_it_comes_back_with_every_acknowledged_write_and_no_half_one(
-    data, connect
+    data, connect, scale
 ):
-    acknowledged = []
-    for _ in range(ROUNDS):
+    acknowledged, rounds = [], int(ROUNDS * scale)
+    for _ in range(rounds):
         with running(data) as (address, process):
             kill_under_load(process, connect(address), acknowledged)
 
@@ -120,10 +120,10 @@ def test_killed_under_load_it_comes_back_with_every_acknowledged_write_and_no_ha
     for name in names:
         stored.setdefault(name.partition("-")[0], []).append(name)
 
-    assert len(acknowledged) >= ROUNDS * 10
+    assert len(acknowledged) >= rounds * 10
     assert set(acknowledged) <= set(stored)
     assert {len(batch) for batch in stored.values()} == {BATCH}
-    assert tally == len([key for key in stored if key.startswith(TRANSACTED)]) > ROUNDS
+    assert tally == len([key for key in stored if key.startswith(TRANSACTED)]) > rounds
 
 
 def test_documents_and_their_times_survive_a_stop(data, connect):

@@ -112,6 +112,7 @@ def test_parents_that_are_not_there_are_listed_once_among_those_that_are(client,
     assert [r.id for r in client.collection("mails/b/parts/x/parts").list_documents()] == ["deeper"]
 
 
+@pytest.mark.builtin("Google's emulator lists missing documents to administrators only")
 def test_a_missing_parent_is_listed_without_times_and_only_if_asked(api, database, tree):
     request = {"parent": f"{database}/documents", "collection_id": "others"}
     [missing] = api.list_documents(request={**request, "show_missing": True, "mask": {}})
@@ -132,6 +133,7 @@ def test_collections_are_listed_also_if_only_something_deeper_is_there(client, t
     assert [c.id for c in client.document("others/c").collections()] == ["attachments"]
 
 
+@pytest.mark.builtin("Google's emulator has no partitions")
 def test_partitions_together_are_the_whole_group(client):
     batch = client.batch()
     for n in range(3 * 128):
@@ -145,6 +147,7 @@ def test_partitions_together_are_the_whole_group(client):
     assert len(set(found)) == 3 * 128
 
 
+@pytest.mark.builtin("Google's emulator has no partitions")
 def test_a_small_group_is_one_partition(client, tree):
     [partition] = client.collection_group("parts").get_partitions(3)
 

@@ -50,7 +50,12 @@ def typed(mails, store):
         ("==", NAN, "nan"),
         (">", 1, "two"),
         (">=", 1, "one one_double two"),
-        ("<", 2, "nan one one_double"),
+        pytest.param(
+            "<",
+            2,
+            "nan one one_double",
+            marks=pytest.mark.builtin("Google's emulator answers otherwise"),
+        ),
         ("<=", "x", "text"),
         ("<", "x", ""),
         (">", [1], "list"),
@@ -70,8 +75,21 @@ def test_a_filter_finds(typed, operator, operand, found):
     assert ids(where(typed, "v", operator, operand)) == found.split()
 
 
-@pytest.mark.parametrize("operator", ["EQUAL", "LESS_THAN_OR_EQUAL", "NOT_EQUAL"])
-@pytest.mark.parametrize("operand", [{"null_value": 0}, {"double_value": NAN}], ids=str)
+@pytest.mark.parametrize(
+    ("operand", "operator"),
+    [
+        ({"null_value": 0}, "EQUAL"),
+        ({"null_value": 0}, "LESS_THAN_OR_EQUAL"),
+        ({"null_value": 0}, "NOT_EQUAL"),
+        ({"double_value": NAN}, "EQUAL"),
+        ({"double_value": NAN}, "LESS_THAN_OR_EQUAL"),
+        pytest.param(
+            {"double_value": NAN},
+            "NOT_EQUAL",
+            marks=pytest.mark.builtin("Google's emulator answers otherwise"),
+        ),
+    ],
+)
 def test_null_and_nan_are_found_by_the_filters_for_them_alone(
     api, database, typed, operator, operand
 ):
@@ -309,7 +327,10 @@ def test_a_query_sees_every_write_before_it(mails):
         lambda c: where(c, "v", "in", []),
         lambda c: where(where(c, "v", "in", list(range(6))), "w", "in", list(range(6))),
         lambda c: where(where(c, "v", "array_contains", 1), "w", "array_contains", 1),
-        lambda c: where(c, "v", "==", [[1]]),
+        pytest.param(
+            lambda c: where(c, "v", "==", [[1]]),
+            marks=pytest.mark.builtin("Google's emulator does not refuse it, or in other words"),
+        ),
         lambda c: where(c, "__name__", "==", "text"),
         lambda c: c.order_by("v").order_by("v"),
         lambda c: c.order_by("__name__").order_by("v"),

@@ -8,6 +8,7 @@ from google.cloud.firestore_v1 import GeoPoint, types
 from google.cloud.firestore_v1.bulk_batch import BulkWriteBatch
 
 MIB = 1024 * 1024
+LAXER = pytest.mark.builtin("Google's emulator does not refuse it, or in other words")
 
 
 def nested(levels):
@@ -17,7 +18,13 @@ def nested(levels):
     return value
 
 
-@pytest.mark.parametrize("document_id", [".", "..", "__x__", "____", "", "x" * 1501, "件" * 501])
+@pytest.mark.parametrize(
+    "document_id",
+    [
+        *(".", "..", "__x__", "", "x" * 1501, "件" * 501),
+        pytest.param("____", marks=LAXER),
+    ],
+)
 def test_ids(client, mails, document_id):
     with pytest.raises(InvalidArgument):
         mails.document(document_id).set({"n": 1})
@@ -69,6 +76,7 @@ def test_what_is_just_within_the_limits_is_stored(mails, fields):
     assert mails.document("a").get().to_dict() == fields
 
 
+@LAXER
 def test_a_document_that_grows_over_the_limit_stays_as_it_was(mails):
     mails.document("a").set({"first": "x" * (MIB // 2)})
     with pytest.raises(InvalidArgument, match="mails/a"):
@@ -80,10 +88,10 @@ def test_a_document_that_grows_over_the_limit_stays_as_it_was(mails):
 @pytest.mark.parametrize(
     "update",
     [
-        {"array": firestore.ArrayUnion([[1]])},
-        {f"n{n}": firestore.Increment(1) for n in range(501)},
-        {".".join("a" * 21): firestore.Increment(1)},
-        {"array": firestore.ArrayUnion([nested(20)])},
+        pytest.param({"array": firestore.ArrayUnion([[1]])}, marks=LAXER),
+        pytest.param({f"n{n}": firestore.Increment(1) for n in range(501)}, marks=LAXER),
+        pytest.param({".".join("a" * 21): firestore.Increment(1)}, marks=LAXER),
+        pytest.param({"array": firestore.ArrayUnion([nested(20)])}, marks=LAXER),
         {"__x__": 1},
         {"__x__": firestore.SERVER_TIMESTAMP},
     ],
@@ -96,6 +104,7 @@ def test_updates(mails, update):
     assert mails.document("a").get().to_dict() == {"n": 1}
 
 
+@LAXER
 def test_500_transforms_are_counted_for_a_document_over_its_writes(client, mails):
     for last, refused in ((250, False), (251, True)):
         batch = client.batch()
@@ -129,6 +138,7 @@ def test_a_document_too_large_fails_alone_in_a_bulk_batch(client, mails):
     assert [d.id for d in mails.stream()] == ["small"]
 
 
+@LAXER
 def test_a_request_over_10_mib(client, mails):
     batch = client.batch()
     for n in range(11):
@@ -156,7 +166,7 @@ def test_an_answer_over_10_mib_is_no_problem(mails):
         {"update_mask": types.DocumentMask(field_paths=["a-b"])},
         {"update_mask": types.DocumentMask(field_paths=["a..b"])},
         {"update_mask": types.DocumentMask(field_paths=["`a"])},
-        {"update_mask": types.DocumentMask(field_paths=["__name__"])},
+        pytest.param({"update_mask": types.DocumentMask(field_paths=["__name__"])}, marks=LAXER),
         {"fields": {"at": {"timestamp_value": {"seconds": 2**40}}}},
         {"fields": {"reference": {"reference_value": "mails/a"}}},
         {"fields": {"nothing": {}}},
@@ -173,6 +183,7 @@ def test_malformed_writes(api, client, database, make_write, parts):
     assert [c.id for c in client.collections()] == []
 
 
+@LAXER
 def test_a_write_to_another_database(api, database, make_write):
     with pytest.raises(InvalidArgument):
         api.commit(database=database + "2", writes=[make_write()])
@@ -205,7 +216,13 @@ def maps(levels):
     return value
 
 
-@pytest.mark.parametrize("value", [part(17, b"\xff\xfe"), maps(60)], ids=["utf8", "nesting"])
+@pytest.mark.parametrize(
+    "value",
+    [
+        pytest.param(part(17, b"\xff\xfe"), marks=LAXER, id="utf8"),
+        pytest.param(maps(60), id="nesting"),
+    ],
+)
 def test_what_no_client_can_encode(firestore_address, client, database, value):
     document = part(1, f"{database}/documents/mails/a".encode())
     document += part(2, part(1, b"f") + part(2, value))

@@ -10,6 +10,7 @@ Increment, Maximum, Minimum = firestore.Increment, firestore.Maximum, firestore.
 NAN = float("nan")
 
 
+@pytest.mark.builtin("Google's emulator answers otherwise")
 def test_the_server_time_is_one_for_the_whole_commit_and_in_milliseconds(client, mails):
     batch = client.batch()
     batch.set(mails.document("a"), {"at": firestore.SERVER_TIMESTAMP, "b": {"at": 1}})

@@ -138,6 +138,7 @@ def test_a_create_of_what_is_there_names_it_and_changes_nothing(mails):
     assert mails.document("a").get().to_dict() == {"field": 1}
 
 
+@pytest.mark.builtin("Google's emulator words it otherwise")
 def test_an_update_of_what_is_not_there_names_it_and_creates_nothing(mails):
     with pytest.raises(NotFound, match="mails/a"):
         mails.document("a").update({"field": 1})

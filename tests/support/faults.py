@@ -1,6 +1,5 @@
 """A proxy before the real Firestore that makes it fail as told, and counts what it did."""
 
-import itertools
 import random
 import threading
 from collections import Counter
@@ -183,12 +182,14 @@ EVERYTHING = "all of them mixed"
 
 def at_random(rng: random.Random, share: float, name: str = EVERYTHING) -> Plan:
     """Return a plan that strikes the first call, then that *share*, with the fault *name*."""
-    chances = itertools.chain([0.0], iter(rng.random, None))
+    first = True
     mixed = [chance for key, chance in CHANCES.items() if key != "hanging"]
 
     def plan(rpc: str) -> Fault | None:
-        if next(chances) > share:
+        nonlocal first
+        if not first and rng.random() > share:
             return None
+        first = False
         chance = rng.choice(mixed) if name == EVERYTHING else CHANCES[name]
         return chance(rng, rpc)
 

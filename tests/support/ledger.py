@@ -2,59 +2,66 @@
 
 import random
 from collections import defaultdict
-from collections.abc import Iterator
+from datetime import UTC, datetime
 from typing import Any
+from zoneinfo import ZoneInfo
 
-from tests.support import oracle
-from tests.support.records import as_form, as_json, make_post, make_record
+from cmc_webhook.simulator import oracle
+from cmc_webhook.simulator.lives import LIVES, Event, Mailing, Step, events
+from tests.support.records import as_form, as_json, make_post
 
-LIVES = [
-    ["queued", "succeeded"],
-    ["queued", "deferred", "deferred", "succeeded"],
-    ["queued", "failed", "2"],
-    ["queued", "10"],
-    ["queued", "succeeded", "6"],
-    ["queued", "succeeded", "5"],
-    ["queued", "parked"],
-]
+COMPOSITION = "pro"
+TOKYO = ZoneInfo("Asia/Tokyo")
+_LIVES = [*LIVES.values(), (Step(("queued",)), Step(("parked",)))]  # a word that is not known
 
-Told = tuple[str, dict[str, str]]  # the list in which a record stands, and the record
+Fact = tuple[str, ...]  # what tells one record of a mail from another
 
 
-def life(mail: str, rng: random.Random) -> Iterator[Told]:
-    """Yield the records of one mail's life, some of them in the same second."""
-    second = 0
-    for number, word in enumerate(rng.choice(LIVES)):
-        second += rng.choice([0, 1, 7]) if number else 0
-        kind = "bounces" if word.isdigit() else "deliveries"
-        failed = word.isdigit() or word in ("failed", "deferred")
-        yield (
-            kind,
-            make_record(
-                messageId=f"<{mail}@example.com>",
-                created=f"2025-01-25 14:03:{second:02}",
-                status=word,
-                reason=f"reason of {word}" if failed else "",
-                senderIp="" if word == "queued" or kind == "bounces" else "192.0.2.9",
-            ),
-        )
-
-
-def shuffled_posts(mails: int, size: int, rng: random.Random) -> list[list[Told]]:
+def shuffled_posts(mails: int, size: int, rng: random.Random) -> list[list[Event]]:
     """Return the lives of *mails* mails in posts of *size*, out of order, most records twice."""
-    prefix = rng.randrange(10**6)
-    told = [fact for mail in range(mails) for fact in life(f"{prefix}-{mail}", rng)]
+    told = [event for _ in range(mails) for event in _life(rng)]
     sent = told * 2 + rng.sample(told, len(told) // 2)
     rng.shuffle(sent)
     return [sent[start : start + size] for start in range(0, len(sent), size)]
 
 
-def body_of(post: list[Told], rng: random.Random) -> tuple[bytes, str]:
+def _life(rng: random.Random) -> list[Event]:
+    """Return the records of one mail's life, many of them in the same second."""
+    life = tuple(step._replace(earliest=0, latest=1) for step in rng.choice(_LIVES))
+    mailing = Mailing(
+        life=life,
+        count=1,
+        recipients=1,
+        version=2,
+        zone=TOKYO,
+        last_event_at=datetime(2025, 1, 25, 5, 3, 6, tzinfo=UTC),
+    )
+    return events(mailing, rng)
+
+
+def body_of(post: list[Event], rng: random.Random) -> tuple[bytes, str]:
     """Return body and content type, form or JSON."""
     lists: dict[str, list[Any]] = {"deliveries": [], "bounces": []}
-    for kind, record in post:
-        lists[kind].append(record)
-    return rng.choice([as_form, as_json])(make_post(**lists))
+    for event in post:
+        lists[event.event_type].append(event.record)
+    return rng.choice([as_form, as_json])(make_post(**lists, composition=COMPOSITION))
+
+
+def _fact(event: Event) -> Fact:
+    record = event.record
+    names = ("status", "created", "reason", "senderIp")
+    return (event.event_type, *(record.get(name, "") for name in names))
+
+
+def _facts_of_document(document: dict[str, Any]) -> set[Fact]:
+    facts = set()
+    for event in document["events"]:
+        kind = "bounces" if event["status"] in ("bounced", "suppressed") else "deliveries"
+        word = event.get("bounce_code" if kind == "bounces" else "raw_status") or event["status"]
+        facts.add(
+            (kind, word, event["created"], event.get("reason", ""), event.get("sender_ip", ""))
+        )
+    return facts
 
 
 class Ledger:
@@ -65,20 +72,20 @@ class Ledger:
     """
 
     def __init__(self) -> None:
-        self._sent: dict[str, set[oracle.Fact]] = defaultdict(set)
-        self._kept: dict[str, set[oracle.Fact]] = defaultdict(set)
+        self._sent: dict[str, dict[Fact, Event]] = defaultdict(dict)
+        self._kept: dict[str, set[Fact]] = defaultdict(set)
         self.posts = self.records = 0
         self.longest = 0.0
 
-    def note(self, post: list[Told], status: int, seconds: float = 0.0) -> None:
+    def note(self, post: list[Event], status: int, seconds: float = 0.0) -> None:
         self.posts += 1
         self.records += len(post)
         self.longest = max(self.longest, seconds)
-        for kind, record in post:
-            fact = oracle.fact_of_record(kind, record)
-            self._sent[record["messageId"]].add(fact)
+        for event in post:
+            message_id = event.record["messageId"]
+            self._sent[message_id][_fact(event)] = event
             if 200 <= status < 300:
-                self._kept[record["messageId"]].add(fact)
+                self._kept[message_id].add(_fact(event))
 
     def check(self, documents: dict[str, dict[str, Any]], *, complete: bool = False) -> None:
         """
@@ -87,23 +94,30 @@ class Ledger:
         *complete*: every post was answered 2xx in the end, so every fact is there.
         """
         if complete:
-            assert self._kept == self._sent
+            assert self._kept == {name: facts.keys() for name, facts in self._sent.items()}
         lost, wrong = self.faults(documents)
         assert (lost, wrong) == ([], [])
 
     def faults(self, documents: dict[str, dict[str, Any]]) -> tuple[list[Any], list[Any]]:
-        """Return the kept facts that *documents* lack, and the message ids that are wrong."""
-        found = {document["message_id"]: document for document in documents.values()}
-        held = {name: oracle.facts_of_document(document) for name, document in found.items()}
+        """Return the kept facts that *documents* lack, and the ids of documents that are wrong."""
+        held = {d["message_id"]: _facts_of_document(d) for d in documents.values()}
         lost = [
             (message_id, fact)
             for message_id, facts in self._kept.items()
             for fact in facts - held.get(message_id, set())
         ]
         wrong = [
-            message_id
-            for message_id, facts in held.items()
-            if facts - self._sent.get(message_id, set())
-            or oracle.differences(found[message_id], facts)
+            document_id
+            for document_id, document in documents.items()
+            if self._is_wrong(document_id, document, held[document["message_id"]])
         ]
         return lost, wrong
+
+    def _is_wrong(self, document_id: str, document: dict[str, Any], facts: set[Fact]) -> bool:
+        """Whether *document* is other than the naive fold of the records that it has."""
+        sent = self._sent.get(document["message_id"], {})
+        if not facts <= sent.keys():
+            return True
+        records = [(sent[fact].event_type, sent[fact].record) for fact in facts]
+        [[expected_id, expected]] = oracle.outcome(records, COMPOSITION, TOKYO).documents.items()
+        return document_id != expected_id or bool(oracle.differences(expected, document))

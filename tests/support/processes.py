@@ -8,6 +8,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -15,9 +16,17 @@ ROOT = Path(__file__).parents[2]
 
 
 def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+    """
+    Return a port that nobody else is given while other tests look for one, too.
+
+    A connection that is closed leaves the port in TIME_WAIT for a minute: the kernel chooses it for
+    nobody, and a server that asks for it by number (with SO_REUSEADDR, as all here do) gets it.
+    """
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        address = server.getsockname()
+        with socket.create_connection(address):
+            server.accept()[0].close()
+        return int(address[1])
 
 
 def until(condition: Any, seconds: float = 30) -> Any:
@@ -74,8 +83,20 @@ class Program:
             os.kill(pid, signal.SIGKILL)
 
     def stop(self) -> None:
-        """Make sure that neither the program nor its children are left."""
+        """Kill the program and all that it started; to ask them, as `send` does, takes seconds."""
+        for pid in [*_descendants(self.process.pid)]:
+            self.kill(pid)
         with contextlib.suppress(ProcessLookupError):
-            os.killpg(self.process.pid, signal.SIGTERM)
+            os.killpg(self.process.pid, signal.SIGKILL)
         self.process.wait(30)
         self._output.close()
+
+
+def _descendants(pid: int) -> Iterator[int]:
+    try:
+        children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
+    except OSError:  # it has ended
+        return
+    for child in map(int, children):
+        yield child
+        yield from _descendants(child)

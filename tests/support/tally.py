@@ -1,62 +1,46 @@
-"""What the tests of faults did, added up over their rounds and told when pytest ends."""
+"""What the tests of faults did: each round records a row, and pytest adds them up when it ends."""
 
-from collections import defaultdict
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 from tests.support.ledger import Ledger
 
-_COLUMNS = (
-    *("fault", "rounds", "planned", "fired", "posts", "records", "lost", "wrong", "longest s"),
-)
+_NAME = "tally"
+_COLUMNS = ("rounds", "planned", "fired", "posts", "records", "lost", "wrong", "longest s")
 
 
-@dataclass
-class Row:
-    rounds: int = 0
-    planned: int = 0
-    fired: int = 0
-    posts: int = 0
-    records: int = 0
-    lost: int = 0
-    wrong: int = 0
-    longest: float = 0.0
+def close(
+    record_property: Callable[[str, object], None],
+    fault: str,
+    ledger: Ledger,
+    documents: dict[str, Any],
+    *,
+    planned: int,
+    fired: int,
+) -> None:
+    """
+    End a round in which all posts were answered 2xx at last: record it, then check it.
+
+    *planned* faults were ordered, of which *fired* struck; a round without any is none.
+    """
+    assert fired, f"{fault} did not strike"
+    lost, wrong = ledger.faults(documents)
+    counts = (1, planned, fired, ledger.posts, ledger.records, len(lost), len(wrong))
+    # A property of the test's report, so that it comes back from a worker of pytest-xdist.
+    record_property(_NAME, [fault, *counts, ledger.longest])
+    ledger.check(documents, complete=True)
 
 
-class Tally:
-    """A row for each fault."""
-
-    def __init__(self) -> None:
-        self._rows: dict[str, Row] = defaultdict(Row)
-
-    def close(
-        self, fault: str, ledger: Ledger, documents: dict[str, Any], *, planned: int, fired: int
-    ) -> None:
-        """
-        End a round in which all posts were answered 2xx at last: count it, then check it.
-
-        *planned* faults were ordered, of which *fired* struck; a round without any is none.
-        """
-        assert fired, f"{fault} did not strike"
-        lost, wrong = ledger.faults(documents)
-        row = self._rows[fault]
-        row.rounds += 1
-        row.planned += planned
-        row.fired += fired
-        row.posts += ledger.posts
-        row.records += ledger.records
-        row.lost += len(lost)
-        row.wrong += len(wrong)
-        row.longest = max(row.longest, ledger.longest)
-        ledger.check(documents, complete=True)
-
-    def lines(self) -> Iterator[str]:
-        """Yield a table, nothing if there was no round."""
-        if not self._rows:
-            return
-        width = max(map(len, self._rows))
-        yield _COLUMNS[0].ljust(width) + "".join(f"{name:>10}" for name in _COLUMNS[1:])
-        for fault, row in sorted(self._rows.items()):
-            *counts, longest = vars(row).values()
-            yield fault.ljust(width) + "".join(f"{n:>10,}" for n in counts) + f"{longest:>10.2f}"
+def table(reports: Iterable[Any]) -> Iterator[str]:
+    """Yield a table with a row for each fault, nothing if there was no round."""
+    called = [report for report in reports if getattr(report, "when", "") == "call"]
+    rounds = [row for report in called for name, row in report.user_properties if name == _NAME]
+    if not rounds:
+        return
+    faults = sorted({fault for fault, *_ in rounds})
+    width = max(map(len, faults))
+    yield "fault".ljust(width) + "".join(f"{name:>10}" for name in _COLUMNS)
+    for fault in faults:
+        *counts, longest = zip(*(row for name, *row in rounds if name == fault), strict=True)
+        cells = [f"{sum(count):>10,}" for count in counts] + [f"{max(longest):>10.2f}"]
+        yield fault.ljust(width) + "".join(cells)

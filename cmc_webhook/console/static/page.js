@@ -1,17 +1,17 @@
-// Refreshes what the page shows when Firestore has news. Without this script everything else works.
+// Polls for changes and replaces the changed parts of the page. Everything else works without it.
 "use strict";
 
 const body = document.body;
-const note = document.querySelector(".live");
-const told = note && note.textContent;
-const shortest = Number(body.dataset.refresh) * 1000;
-// Nobody who waits for one answer in ten seconds should make the Firestore busy.
-const PATIENCE = 5;
-let known = null;
-let behind = false;
+const note = document.querySelector(".updating");
+const updating = note && note.textContent;
+const interval = Number(body.dataset.refresh) * 1000;
+// Wait at least this many times as long as the last answer took, to spare a slow Firestore.
+const PAUSE_FACTOR = 5;
+let lastAnswer = null;
+let outdated = false;
 
-async function mark() {
-  const response = await fetch(body.dataset.live);
+async function fetchText(url) {
+  const response = await fetch(url);
   if (!response.ok) throw new Error(response.status);
   return response.text();
 }
@@ -28,15 +28,14 @@ function markNewRows(part, before) {
 }
 
 async function refresh() {
-  const response = await fetch(body.dataset.here || location.href);
-  if (!response.ok) throw new Error(response.status);
-  const page = new DOMParser().parseFromString(await response.text(), "text/html");
-  behind = false;
+  const text = await fetchText(body.dataset.here || location.href);
+  const page = new DOMParser().parseFromString(text, "text/html");
+  outdated = false;
   for (const part of document.querySelectorAll("[data-refreshed]")) {
     const fresh = page.getElementById(part.id);
     if (!fresh || fresh.isEqualNode(part)) continue;
     if (isInUse(part)) {
-      behind = true; // what somebody reads or works in stays until they leave it
+      outdated = true; // replaced when the reader has left it
       continue;
     }
     const rows = [...part.querySelectorAll("[data-version]")];
@@ -48,23 +47,23 @@ async function refresh() {
 
 function say(text) {
   note.hidden = false;
-  // Written only if it is another, because readers for the blind tell every change.
+  // Only if it differs: screen readers announce every change.
   if (note.textContent !== text) note.textContent = text;
 }
 
-async function look() {
+async function poll() {
   const started = performance.now();
   if (!document.hidden) {
     try {
-      const found = await mark();
-      if (behind || (known !== null && found !== known)) await refresh();
-      known = found;
-      say(told);
+      const answer = await fetchText(body.dataset.polled);
+      if (outdated || (lastAnswer !== null && answer !== lastAnswer)) await refresh();
+      lastAnswer = answer;
+      say(updating);
     } catch {
-      say(note.dataset.lost);
+      say(note.dataset.failed);
     }
   }
-  setTimeout(look, Math.max(shortest, PATIENCE * (performance.now() - started)));
+  setTimeout(poll, Math.max(interval, PAUSE_FACTOR * (performance.now() - started)));
 }
 
 function showCopyButtons(part) {
@@ -78,4 +77,4 @@ function showCopyButtons(part) {
 }
 
 showCopyButtons(document);
-if (note) look();
+if (note) poll();

@@ -17,7 +17,7 @@ def mails(post):
                 "return_path": record["returnPath"],
                 "subject": record["subject"],
                 "created": record["created"],
-                "source_ip": record["sourceIp"],
+                "source_ip": record.get("sourceIp", ""),
             }
             if record["reason"]:
                 fields["reason"] = record["reason"]

@@ -1,4 +1,4 @@
-"""Who may talk to the page: its own address, and for changes its own forms."""
+"""Protects the page in the browser: its own host names, tokens in forms, and headers."""
 
 import hmac
 import secrets
@@ -6,7 +6,7 @@ import secrets
 from flask import Flask, Response, request
 from werkzeug.exceptions import Forbidden, MisdirectedRequest
 
-# Nothing from elsewhere and nothing inline: what strangers wrote stays text whatever happens.
+# No foreign and no inline content: even text that is not escaped can do nothing.
 _POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self';"
     " frame-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
@@ -24,12 +24,12 @@ _TOKEN_FIELD = "token"
 
 
 class ForeignFormError(Forbidden):
-    """A form that this page did not make."""
+    """A form without the token of this page."""
 
 
 def protect(app: Flask, port: int) -> None:
-    """Refuse requests for other hosts and forms of other pages, and tell browsers to."""
-    # A name of another site may be made to resolve to this machine.
+    """Refuse other host names and forms without the token; add security headers to each answer."""
+    # DNS rebinding: the host name of another site may resolve to this machine.
     hosts = {f"{name}:{port}" for name in ("127.0.0.1", "localhost", "[::1]")}
     token = secrets.token_urlsafe()
 

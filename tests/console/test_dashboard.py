@@ -1,4 +1,4 @@
-"""The numbers of the overview, against counts that the test makes from what it sent."""
+"""The numbers of the dashboard, against counts that the test makes from what it sent."""
 
 import html
 import itertools
@@ -12,7 +12,7 @@ import pytest
 
 from cmc_webhook.console import periods
 from cmc_webhook.console.charts import chart, ticks
-from cmc_webhook.console.periods import Period
+from cmc_webhook.reading.times import Period
 from tests.support.records import make_record
 
 SINCE = datetime(2025, 1, 25, 14, 0, 0)  # in Asia/Tokyo
@@ -95,7 +95,7 @@ def test_the_numbers_are_those_of_what_was_sent(visit, sent):
 def test_firestore_counts_the_same_when_there_are_too_many_to_read(visit, sent, monkeypatch):
     read = numbers(visit.get(ADDRESS).text)[0]
     whole = chart_titles(visit.get(ADDRESS).text)
-    monkeypatch.setattr("cmc_webhook.console.figures.MOST", 60)
+    monkeypatch.setattr("cmc_webhook.console.dashboard_counts.MOST", 60)
     text = visit.get(ADDRESS).text
     counted = numbers(text)[0]
 
@@ -105,7 +105,7 @@ def test_firestore_counts_the_same_when_there_are_too_many_to_read(visit, sent, 
     }
     assert chart_titles(text) == whole
     assert "Documents read: 60." in text
-    assert "of the newest" in text
+    assert "from the newest" in text
 
 
 def test_no_more_than_5000_are_read(visit, client):
@@ -180,7 +180,7 @@ def test_the_pieces_of_a_period_are_the_period(zone, hours):
     # Over the end of summer time in Berlin.
     until = datetime(2025, 10, 26, 12, 34, tzinfo=UTC)
     period = Period(until - timedelta(hours=hours), until)
-    pieces = periods.buckets(period, ZoneInfo(zone))
+    pieces = periods.split(period, ZoneInfo(zone))
 
     assert (pieces[0].since, pieces[-1].until) == (period.since, period.until)
     assert all(a.until == b.since for a, b in itertools.pairwise(pieces))

@@ -1,0 +1,78 @@
+"""The dashboard: the numbers of a period."""
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from flask import Blueprint, request, url_for
+
+from cmc_webhook.console.charts import chart
+from cmc_webhook.console.dashboard_counts import FAILURES, MOST, dashboard_counts
+from cmc_webhook.console.filters import BadParameterError, read_filters
+from cmc_webhook.console.periods import NAMED, is_hourly, last
+from cmc_webhook.console.site import Site, page
+from cmc_webhook.reading.empty import why_empty
+from cmc_webhook.reading.statuses import Filters
+from cmc_webhook.reading.times import Period, shown
+from cmc_webhook.status.events import Status
+
+_DEFAULT = "24h"
+_MOST_LABELS = 8
+
+
+def dashboard(site: Site) -> Blueprint:
+    """Return the view at the root."""
+    views = Blueprint("dashboard", __name__)
+
+    @views.get("/")
+    def show() -> str:
+        now = datetime.now(UTC)
+        chosen = read_filters(request.args, site.zone, now, _DEFAULT)
+        period = _period(chosen.filters)
+        filters = Filters(
+            composition=chosen.filters.composition, since=period.since, until=period.until
+        )
+        counts = dashboard_counts(site.statuses, filters, period, site.zone)
+        empty = None if counts.total else why_empty(site.statuses, filters)
+        pattern = "%H:%M" if is_hourly(period) else "%m-%d"
+        return page(
+            "dashboard.html",
+            documents_read=counts.documents_read or 1,  # of why_empty
+            count_queries=counts.count_queries,
+            counts=counts,
+            empty=empty,
+            newest_url=_newest_url(filters, empty.newest) if empty and empty.newest else None,
+            now=now,
+            chart=chart([counts for _, counts in counts.over_time], [*Status]),
+            labels=[shown(piece.since, site.zone, pattern) for piece, _ in counts.over_time],
+            label_every=-(-len(counts.over_time) // _MOST_LABELS),
+            failures=FAILURES,
+            most=MOST,
+            named=[*NAMED],
+            chosen=chosen,
+            period=period,
+            list_url=lambda piece=period, **words: _list_url(filters, piece, words),
+        )
+
+    return views
+
+
+def _period(filters: Filters) -> Period:
+    if filters.since is None or filters.until is None or filters.since >= filters.until:
+        raise BadParameterError("period")
+    return Period(filters.since, filters.until)
+
+
+def _newest_url(filters: Filters, newest: datetime) -> str:
+    """Return the URL of the dashboard for the 24 hours until *newest*."""
+    return _url("dashboard.show", filters, last(timedelta(hours=24), newest))
+
+
+def _list_url(filters: Filters, period: Period, words: dict[str, Any]) -> str:
+    """Return the URL of the list of exactly the mails that a number counts."""
+    return _url("mails.show", filters, period, **words)
+
+
+def _url(endpoint: str, filters: Filters, period: Period, **words: Any) -> str:
+    since, until = period.since.isoformat(), period.until.isoformat()
+    composition = filters.composition or None
+    return url_for(endpoint, composition=composition, since=since, until=until, **words)

@@ -1,0 +1,93 @@
+"""The filters in a URL of the page, read from its query parameters. Pure."""
+
+from collections.abc import Collection
+from dataclasses import dataclass
+from datetime import datetime
+from zoneinfo import ZoneInfo
+
+from werkzeug.datastructures import MultiDict
+
+from cmc_webhook.console import periods
+from cmc_webhook.reading.meanings import CAUSES
+from cmc_webhook.reading.statuses import Filters
+from cmc_webhook.reading.times import read_time
+from cmc_webhook.status.events import Status
+from cmc_webhook.text import ascii_lower
+
+Parameters = MultiDict[str, str]
+# Indexed fields cannot hold longer values.
+_LONGEST = 1_500
+_LOWER = ("to", "domain")
+_EXACT = ("message_id", "api_data", "composition")
+
+
+class BadParameterError(Exception):
+    """A parameter has a value that cannot be used; the text is the parameter's name."""
+
+
+@dataclass(frozen=True, slots=True)
+class UrlFilters:
+    """The filters, the name of their period, and the URL parameters that mean the same."""
+
+    filters: Filters
+    period: str
+    parameters: dict[str, list[str]]
+
+
+def read_filters(given: Parameters, zone: ZoneInfo, now: datetime, period: str) -> UrlFilters:
+    """Return the filters that *given* asks for, by default *period*. Raises BadParameterError."""
+    texts = {name: _text(given, name) for name in (*_LOWER, *_EXACT)}
+    period, since, until = _period(given, zone, now, period)
+    filters = Filters(
+        **{n: ascii_lower(texts[n]) for n in _LOWER},
+        **{n: texts[n] for n in _EXACT},
+        statuses=_statuses(given),
+        cause=_one_of(given, "cause", ("", *CAUSES)),
+        since=since,
+        until=until,
+    )
+    names = ("status", *texts, "cause", "period", "since", "until")
+    kept = {name: [v for v in given.getlist(name) if v] for name in names}
+    return UrlFilters(filters, period, {name: values for name, values in kept.items() if values})
+
+
+def _period(
+    given: Parameters, zone: ZoneInfo, now: datetime, default: str
+) -> tuple[str, datetime | None, datetime | None]:
+    since, until = (_time(given, name, zone) for name in ("since", "until"))
+    name = _one_of(given, "period", ("", "all", "own", *periods.NAMED))
+    # A form also sends its two times when a named period is selected; they count only for "own".
+    name = name or ("own" if since or until else default)
+    if name in periods.NAMED:
+        period = periods.last(periods.NAMED[name], now)
+        return name, period.since, period.until
+    return (name, since, until) if name == "own" else (name, None, None)
+
+
+def _text(given: Parameters, name: str) -> str:
+    value = given.get(name, "").strip()
+    if len(value.encode(errors="replace")) > _LONGEST:
+        raise BadParameterError(name)
+    return value
+
+
+def _one_of(given: Parameters, name: str, values: Collection[str]) -> str:
+    value = given.get(name, "")
+    if value not in values:
+        raise BadParameterError(name)
+    return value
+
+
+def _statuses(given: Parameters) -> tuple[str, ...]:
+    chosen = dict.fromkeys(filter(None, given.getlist("status")))
+    if not chosen.keys() <= {*Status}:
+        raise BadParameterError("status")
+    return tuple(chosen)
+
+
+def _time(given: Parameters, name: str, zone: ZoneInfo) -> datetime | None:
+    text = given.get(name, "")
+    try:
+        return read_time(text, zone) if text else None
+    except ValueError:
+        raise BadParameterError(name) from None

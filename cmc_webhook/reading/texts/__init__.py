@@ -1,0 +1,53 @@
+"""
+The texts of the page and the commands: one file per language, `en.toml` and `ja.toml`.
+
+A key is the name of a table and of an entry in it: "page.title". Texts may hold placeholders of
+str.format. The tables status, cause, class, quarantine and period have an entry for each word
+that documents, queries or addresses use.
+"""
+
+import tomllib
+from collections.abc import Iterable, Mapping
+from datetime import timedelta
+from functools import cache
+from pathlib import Path
+
+LANGUAGES = ("en", "ja")
+
+
+class Texts:
+    """The texts in one language."""
+
+    def __init__(self, language: str) -> None:
+        self.language = language
+        self._between_sentences = "" if language == "ja" else " "
+        self._texts = load(language)
+
+    def text(self, key: str, **values: object) -> str:
+        """Return the text with *values* in its placeholders. Raises KeyError."""
+        return self._texts[key].format(**values)
+
+    def sentences(self, keys: Iterable[str]) -> str:
+        """Return the texts of *keys* as one paragraph. Raises KeyError."""
+        return self._between_sentences.join(map(self.text, keys))
+
+    def name(self, table: str, word: str) -> str:
+        """Return the text for *word* in *table*; an unknown word stands for itself."""
+        return self._texts.get(f"{table}.{word}", word)
+
+    def duration(self, length: timedelta) -> str:
+        """Return *length* in its two largest units."""
+        minutes, seconds = divmod(round(length.total_seconds()), 60)
+        hours, minutes = divmod(minutes, 60)
+        unit = "hours" if hours else "minutes" if minutes else "seconds"
+        return self.text(f"duration.{unit}", hours=hours, minutes=minutes, seconds=seconds)
+
+
+@cache
+def load(language: str) -> Mapping[str, str]:
+    """Return every text of *language* by its key."""
+    content = Path(__file__).with_name(f"{language}.toml").read_text(encoding="utf-8")
+    tables: Mapping[str, Mapping[str, str]] = tomllib.loads(content)
+    return {
+        f"{table}.{name}": text for table, texts in tables.items() for name, text in texts.items()
+    }

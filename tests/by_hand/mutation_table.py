@@ -1,0 +1,606 @@
+"""Faults that somebody could make in the functions, for mutations.py: what each breaks, and how."""
+
+from typing import NamedTuple
+
+
+class Mutation(NamedTuple):
+    """*old*, which *file* has exactly once, becomes *new*."""
+
+    effect: str
+    file: str
+    old: str
+    new: str
+
+
+def _mutations(file, *changes):
+    return [Mutation(effect, f"cmc_webhook/{file}", old, new) for effect, old, new in changes]
+
+
+MUTATIONS = [
+    *_mutations(
+        "answers.py",
+        ("every method is answered", 'if request.method != "POST":', "if False:"),
+        ("405 names no method", 'response.headers["Allow"] = "POST"', "pass"),
+        ("503 has no Retry-After", 'response.headers["Retry-After"] = str(_RETRY_AFTER_S)', "pass"),
+        (
+            "WWW-Authenticate also without BASIC",
+            "if kind is NotAuthenticated and self._credentials.basic:",
+            "if kind is NotAuthenticated:",
+        ),
+        (
+            "WWW-Authenticate never",
+            "if kind is NotAuthenticated and self._credentials.basic:",
+            "if False:",
+        ),
+        ("compressed bodies are parsed", 'if encoding not in ("", "identity"):', "if False:"),
+        (
+            "an unknown sender may send as much as a known one",
+            "limit = webhook.largest_body if known else webhook.largest_unknown_body",
+            "limit = webhook.largest_body",
+        ),
+        (
+            "anybody is known who sends a header",
+            "known = head or not credentials.required",
+            "known = bool(request.headers.get('Authorization')) or not credentials.required",
+        ),
+        (
+            "the framework drains the rest of the body",
+            "            request.stream = io.BytesIO()\n",
+            "            pass\n",
+        ),
+        (
+            "Google's text goes to the sender",
+            'entry.detail, message = message, "Not everything was stored; post the same again."',
+            "entry.detail = message",
+        ),
+        (
+            "a post that could not be stored is a warning, once a minute",
+            "_ALARMING = (MalformedEnvelope, StoreUnavailable)",
+            "_ALARMING = (MalformedEnvelope,)",
+        ),
+        ("blocks are alarming", "_EXPECTED = {Reason.NOT_SUPPORTED_YET}", "_EXPECTED = set()"),
+        (
+            "quarantined records are not counted as received",
+            '"received": self.stored + self.unchanged + quarantined,',
+            '"received": self.stored + self.unchanged,',
+        ),
+    ),
+    *_mutations(
+        "body.py",
+        ("the largest body is not the limit", "if length > largest:", "if False:"),
+        ("a large body of an unknown sender is kept", "if length > most_kept:", "if False:"),
+        (
+            "a body shorter than its Content-Length is whole",
+            "if declared is not None and length < declared:",
+            "if False:",
+        ),
+        (
+            "a broken connection is the end of the body",
+            "        raise _incomplete() from error",
+            '        return b""',
+        ),
+    ),
+    *_mutations(
+        "auth.py",
+        (
+            "the body needs no key",
+            "        if self._required and not accepted:\n",
+            "        if False:\n",
+        ),
+        (
+            "the beginning of a secret is enough",
+            "hmac.compare_digest(hashlib.sha256(one).digest(), hashlib.sha256(other).digest())",
+            "bool(one) and other.startswith(one)",
+        ),
+        (
+            "a user and a password are compared with the API keys",
+            "return self._find(pair, BASIC_CREDENTIALS)",
+            "return self._find(pair, API_KEYS)",
+        ),
+        (
+            "only the first of several keys is accepted",
+            "for n, secret in enumerate(secrets, 1)",
+            "for n, secret in enumerate(secrets[:1], 1)",
+        ),
+        (
+            "the scheme is compared as it is written",
+            'if scheme.lower() == "bearer":',
+            'if scheme == "Bearer":',
+        ),
+        (
+            "a refusal before the body is read comes after it",
+            "if self._required and not accepted and not self._accepted.get(API_KEYS):",
+            "if False:",
+        ),
+    ),
+    *_mutations(
+        "settings.py",
+        (
+            "no credential is needed to start",
+            "if not (any(found.values()) or allowed):",
+            "if False:",
+        ),
+    ),
+    *_mutations(
+        "redaction.py",
+        (
+            "a key in JSON is stored",
+            "content = IN_JSON.sub(rb'\\g<head>\"' + REDACTED + b'\"', content)",
+            "pass",
+        ),
+        ("a key in a form is stored", "for pattern in (IN_FORM, IN_PART):", "for pattern in ():"),
+        (
+            "a configured secret is stored",
+            "content = content.replace(trace, REDACTED)",
+            "pass",
+        ),
+        (
+            "a password is stored that stands alone",
+            'secrets |= {pair.partition(":")[2] for pair in settings.credential_pairs}',
+            "pass",
+        ),
+    ),
+    *_mutations(
+        "dead_letters.py",
+        (
+            "the log of unstored bodies has secrets",
+            "self._redactor.redact(body)[:MOST_BYTES]",
+            "body[:MOST_BYTES]",
+        ),
+        (
+            "the log of unstored records has secrets",
+            "self._redactor.redact(envelope.encode()).decode()",
+            "envelope",
+        ),
+        (
+            "unstored records are logged unasked",
+            "self._enabled = enabled",
+            "self._enabled = True",
+        ),
+    ),
+    *_mutations(
+        "batches.py",
+        (
+            "a document is overwritten whoever wrote it since",
+            "message.current_document.update_time.FromNanoseconds(write.update_time)",
+            "pass",
+        ),
+        (
+            "a new document overwrites one that exists",
+            "message.current_document.exists = False",
+            "pass",
+        ),
+        (
+            "fields of others are deleted",
+            "message.update_mask.field_paths.extend(write.fields)",
+            "pass",
+        ),
+        (
+            "a request is larger than Firestore takes",
+            "if keys and (room < 0 or len(keys) == MOST_WRITES):",
+            "if keys and len(keys) == MOST_WRITES:",
+        ),
+        (
+            "a request has more writes than Firestore takes",
+            "if keys and (room < 0 or len(keys) == MOST_WRITES):",
+            "if keys and room < 0:",
+        ),
+    ),
+    *_mutations(
+        "writer.py",
+        ("ABORTED is final", "    StatusCode.ABORTED,\n", ""),
+        ("UNAVAILABLE is final", "    StatusCode.UNAVAILABLE,\n", ""),
+        ("DEADLINE_EXCEEDED is final", "    StatusCode.DEADLINE_EXCEEDED,\n", ""),
+        (
+            "a rejected batch is not halved",
+            "elif len(ids) > 1:",
+            "elif False:",
+        ),
+        (
+            "documents never expire",
+            "written_at + self._retention if self._retention else None",
+            "None",
+        ),
+        (
+            "the deadline of a post is ignored",
+            "if budget.left() <= pause:",
+            "if False:",
+        ),
+        ("no pause between attempts", "        time.sleep(pause)\n", ""),
+        (
+            "a quarantine that is not written counts as kept",
+            "if written.code in (StatusCode.OK, StatusCode.ALREADY_EXISTS):",
+            "if written.code:",
+        ),
+        (
+            "a quarantine entry that exists is a fault",
+            "if written.code in (StatusCode.OK, StatusCode.ALREADY_EXISTS):",
+            "if written.code is StatusCode.OK:",
+        ),
+        (
+            "a missing role is not explained",
+            "if code and code in _DEPLOYMENT:",
+            "if False:",
+        ),
+    ),
+    *_mutations(
+        "database.py",
+        (
+            "a call may hang longer than the post lives",
+            "return max(0.0, min(self.left(), _LONGEST_RPC_S))",
+            "return 3600.0",
+        ),
+        (
+            "the client's own retries, which ignore the deadline",
+            '            retry=None,\n            timeout=budget.spend("BatchWrite"),\n',
+            '            timeout=budget.spend("BatchWrite"),\n',
+        ),
+    ),
+    *_mutations(
+        "logs.py",
+        (
+            "every refusal is a line",
+            "if kind in self._last and now - self._last[kind] < _QUIET_S:",
+            "if False:",
+        ),
+        (
+            "a line says one refusal, however many it stands for",
+            "            return count\n",
+            "            return 1\n",
+        ),
+    ),
+    *_mutations(
+        "text.py",
+        ("text is not cleaned", 'if not text.isascii() or "\\x00" in text:', "if False:"),
+        (
+            "text is not cut",
+            'return text if len(encoded) <= limit else encoded[:limit].decode(errors="ignore")',
+            "return text",
+        ),
+        (
+            "a digest of joined parts",
+            'sha256.update(b"%d:%b" % (len(encoded), encoded))',
+            "sha256.update(encoded)",
+        ),
+    ),
+    *_mutations(
+        "fields.py",
+        (
+            "the last of two values of a name wins",
+            "if len(fields) < len(pairs):",
+            "if False:",
+        ),
+        (
+            "a number of 5,000 digits sinks the post",
+            "int(digits) if len(digits) <= _LONGEST_INTEGER else digits",
+            "int(digits)",
+        ),
+        (
+            "an empty value of a form is no value",
+            "keep_blank_values=True",
+            "keep_blank_values=False",
+        ),
+    ),
+    *_mutations(
+        "status/webhook.py",
+        (
+            "200 though not everything was stored",
+            "            self._dead_letters.log_envelopes(wrap(left, envelope, MOST_BYTES))\n"
+            "            raise\n",
+            "            self._dead_letters.log_envelopes(wrap(left, envelope, MOST_BYTES))\n",
+        ),
+        (
+            "200 before the write: nothing is stored",
+            "            self._store.save(documents, received_at, budget, saved)\n",
+            "            saved.stored |= documents.keys()\n",
+        ),
+        (
+            "unreadable records are dropped",
+            "            if unreadable:\n",
+            "            if False:\n",
+        ),
+        (
+            "400 though the body is not in quarantine",
+            "            self._dead_letters.log_body(body)\n            raise\n",
+            "            self._dead_letters.log_body(body)\n",
+        ),
+        (
+            "records that Firestore refuses are dropped",
+            "for document_id, why in saved.refused.items():",
+            "for document_id, why in ():",
+        ),
+        (
+            "the lag is that of the oldest event",
+            "lag_s=min((",
+            "lag_s=max((",
+        ),
+        (
+            "a wrong time zone warns nobody",
+            "if lag_s is None or lag_s >= -_CLOCK_SKEW_S:",
+            "if True:",
+        ),
+        (
+            "records are counted by document",
+            "stored=sum(len(documents[i]) for i in saved.stored),",
+            "stored=len(saved.stored),",
+        ),
+    ),
+    *_mutations(
+        "status/events.py",
+        ("bounces are ignored", '"bounces": bounce_status}', "}"),
+        (
+            "the zone is ignored",
+            "time.replace(tzinfo=zone)",
+            "time.replace(tzinfo=UTC)",
+        ),
+        (
+            "an explicit offset is ignored",
+            "(time if time.tzinfo else time.replace(tzinfo=zone))",
+            "time.replace(tzinfo=zone)",
+        ),
+        ("any number of records", "if number == MOST_RECORDS:", "if False:"),
+        (
+            "capital letters make another recipient",
+            "to = ascii_lower(fields.to or fields.envelope_to)",
+            "to = fields.to or fields.envelope_to",
+        ),
+        (
+            "version 1 has no recipient",
+            "to = ascii_lower(fields.to or fields.envelope_to)",
+            "to = ascii_lower(fields.to)",
+        ),
+        (
+            "a forged date wins for ever",
+            "if at - received_at > _FARTHEST_FUTURE:",
+            "if False:",
+        ),
+        (
+            "two deferrals of one reason are one",
+            "content = (fields.status, fields.created, fields.reason, fields.sender_ip)",
+            "content = (fields.status, fields.reason, fields.sender_ip)",
+        ),
+        (
+            "a delivery and a bounce are one event",
+            "id=digest(kind, fields.message_id, to, *content)[:16],",
+            "id=digest(fields.message_id, to, *content)[:16],",
+        ),
+        (
+            "the word that is not known is lost",
+            'raw_status=fields.status if status is Status.UNKNOWN else "",',
+            'raw_status="",',
+        ),
+        (
+            "a null list is a record",
+            "(name in _LISTS and value is not None)",
+            "name in _LISTS",
+        ),
+        (
+            "code 11 is a bounce",
+            '"11": ("unsubscribed_address", "suppressed"),',
+            '"11": ("unsubscribed_address", "policy"),',
+        ),
+    ),
+    *_mutations(
+        "status/document.py",
+        (
+            "a failure is weaker than a success",
+            "    Status.SUCCEEDED: 4,\n    Status.FAILED: 5,\n",
+            "    Status.SUCCEEDED: 5,\n    Status.FAILED: 4,\n",
+        ),
+        (
+            "a forward error is a bounce",
+            "    (Status.BOUNCED, FORWARD_ERROR): 3,\n",
+            "",
+        ),
+        (
+            "the last time of a status instead of the first",
+            "times[name] = min(times.get(name, at), at)",
+            "times[name] = max(times.get(name, at), at)",
+        ),
+        (
+            "the first deferral instead of the last",
+            'times["deferred_at"] = max(times.get("deferred_at", at), at)',
+            'times["deferred_at"] = min(times.get("deferred_at", at), at)',
+        ),
+        (
+            "the event that decides the status is dropped",
+            "_DECIDERS = (_greatest, _greatest_bounce,",
+            "_DECIDERS = (_greatest_bounce,",
+        ),
+        (
+            "the event that decides the bounce is dropped",
+            "_DECIDERS = (_greatest, _greatest_bounce,",
+            "_DECIDERS = (_greatest,",
+        ),
+        (
+            "the event that decides the reason is dropped",
+            "_greatest_explained, _greatest_with_sender)",
+            "_greatest_with_sender)",
+        ),
+        (
+            "the event that decides the sender is dropped",
+            "_greatest_explained, _greatest_with_sender)",
+            "_greatest_explained)",
+        ),
+        ("the history has no end", "latest = ordered[-HISTORY:]", "latest = ordered"),
+        ("the history is one shorter", "HISTORY = 64", "HISTORY = 63"),
+        (
+            "deciders are part of the cap",
+            "return [*sorted(older.values(), key=_moment), *latest]",
+            "return [*sorted(older.values(), key=_moment), *latest][-HISTORY:]",
+        ),
+        (
+            "of one second the first to come wins",
+            'return rank, event["at"], event["id"]',
+            'return rank, event["at"], ""',
+        ),
+        (
+            "a document id without its composition",
+            "return mail_id(message_id, server_composition, message_id, to)",
+            "return mail_id(message_id, message_id, to)",
+        ),
+        (
+            "the last text wins, not the greatest",
+            'described[name] = max(described.get(name, ""), text)',
+            "described[name] = text or described.get(name, text)",
+        ),
+        (
+            "a stored event gets the time of its repetition",
+            "for event in events if event.id not in history}",
+            "for event in events}",
+        ),
+        (
+            "the stored verdict is no floor",
+            "history = _explained(known)",
+            'history = {event["id"]: event for event in known.get("events", [])}',
+        ),
+        (
+            "an older version of the function lowers the version of the schema",
+            '"schema_version": max(known.get("schema_version", 0), SCHEMA_VERSION),',
+            '"schema_version": SCHEMA_VERSION,',
+        ),
+        (
+            "a document that cannot be read is started over",
+            "raise UnreadableDocumentError from None  # pydantic's text would quote the document",
+            "known = {}",
+        ),
+        (
+            "the reason of a deferral stays after it",
+            'explained = greatest if greatest["status"] == Status.DEFERRED else'
+            " _greatest_explained(events)",
+            "explained = _greatest(e for e in events if e.get('reason'))",
+        ),
+    ),
+    *_mutations(
+        "status/store.py",
+        (
+            "a write counts as done whatever its own status",
+            "if written.code is StatusCode.OK:",
+            "if True:",
+        ),
+        (
+            "an unknown outcome keeps the cache entry",
+            "            self._remember(document_id, None, asked_at)\n",
+            "",
+        ),
+        (
+            "a lost race is final",
+            "    StatusCode.FAILED_PRECONDITION,\n",
+            "",
+        ),
+        (
+            "a document that others created is final",
+            "    StatusCode.ALREADY_EXISTS,\n",
+            "",
+        ),
+        (
+            "a document that others deleted is final",
+            "    StatusCode.NOT_FOUND,\n",
+            "",
+        ),
+        (
+            "a write that Firestore refuses is tried for ever",
+            "if written.code is StatusCode.INVALID_ARGUMENT:",
+            "if False:",
+        ),
+        (
+            "every document is taken for new",
+            "return any(event.status is Status.QUEUED for event in events)",
+            "return True",
+        ),
+        (
+            "nothing is taken for new",
+            "return any(event.status is Status.QUEUED for event in events)",
+            "return False",
+        ),
+        (
+            "what was read is not cached",
+            "            self._remember(document_id, held, asked_at)\n            if change:\n",
+            "            if change:\n",
+        ),
+        (
+            "a repeat is written again",
+            "        if not changes:\n            return None\n",
+            "",
+        ),
+        (
+            "the first write is the last one",
+            "first = {_FIRST_RECEIVED: before.get(_FIRST_RECEIVED) or post.received_at}",
+            "first = {_FIRST_RECEIVED: post.received_at}",
+        ),
+    ),
+    *_mutations(
+        "status/cache.py",
+        (
+            "the cache is trusted for ever",
+            "time.monotonic() - entry.asked_at < _TRUSTED_S",
+            "True",
+        ),
+        (
+            "an older version replaces a newer one",
+            "if known and known.update_time > entry.update_time:",
+            "if False:",
+        ),
+        ("the cache has no limit", "while self._room < 0:", "while False:"),
+        (
+            "the cache is trusted for a moment only",
+            "_TRUSTED_S = 60.0",
+            "_TRUSTED_S = 0.0",
+        ),
+    ),
+    *_mutations(
+        "status/quarantine.py",
+        (
+            "equal content is kept once for each post",
+            "entry_id = digest(composition, event_type, content)",
+            "entry_id = digest(composition, event_type, content, str(id(content)))",
+        ),
+        (
+            "equal records of two compositions are one entry",
+            "entry_id = digest(composition, event_type, content)",
+            "entry_id = digest(event_type, content)",
+        ),
+        (
+            "long content is not cut",
+            'return content[:LARGEST_CONTENT].decode(errors="ignore")',
+            "return content.decode()",
+        ),
+        ("the quarantine has secrets", "content = redactor.redact(content)", "pass"),
+    ),
+    *_mutations(
+        "inbound/webhook.py",
+        (
+            "200 before the attachments are stored",
+            "        self._bucket.upload(document.objects, budget)\n",
+            "",
+        ),
+        (
+            "an unreadable mail is dropped",
+            "        self._quarantine(body, why, received_at, budget)\n",
+            "",
+        ),
+        (
+            "the quarantine of mails has secrets",
+            "content = self._redactor.redact(body)",
+            "content = body",
+        ),
+        (
+            "a repeated mail counts as stored",
+            "return Receipt(stored=len(made), unchanged=1 - len(made))",
+            "return Receipt(stored=1, unchanged=0)",
+        ),
+    ),
+    *_mutations(
+        "inbound/bucket.py",
+        (
+            "a browser may show what a stranger sent",
+            'content_type="application/octet-stream",',
+            'content_type="text/html",',
+        ),
+        (
+            "a missing bucket is not explained",
+            "except (Forbidden, NotFound) as error:",
+            "except () as error:",
+        ),
+    ),
+]

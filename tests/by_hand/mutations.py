@@ -1,0 +1,89 @@
+"""
+Breaks the functions in one place after the other: `python -m tests.by_hand.mutations`.
+
+Each mutation of the table (mutation_table.py) is made in a copy of the tree, and the tests of the
+functions run on it until one fails: the modules directly in tests/ and tests/inbound, as
+`python -m pytest` runs them. What survives is tried once more with --all. Exit status 1 if
+anything survives that, or if a text is not found exactly once. Other arguments go to pytest.
+"""
+
+import argparse
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+from tests.by_hand.mutation_table import MUTATIONS
+from tests.support.processes import ROOT
+
+# Neither the documents nor the launcher; the pure tests first, as they are the fastest.
+TESTS = ("tests/inbound", *sorted(f"tests/{p.name}" for p in (ROOT / "tests").glob("test_*.py")))
+LEFT_OUT = {"tests/test_devserver.py", "tests/test_documents.py", "tests/test_deployment.py"}
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.split("\n\n")[1])
+    parser.add_argument("--only", default="", help="those whose file or effect has this text")
+    parser.add_argument("--list", action="store_true", help="check the table and run nothing")
+    options, for_pytest = parser.parse_known_args()
+    chosen = [m for m in MUTATIONS if options.only in f"{m.file} {m.effect}"]
+    if wrong := [m for m in chosen if (ROOT / m.file).read_text().count(m.old) != 1]:
+        sys.exit("".join(f"{m.file} does not have exactly once:\n{m.old}\n" for m in wrong))
+    print(f"{len(chosen)} mutations")
+    if options.list:
+        return
+    with tempfile.TemporaryDirectory() as directory:
+        tree = Path(directory) / "tree"
+        copy(tree)
+        if failed := run(tree, *for_pytest):
+            sys.exit(f"Without any mutation {failed} fails.")
+        survivors = [m for m in chosen if not caught(tree, m, *for_pytest)]
+        left = [m for m in survivors if not caught(tree, m, "--all", *for_pytest)]
+    print(f"{len(chosen)} mutations: the fast run caught {len(chosen) - len(survivors)}", end="")
+    print(f", --all {len(survivors) - len(left)} more; {len(left)} survived")
+    sys.exit(bool(left))
+
+
+def copy(tree):
+    """Copy what git knows of the working tree."""
+    listed = subprocess.run(
+        ["git", "ls-files", "--cached", "--others", "--exclude-standard"],
+        cwd=ROOT, capture_output=True, text=True, check=True,
+    )  # fmt: skip
+    for name in listed.stdout.splitlines():
+        (tree / name).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(ROOT / name, tree / name)
+
+
+def caught(tree, mutation, *arguments):
+    """Run the tests on *mutation*, say which failed first, and put the tree back."""
+    path = tree / mutation.file
+    before = path.read_text()
+    path.write_text(before.replace(mutation.old, mutation.new))
+    started = time.monotonic()
+    failed = run(tree, *arguments)
+    path.write_text(before)
+    took = f"{time.monotonic() - started:.0f} s"
+    verdict = f"caught by {failed}" if failed else "SURVIVED"
+    print(f"{mutation.effect} ({mutation.file}): {verdict}, {took}", *arguments, flush=True)
+    return bool(failed)
+
+
+def run(tree, *arguments):
+    """Return the id of the first test that fails, or nothing."""
+    tests = [name for name in TESTS if name not in LEFT_OUT]
+    done = subprocess.run(
+        [sys.executable, "-m", "pytest", "-x", "-q", "-p", "no:cacheprovider", *arguments, *tests],
+        cwd=tree, capture_output=True, text=True,
+    )  # fmt: skip
+    found = re.search(r"^(?:FAILED|ERROR) (\S+)", done.stdout, re.M)
+    if done.returncode and not found:
+        sys.exit(done.stdout + done.stderr)
+    return found[1] if found else ""
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,84 @@
+"""
+A field of CMC's record goes through four places: the record, the event, the document, its history.
+
+Each test fails if one of them is forgotten.
+"""
+
+import dataclasses
+from datetime import UTC, datetime
+from zoneinfo import ZoneInfo
+
+import pytest
+
+from cmc_webhook.status.document import FIELDS, HistoryEvent, fold
+from cmc_webhook.status.envelope import Envelope
+from cmc_webhook.status.events import Description, Status, StatusEvent, _Record, read_events
+
+TIME = "2025-01-25 14:03:06"
+CODE = "2"
+
+
+def posted():
+    """Return a record in which every field that is read has a value of its own."""
+    record = {}
+    for name, field in _Record.model_fields.items():
+        alias = field.validation_alias
+        first = getattr(alias, "choices", [alias])[0] or name
+        record[first] = f"{name}@example.jp"
+    return record | {"created": TIME, "status": CODE}
+
+
+def read(record, list_name="bounces"):
+    envelope = Envelope(event={list_name: [record]}, server_composition="pro")
+    [event], unreadable = read_events(envelope, ZoneInfo("Asia/Tokyo"))
+    assert unreadable == []
+    return event
+
+
+def texts(value):
+    """Return every text in an event, apart from the record as it was posted."""
+    if isinstance(value, str):
+        return {str(value)}
+    if isinstance(value, dict):
+        return set().union(*map(texts, value.values()))
+    return set()
+
+
+def test_every_field_of_a_record_is_in_its_event():
+    record = posted()
+    event = read(record)
+
+    fields = {f.name: getattr(event, f.name) for f in dataclasses.fields(StatusEvent)}
+    assert set(record.values()) <= texts({n: v for n, v in fields.items() if n != "record"})
+
+
+def test_an_event_describes_the_mail_by_the_fields_of_the_description():
+    assert read(posted()).description.keys() == Description.__annotations__.keys()
+
+
+def test_the_history_has_every_field_of_an_event():
+    event = dataclasses.replace(read(posted()), raw_status="odd")
+
+    [kept] = fold({}, [event])["events"]
+
+    assert kept.keys() == HistoryEvent.__annotations__.keys()
+
+
+@pytest.mark.parametrize("field", Description.__annotations__)
+def test_a_description_outlives_the_next_event(field):
+    held = fold({}, [read(posted())])
+    empty = read({"messageId": "<m@x>", "to": "to@x", "created": TIME, "status": CODE})
+    empty = dataclasses.replace(empty, description=dict.fromkeys(Description.__annotations__, ""))
+
+    assert fold(held, [empty])[field] == held[field]
+
+
+def test_the_document_has_the_fields_that_events_make():
+    """A field outside of FIELDS would be made, and never written."""
+    event = read(posted())
+    every_status = [
+        dataclasses.replace(event, id=status, status=status, at=datetime(2025, 1, day, tzinfo=UTC))
+        for day, status in enumerate(Status, 1)
+    ]
+
+    assert fold({}, every_status).keys() == set(FIELDS)
