@@ -24,13 +24,13 @@ _OPTIONS = [
 
 @pytest.fixture
 def function_url(function, serve_app) -> str:
-    """The address of the open function."""
+    """The URL of the function, without authentication."""
     return serve_app(function.application)
 
 
 @pytest.fixture
 def make_site(client, firestore_address, monkeypatch) -> Callable[..., Site]:
-    """What the page needs, on the test's own project."""
+    """Make the settings of a page on the test's own project."""
     monkeypatch.setenv("FIRESTORE_EMULATOR_HOST", firestore_address)
     monkeypatch.setenv("GOOGLE_CLOUD_PROJECT", client.project)
 
@@ -51,7 +51,7 @@ def make_site(client, firestore_address, monkeypatch) -> Callable[..., Site]:
 
 @pytest.fixture
 def make_visit(make_site) -> Callable[..., FlaskClient]:
-    """A client that visits the page by its own address."""
+    """Make a client that uses the host name of the page."""
 
     def make(**changes) -> FlaskClient:
         site = make_site(**changes)
@@ -60,9 +60,9 @@ def make_visit(make_site) -> Callable[..., FlaskClient]:
         class Visitor(FlaskClient):
             def open(self, *arguments, **options):
                 address = f"http://127.0.0.1:{site.port}"
-                # Buffered, so that what an answer streams is closed.
-                defaults = {"base_url": address, "buffered": True}
-                return super().open(*arguments, **defaults | options)
+                # Buffered, so that a streamed file is closed.
+                deerrors = {"base_url": address, "buffered": True}
+                return super().open(*arguments, **deerrors | options)
 
         app.test_client_class = Visitor
         return app.test_client()
@@ -72,13 +72,13 @@ def make_visit(make_site) -> Callable[..., FlaskClient]:
 
 @pytest.fixture
 def visit(make_visit) -> FlaskClient:
-    """A client of the page as the devserver starts it."""
+    """A client of the page, started as by the devserver."""
     return make_visit()
 
 
 @pytest.fixture
 def walk(visit) -> Callable[[str, str], list[list[str]]]:
-    """Go through all pages of a list and back; return what each shows."""
+    """Go through all pages of a list and back; return the matches of *pattern* on each."""
 
     def go(address: str, pattern: str) -> list[list[str]]:
         def shown(page):
@@ -120,20 +120,20 @@ def browser():
 
 @pytest.fixture
 def page_url(make_site, function_url, serve_app) -> str:
-    """The address of the page, which posts to the function."""
+    """The URL of a page that posts to the function."""
     site = make_site(url=function_url)
     return serve_app(create_app(site), site.port)
 
 
 @pytest.fixture
 def reader(browser, page_url):
-    """A tab of an English reader, at the page's address; a fault in the page fails the test."""
+    """A browser tab in English at the URL of the page; an error in the page fails the test."""
     context = browser.new_context(locale="en-US", base_url=page_url)
     context.set_default_timeout(15_000)
     tab = context.new_page()
-    faults: list[str] = []
-    tab.on("pageerror", lambda error: faults.append(str(error)))
-    tab.on("console", lambda said: faults.append(said.text) if said.type == "error" else None)
+    errors: list[str] = []
+    tab.on("pageerror", lambda error: errors.append(str(error)))
+    tab.on("console", lambda said: errors.append(said.text) if said.type == "error" else None)
     yield tab
     context.close()
-    assert faults == []
+    assert errors == []

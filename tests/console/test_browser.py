@@ -24,7 +24,7 @@ def mail(number, **changes):
 
 
 def follow(reader, found):
-    """Click, and return when the next page is there."""
+    """Click, and wait for the next page."""
     with reader.expect_navigation():
         found.click()
 
@@ -79,7 +79,7 @@ def test_a_list_is_filtered_and_the_address_says_so(reader, post):
     assert subjects(reader) == ["Mail 3", "Mail 2"]
 
 
-def test_pages_go_forth_and_back(reader, post):
+def test_the_pages_of_a_list_lead_on_and_back(reader, post):
     post([mail(number) for number in range(60)])
     post([mail(number) for number in range(60, 120)])
     reader.goto("/mails?to=user@example.jp")
@@ -97,7 +97,7 @@ def test_pages_go_forth_and_back(reader, post):
     assert subjects(reader) == first
 
 
-def test_a_mail_is_opened_and_tells_what_to_do(reader, post):
+def test_a_mail_says_what_to_do(reader, post):
     post([mail(1, status="failed", reason="550 5.1.1 unknown")])
     post(bounces=[mail(1, status="2", reason="550 5.1.1 unknown") | {"to": "user@example.jp"}])
     reader.goto("/mails")
@@ -145,7 +145,7 @@ def test_a_quarantined_record_is_posted_again_and_then_deleted(reader, post, doc
     assert documents("mail_statuses_quarantine") == {}
 
 
-def test_what_strangers_wrote_is_text(reader, post):
+def test_untrusted_text_is_escaped(reader, post):
     hostile = mail(1, status="failed", reason=HOSTILE) | {"subject": HOSTILE, "apiData": HOSTILE}
     post([hostile])
     post([hostile | {"messageId": ""}])
@@ -162,7 +162,7 @@ def test_what_strangers_wrote_is_text(reader, post):
     assert reader.locator("main img, main script").count() == 0
 
 
-def test_an_open_mail_tells_what_happens_to_it(reader, post):
+def test_an_open_mail_is_updated(reader, post):
     post([mail(1)])
     reader.goto("/mails")
     follow(reader, reader.get_by_role("link", name="Mail 1"))
@@ -201,7 +201,7 @@ def test_an_attachment_with_a_japanese_name_is_saved(inbound, reader):
 
 @pytest.fixture
 def elsewhere():
-    """A server of a stranger, and the paths that it was asked for."""
+    """Another server, and the paths that were requested from it."""
     asked = []
 
     class Stranger(BaseHTTPRequestHandler):

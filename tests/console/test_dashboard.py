@@ -1,4 +1,4 @@
-"""The numbers of the dashboard, against counts that the test makes from what it sent."""
+"""The numbers of the dashboard, compared with counts of what the test has sent."""
 
 import html
 import itertools
@@ -18,7 +18,7 @@ from tests.support.records import make_record
 SINCE = datetime(2025, 1, 25, 14, 0, 0)  # in Asia/Tokyo
 UNTIL = datetime(2025, 1, 26, 14, 0, 0)
 SECOND, HOUR = timedelta(seconds=1), timedelta(hours=1)
-# Of the period, and of an hour within.
+# The edges of the period, and of an hour in it.
 EDGES = [SINCE - SECOND, SINCE, SINCE + HOUR - SECOND, SINCE + HOUR, UNTIL - SECOND, UNTIL]
 ADDRESS = f"/?since={SINCE.isoformat()}&until={UNTIL.isoformat()}"
 STATUSES = ["queued", "deferred", "succeeded", "failed"]
@@ -27,7 +27,7 @@ CODES = {"2": "unknown_user", "4": "rejected", "10": "blocked_address"}
 
 @pytest.fixture
 def sent(post):
-    """What was sent: status, cause, domain and time of each mail, on the edges of the period too"""
+    """Status, cause, domain and time of each mail sent; some on the edges of the period."""
     rng = random.Random(8)
     facts = []
     for number in range(400):
@@ -47,7 +47,7 @@ def sent(post):
 
 
 def numbers(text):
-    """Return what the page says: counts by the text beside them, and the links of the numbers."""
+    """Return the counts on the page and their links, each by the text beside it."""
     tiles = re.findall(r'<a(?: class="(\w+)")? href="([^"]+)"><strong>([\d,]+)', text)
     rows = re.findall(r'<a href="([^"]+)">([^<]+)</a></th>.*?class="count">([\d,]+)', text)
     counts = {status or "all": int(count.replace(",", "")) for status, _, count in tiles}
@@ -72,7 +72,7 @@ def expected(facts):
 
 
 def listed(visit, address):
-    """Return how many mails the list at *address* has, over all its pages."""
+    """Return how many mails the list at *address* has on all its pages."""
     count = 0
     while address:
         text = visit.get(address).text
@@ -177,7 +177,7 @@ def test_a_mail_of_this_very_second_is_in_the_last_24_hours(visit, post):
 @pytest.mark.parametrize("zone", ["Asia/Tokyo", "Europe/Berlin", "Asia/Kolkata", "UTC"])
 @pytest.mark.parametrize("hours", [1, 24, 71, 24 * 7, 24 * 30, 24 * 800])
 def test_the_pieces_of_a_period_are_the_period(zone, hours):
-    # Over the end of summer time in Berlin.
+    # The period contains the end of summer time in Berlin.
     until = datetime(2025, 10, 26, 12, 34, tzinfo=UTC)
     period = Period(until - timedelta(hours=hours), until)
     pieces = periods.split(period, ZoneInfo(zone))

@@ -1,4 +1,4 @@
-"""What the page answers, over HTTP: failures, languages, links."""
+"""The answers of the page over HTTP: errors, languages, links, filters."""
 
 import html
 import itertools
@@ -69,13 +69,19 @@ def test_a_parameter_that_cannot_be_used_is_refused(visit, address):
     assert "Location" not in answer.headers
 
 
+def test_a_refused_parameter_is_named_as_in_the_form(visit):
+    text = visit.get("/mails?until=nonsense", headers={"Accept-Language": "ja"}).text
+
+    assert "指定された値が正しくありません: 終了日時(この時刻は含まない)" in text
+
+
 @pytest.mark.parametrize("path", PATH_TRICKS)
 def test_a_trick_in_the_path_finds_nothing(visit, path):
     answer = visit.get(path)
 
     assert answer.status_code == 404
     assert "Traceback" not in answer.text
-    assert "Documents read" not in answer.text  # to look for one costs, too
+    assert "Documents read" not in answer.text  # a lookup would cost a read
 
 
 @pytest.mark.parametrize("path", ["/mails?to=%ff%fe", "/mails?to=%00", "/mails?x=y", "/mails?to="])
@@ -164,7 +170,7 @@ def test_the_quarantine_is_listed_and_posted_again_page_by_page(
     assert "Documents read: 161." in text
 
 
-def test_what_a_form_has_done_leads_on_to_the_quarantine(visit, post, token, documents):
+def test_the_result_of_a_form_links_to_the_list(visit, post, token, documents):
     post([make_record(messageId="")])
     [entry_id] = documents("mail_statuses_quarantine")
     path = f"/quarantine/{entry_id}"
@@ -196,7 +202,7 @@ def test_without_an_answer_of_firestore_the_page_says_so_and_tries_again(make_vi
         assert style.status_code == 200
 
 
-def test_a_fault_is_one_sentence_without_its_trace(visit, client):
+def test_an_internal_error_is_one_sentence_without_a_stack_trace(visit, client):
     client.document("mail_statuses/odd").set({"status": "queued", "events": 5})
     visit.application.config["PROPAGATE_EXCEPTIONS"] = False
     answer = visit.get("/mails/odd")
@@ -257,7 +263,8 @@ def test_a_forward_error_is_not_shown_as_a_mail_that_was_not_delivered(visit, po
     post(bounces=[make_record(status="6")])
     [document_id] = documents()
 
-    assert ">Forward error</span>" in visit.get("/mails").text
+    shown = re.findall('<span class="([^"]+)">Forward error</span>', visit.get("/mails").text)
+    assert shown == ["badge bounced"]
     text = visit.get(f"/mails/{document_id}").text
     assert text.count(">Forward error</span>") == 2  # above and in the history
     assert "Bounced" not in text
@@ -358,7 +365,7 @@ def test_a_mail_of_a_real_project_links_to_googles_console(make_visit, post, doc
     assert "https://console.cloud.google.com/firestore/databases/-default-/data/panel/" in text
 
 
-def test_a_missing_index_is_told_with_the_link_that_makes_it(visit):
+def test_a_missing_index_is_shown_with_the_link_that_creates_it(visit):
     link = "https://console.firebase.google.com/v1/r/project/p/firestore/indexes?create=x"
 
     def fail():

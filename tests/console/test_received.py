@@ -1,4 +1,4 @@
-"""Received mail on the page: what the real function kept, listed, shown and given out."""
+"""Received mail on the page: list, mail and files of what the real function has stored."""
 
 import base64
 import html
@@ -18,7 +18,7 @@ JAPANESE = "請求書 2025年.pdf"
 
 @pytest.fixture
 def keep(inbound, documents):
-    """Post a mail to the function, and return its id and what the document says."""
+    """Post a mail to the function; return the id and the fields of its document."""
 
     def send(body):
         assert inbound.post("/", data=body).json["stored"] == 1
@@ -29,7 +29,7 @@ def keep(inbound, documents):
 
 
 def links(visit, path):
-    """Return the links of the files that the page at *path* gives out: name by address."""
+    """Return the files of the page at *path*: name by URL."""
     found = re.findall(r'<li><a href="([^"]+)">(?:<bdi>)?([^<]+)', visit.get(path).text)
     return {html.unescape(address): html.unescape(name) for address, name in found}
 
@@ -60,7 +60,7 @@ def test_a_browser_saves_an_attachment_and_never_shows_it(keep, visit):
 
 
 @pytest.mark.parametrize(
-    ("told", "expected"),
+    ("given", "expected"),
     [
         ('a"; filename=x.exe', "a_; filename=x.exe"),
         ("a\r\nSet-Cookie: x=y.txt", "a  Set-Cookie_ x=y.txt"),
@@ -73,8 +73,8 @@ def test_a_browser_saves_an_attachment_and_never_shows_it(keep, visit):
         ("%2e%2e%2f語.txt", "_2e_2e_2f語.txt"),
     ],
 )
-def test_a_hostile_file_name_does_no_harm(keep, visit, told, expected):
-    word = f"=?UTF-8?B?{base64.b64encode(told.encode()).decode()}?="
+def test_a_hostile_file_name_does_no_harm(keep, visit, given, expected):
+    word = f"=?UTF-8?B?{base64.b64encode(given.encode()).decode()}?="
     document_id, _ = keep(cmc_multipart(file(1, b"x", word)))
     [(address, name)] = links(visit, f"/received/{document_id}").items()
     answer = visit.get(address)
@@ -84,9 +84,9 @@ def test_a_hostile_file_name_does_no_harm(keep, visit, told, expected):
     assert "Set-Cookie" not in answer.headers
 
 
-@pytest.mark.parametrize("told", ["a\r\nb", "a\x00b", "a/b", "a\\b", "\ud83d", "a\u2028b", 'a"b'])
-def test_no_name_ends_a_header_or_parts_a_path(told):
-    assert not set(safe_name(told, "other")) & set('\r\n\0/\\"\u2028\ud83d')
+@pytest.mark.parametrize("given", ["a\r\nb", "a\x00b", "a/b", "a\\b", "\ud83d", "a\u2028b", 'a"b'])
+def test_no_file_name_ends_a_header_or_separates_a_path(given):
+    assert not set(safe_name(given, "other")) & set('\r\n\0/\\"\u2028\ud83d')
 
 
 def test_only_what_the_function_kept_for_the_mail_is_given_out(keep, visit, client, bucket):
@@ -172,7 +172,7 @@ def test_a_japanese_mail_is_shown_as_it_was_sent(keep, visit):
     assert "<bdi>山田</bdi> &lt;<bdi>sender@example.org</bdi>&gt;" in text
     assert "署名" in text
     assert "<dd>address: sender@example.org name: 山田</dd>" in text
-    assert "Documents read: 2." in text  # by the frame, too
+    assert "Documents read: 2." in text  # the frame reads it again
     assert "<h1>テスト</h1>" in text
     assert re.search(f'<iframe sandbox title="[^"]+" src="/received/{document_id}/html">', text)
     assert frame.text == "<p>日本語</p><script>x()</script>"
@@ -198,7 +198,7 @@ def test_received_mails_are_listed_page_by_page(inbound, walk):
 
 @pytest.fixture
 def refused(inbound, documents, bucket):
-    """Post what is no mail; return its id in quarantine."""
+    """Post something that is not a mail; return its id in quarantine."""
     inbound.post("/", data=b"a=<b>&b=2")
     [entry_id] = documents("inbound_mails_quarantine")
     return entry_id
