@@ -7,10 +7,10 @@ from flask import Blueprint, request, url_for
 
 from cmc_webhook.console.charts import chart
 from cmc_webhook.console.dashboard_counts import FAILURES, MOST, dashboard_counts
+from cmc_webhook.console.empty import why_empty
 from cmc_webhook.console.filters import BadParameterError, read_filters
 from cmc_webhook.console.periods import NAMED, is_hourly, last
-from cmc_webhook.console.site import Site, page
-from cmc_webhook.reading.empty import why_empty
+from cmc_webhook.console.site import Site, render_page
 from cmc_webhook.reading.statuses import Filters
 from cmc_webhook.reading.times import Period, shown
 from cmc_webhook.status.events import Status
@@ -34,7 +34,7 @@ def dashboard(site: Site) -> Blueprint:
         counts = dashboard_counts(site.statuses, filters, period, site.zone)
         empty = None if counts.total else why_empty(site.statuses, filters)
         pattern = "%H:%M" if is_hourly(period) else "%m-%d"
-        return page(
+        return render_page(
             "dashboard.html",
             documents_read=counts.documents_read or 1,  # of why_empty
             count_queries=counts.count_queries,

@@ -8,12 +8,12 @@ from urllib.parse import quote
 from flask import Blueprint, request, url_for
 from werkzeug.exceptions import NotFound
 
+from cmc_webhook.console.empty import why_empty
 from cmc_webhook.console.filters import read_filters
 from cmc_webhook.console.paging import paged
 from cmc_webhook.console.periods import NAMED
-from cmc_webhook.console.site import Site, page
+from cmc_webhook.console.site import Site, render_page
 from cmc_webhook.reading.connection import Connection
-from cmc_webhook.reading.empty import why_empty
 from cmc_webhook.reading.meanings import CAUSES, cause_of, meaning
 from cmc_webhook.status.events import Status
 
@@ -32,7 +32,7 @@ def mails(site: Site) -> Blueprint:
         found = paged(site.statuses.listing(chosen.filters), _PAGE, "mails.show", chosen.parameters)
         empty = None if found.documents else why_empty(site.statuses, chosen.filters)
         anytime: dict[str, Any] = chosen.parameters | {"period": "all", "since": [], "until": []}
-        return page(
+        return render_page(
             "mails.html",
             documents_read=found.documents_read or 1,  # of why_empty
             found=found,
@@ -50,7 +50,7 @@ def mails(site: Site) -> Blueprint:
         found = site.statuses.get(document_id)
         if found is None:
             raise NotFound
-        return page(
+        return render_page(
             "mail.html",
             documents_read=1,
             mail=found,

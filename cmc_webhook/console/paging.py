@@ -14,7 +14,7 @@ _MOST_STEPS_BACK = 40
 
 
 @dataclass(frozen=True, slots=True)
-class Page:
+class ListPage:
     """
     The documents of one page, and the URLs of the pages around it.
 
@@ -30,7 +30,7 @@ class Page:
 
 def paged(
     listing: Listing, size: int, endpoint: str, parameters: Mapping[str, Any] | None = None
-) -> Page:
+) -> ListPage:
     """Return the requested page of *listing*; *endpoint* shows the others."""
     trail = request.args.getlist("after")[-_MOST_STEPS_BACK:]
     cursors = [_cursor(text) for text in trail]
@@ -41,7 +41,7 @@ def paged(
     def url(after: Sequence[str]) -> str:
         return url_for(endpoint, **(parameters or {}), after=after)
 
-    return Page(
+    return ListPage(
         documents,
         len(found),
         newest=url([]) if trail else None,

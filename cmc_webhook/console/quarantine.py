@@ -13,7 +13,7 @@ from werkzeug.exceptions import Forbidden, NotFound
 
 from cmc_webhook.console.downloads import download
 from cmc_webhook.console.paging import paged
-from cmc_webhook.console.site import Site, page
+from cmc_webhook.console.site import Site, render_page
 from cmc_webhook.reading.quarantine import CutEntryError, Quarantine, body_of, text_of
 from cmc_webhook.reading.queries import Document
 from cmc_webhook.simulator.posting import (
@@ -94,7 +94,7 @@ def _views(name: str, prefix: str, site: Site, held: Quarantine) -> Blueprint:
     @views.get("/<entry_id>")
     def entry(entry_id: str) -> str:
         found = _entry(held, entry_id)
-        return page("entry.html", documents_read=1, entry=found, content=_content(found))
+        return render_page("entry.html", documents_read=1, entry=found, content=_content(found))
 
     @views.post("/<entry_id>/delete")
     def delete(entry_id: str) -> str:
@@ -111,7 +111,7 @@ def _views(name: str, prefix: str, site: Site, held: Quarantine) -> Blueprint:
 def _listed(held: Quarantine, replayed: Replay | None = None, *, deleted: bool = False) -> str:
     found = paged(held.listing(), _PAGE, ".show")
     before = replayed.entries if replayed else int(deleted)
-    return page(
+    return render_page(
         "quarantine.html",
         documents_read=found.documents_read + before,
         found=found,

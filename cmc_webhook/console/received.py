@@ -8,7 +8,7 @@ from werkzeug.exceptions import NotFound
 
 from cmc_webhook.console.downloads import download, safe_name
 from cmc_webhook.console.paging import paged
-from cmc_webhook.console.site import Site, page
+from cmc_webhook.console.site import Site, render_page
 from cmc_webhook.reading.queries import Document
 
 _PAGE = 50
@@ -29,12 +29,12 @@ def received(site: Site) -> Blueprint:
     @views.get("")
     def show() -> str:
         found = paged(site.received.listing(), _PAGE, "received.show")
-        return page("received.html", documents_read=found.documents_read, found=found)
+        return render_page("received.html", documents_read=found.documents_read, found=found)
 
     @views.get("/<document_id>")
     def mail(document_id: str) -> str:
         found = _mail(site, document_id)
-        return page(
+        return render_page(
             "received_mail.html",
             # The frame with the HTML reads the document again.
             documents_read=2 if "html" in found.fields else 1,

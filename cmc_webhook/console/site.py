@@ -1,4 +1,4 @@
-"""What every view needs: the open Firestore, the language of a request, a page to return."""
+"""What every view needs: the open Firestore, the language of a request, rendering."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -67,7 +67,9 @@ def request_texts() -> Texts:
     return Texts(next((name for name in wanted if name in LANGUAGES), LANGUAGES[0]))
 
 
-def page(template: str, *, documents_read: int, count_queries: int = 0, **values: Any) -> str:
+def render_page(
+    template: str, *, documents_read: int, count_queries: int = 0, **values: Any
+) -> str:
     """Return the page made from *template*; its footer says what was read."""
     g.documents_read, g.count_queries = documents_read, count_queries
     return render_template(template, **values)
