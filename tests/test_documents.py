@@ -31,8 +31,8 @@ from cmc_webhook.logs import FIELDS
 from cmc_webhook.reading.statuses import INDEXED
 from cmc_webhook.reasons import Reason
 from cmc_webhook.settings import DEFAULTS
+from cmc_webhook.status.document import CLASSES, HistoryEvent, document_id
 from cmc_webhook.status.document import FIELDS as DOCUMENT_FIELDS
-from cmc_webhook.status.document import HistoryEvent, document_id
 from cmc_webhook.status.events import BOUNCE_CODES, Status
 from tests.support import shell
 from tests.support.documents import ROOT, Document, all_documents, code, names
@@ -116,7 +116,10 @@ def test_the_bounce_codes_are_those_of_the_code():
     classes = STATUS.table("`bounce_class`", "meaning", "what to do")
 
     assert {row[0]: (code(row[1]), code(row[2])) for row in rows} == BOUNCE_CODES
-    assert {code(row[0]) for row in classes} == {each for _, each in BOUNCE_CODES.values()}
+    by_code = {each for _, each in BOUNCE_CODES.values()}
+    assert {code(row[0]) for row in classes} == by_code | {*CLASSES.values()}
+    diagnoses = STATUS.table("`diagnosis`", "class", "meaning")
+    assert {code(row[0]): code(row[1]) for row in diagnoses} == CLASSES
 
 
 def test_the_statuses_are_those_of_the_code():

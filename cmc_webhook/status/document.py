@@ -37,7 +37,7 @@ _RANKS: dict[object, int] = {
     Status.BOUNCED: 7,
 }
 # The class of a bounce that has a diagnosis; without one, its code decides.
-_CLASSES = {
+CLASSES = {
     Diagnosis.UNKNOWN_USER: "hard",
     Diagnosis.RECIPIENT_FILTER: "recipient",
     Diagnosis.SUSPENDED: "soft",
@@ -324,7 +324,7 @@ def _bounce(event: HistoryEvent | None, to_domain: str) -> dict[str, Any]:
         return diagnosed
     cause, bounce_class = BOUNCE_CODES.get(code, UNKNOWN_BOUNCE_CODE)
     if diagnosis:
-        bounce_class = _CLASSES[diagnosis]
+        bounce_class = CLASSES[diagnosis]
     return diagnosed | {"bounce_code": code, "bounce_cause": cause, "bounce_class": bounce_class}
 
 
