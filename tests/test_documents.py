@@ -118,8 +118,8 @@ def test_the_bounce_codes_are_those_of_the_code():
     assert {row[0]: (code(row[1]), code(row[2])) for row in rows} == BOUNCE_CODES
     by_code = {each for _, each in BOUNCE_CODES.values()}
     assert {code(row[0]) for row in classes} == by_code | {*CLASSES.values()}
-    diagnoses = STATUS.table("`diagnosis`", "class", "meaning")
-    assert {code(row[0]): code(row[1]) for row in diagnoses} == CLASSES
+    diagnoses = STATUS.table("`diagnosis`", "meaning", "class")
+    assert {code(row[0]): code(row[2]) for row in diagnoses} == CLASSES
 
 
 def test_the_statuses_are_those_of_the_code():

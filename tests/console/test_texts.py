@@ -11,6 +11,7 @@ from cmc_webhook.console.periods import NAMED
 from cmc_webhook.reading.meanings import CAUSES, meaning, status_word
 from cmc_webhook.reading.texts import LANGUAGES, Texts, load
 from cmc_webhook.reasons import Reason
+from cmc_webhook.status.document import CLASSES as DIAGNOSED
 from cmc_webhook.status.events import BOUNCE_CODES, UNKNOWN_BOUNCE_CODE, Status
 from tests.support.japanese import JAPANESE, misspelt, second_words
 
@@ -22,7 +23,10 @@ SOURCES = {
     if path.suffix in (".py", ".html")
 }
 KEY = r"[a-z_]+\.[a-z0-9_]+"
-CLASSES = {bounce_class for _, bounce_class in (*BOUNCE_CODES.values(), UNKNOWN_BOUNCE_CODE)}
+CLASSES = {
+    *(bounce_class for _, bounce_class in (*BOUNCE_CODES.values(), UNKNOWN_BOUNCE_CODE)),
+    *DIAGNOSED.values(),
+}
 # The tables of which the code computes the key, and the words that each must have.
 WORDS = {
     "status": {*Status, "forward_error"},
