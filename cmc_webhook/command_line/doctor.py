@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 
 import click
 
-from cmc_webhook.command_line.findings import Evidence, findings
+from cmc_webhook.command_line.findings import Evidence, bounces_alone, findings
 from cmc_webhook.command_line.rendering import labelled
 from cmc_webhook.reading.connection import Connection, FirestoreOptions, settings_here
 from cmc_webhook.reading.options import connected, firestore_options
@@ -51,6 +51,7 @@ def doctor(where: FirestoreOptions, last: int) -> None:
     if not any(evidence.settings.credentials.values()):
         click.echo(_NO_CREDENTIAL)
     click.echo(f"\nLooked at {len(evidence.latest):,} mails and the settings.")
+    click.echo(bounces_alone(evidence.latest))
     found = findings(evidence)
     for number, finding in enumerate(found, 1):
         click.echo()

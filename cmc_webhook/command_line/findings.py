@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any, NamedTuple
 
+from cmc_webhook.reading.meanings import is_bounce_alone
 from cmc_webhook.reading.queries import Document
 from cmc_webhook.settings import API_KEYS, StatusSettings, unknown_variables
 
@@ -50,6 +51,14 @@ class Evidence:
 def findings(evidence: Evidence) -> list[Finding]:
     """Return all that is wrong."""
     return [finding for look in _LOOKS for finding in look(evidence)]
+
+
+def bounces_alone(mails: Sequence[Document]) -> str:
+    """Return a sentence on how many bounces have no delivery event for their recipient."""
+    bounced = [m for m in mails if "bounced_at" in m.fields or "suppressed_at" in m.fields]
+    alone = sum(is_bounce_alone(mail.fields) for mail in bounced)
+    share = f" ({alone / len(bounced):.0%})" if bounced else ""
+    return f"Bounces without a delivery event: {alone:,} of {len(bounced):,}{share}."
 
 
 def _unknown_settings(evidence: Evidence) -> Iterator[Finding]:

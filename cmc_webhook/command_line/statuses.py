@@ -1,18 +1,19 @@
 """`list` and `show`: what became of the mails."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from zoneinfo import ZoneInfo
 
 import click
 
 from cmc_webhook.command_line import table
+from cmc_webhook.command_line.card import card_lines, language_option, meaning_lines
 from cmc_webhook.command_line.filters import filter_options
 from cmc_webhook.command_line.paging import paging_options, say_more
 from cmc_webhook.command_line.rendering import LABEL, as_json, coloured, labelled
 from cmc_webhook.command_line.times import shown
+from cmc_webhook.reading.addresses import read_card
 from cmc_webhook.reading.connection import FirestoreOptions
-from cmc_webhook.reading.meanings import meaning
 from cmc_webhook.reading.options import connected, firestore_options
 from cmc_webhook.reading.queries import Cursor, Document
 from cmc_webhook.reading.received import ReceivedMails
@@ -23,7 +24,16 @@ from cmc_webhook.reading.texts import Texts
 SHORT_ID = len("974c-9e7e564c")
 _WIDE = 110
 _DETAILS = (
-    *("to", "from", "subject", "api_data", "bounce_code", "bounce_cause", "bounce_class"),
+    *(
+        "to",
+        "from",
+        "subject",
+        "api_data",
+        "bounce_code",
+        "bounce_cause",
+        "bounce_class",
+        "diagnosis",
+    ),
     *("return_path", "server_composition", "source_ip", "sender_ip"),
 )
 
@@ -57,40 +67,58 @@ def list_mails(
 
 
 @click.command()
-@click.argument("name", metavar="ID")
+@click.argument("name", metavar="ADDRESS|ID")
 @click.option("--json", "json_lines", is_flag=True, help="A JSON object a line, all fields.")
+@language_option
 @firestore_options
-def show(where: FirestoreOptions, name: str, json_lines: bool) -> None:
+def show(where: FirestoreOptions, name: str, json_lines: bool, lang: str) -> None:
     """
-    Show what became of a mail, and what that means.
+    Show why a mail did not arrive, and what to tell the customer.
 
-    ID is a message id, or a document id or the beginning of one, as `list`
-    shows it.
+    Give the address of a recipient, or a message id, a document id, or the
+    beginning of an id, as `list` shows it. With --json only the mails.
 
     \b
+    python -m cmc_webhook show user@example.jp
     python -m cmc_webhook show 974c-9e7e564c
-    python -m cmc_webhook show '<9e7e564c-ac83-8cd8@example.com>'
+    python -m cmc_webhook show '<9e7e564c-ac83-8cd8@example.com>' --lang ja
     """
     connection = connected(where)
-    mails = named(MailStatuses(connection.client, connection.collection), name)
+    zone, texts = connection.zone, Texts(lang)
+    statuses = MailStatuses(connection.client, connection.collection)
+    is_address = "@" in name and not name.startswith("<")
+    card = read_card(statuses, name) if is_address else None
+    if card and card.mails:
+        mails, lines = card.mails, card_lines(card, texts, zone)
+    else:
+        mails = by_id(statuses, name) or statuses.messages_beginning(name)
+        lines = _stories(mails, zone, texts)
+        if card and not mails:
+            lines = card_lines(card, texts, zone)  # what to do where there is no mail
     if json_lines:
-        for mail in mails:
-            click.echo(as_json(mail.id, mail.fields, connection.zone))
-        return
-    for place_of_mail, mail in enumerate(mails):
-        if place_of_mail:
-            click.echo()
-        for line in _story(mail, connection.zone):
-            click.echo(line)
+        lines = (as_json(mail.id, mail.fields, zone) for mail in mails)
+    for line in lines:
+        click.echo(line)
+    if not mails:
+        raise no_mail(name)
 
 
 def named(held: MailStatuses | ReceivedMails, name: str) -> list[Document]:
     """Return the mails that *name* means: a message id, a document id or its beginning."""
-    is_id = re.match("[0-9a-f]{4}-", name) and "/" not in name
-    found = held.beginning(name) if is_id else []
-    if mails := found or held.of_message(name):
+    if mails := by_id(held, name):
         return mails
-    raise click.ClickException(f"There is no mail {table.printable(name)}.")
+    raise no_mail(name)
+
+
+def by_id(held: MailStatuses | ReceivedMails, name: str) -> list[Document]:
+    """Return the mails whose document id begins with *name*, else whose message id it is."""
+    is_id = re.match("[0-9a-f]{4}-", name) and "/" not in name
+    return (held.beginning(name) if is_id else []) or held.of_message(name)
+
+
+def no_mail(name: str) -> click.ClickException:
+    """Return the error that there is no mail *name*."""
+    return click.ClickException(f"There is no mail {table.printable(name)}.")
 
 
 def _rows(mails: list[Document], zone: ZoneInfo) -> Iterator[str]:
@@ -121,19 +149,25 @@ def _row(mail: Document, zone: ZoneInfo, wide: bool) -> list[str]:
     ]
 
 
-def _story(mail: Document, zone: ZoneInfo) -> Iterator[str]:
+def _stories(mails: Sequence[Document], zone: ZoneInfo, texts: Texts) -> Iterator[str]:
+    for number, mail in enumerate(mails):
+        if number:
+            yield ""
+        yield from _story(mail, zone, texts)
+
+
+def _story(mail: Document, zone: ZoneInfo, texts: Texts) -> Iterator[str]:
     fields = mail.fields
     status = fields.get("status", "")
     yield click.style(table.printable(fields.get("message_id", "")), bold=True)
     yield from labelled("document", mail.id)
     when = shown(fields.get("status_at"), zone)
     yield f"{table.pad('status', LABEL)}{coloured(table.printable(status), status)} at {when}"
-    told = meaning(fields)
-    yield from labelled("meaning", Texts("en").sentences([*told.happened, told.todo]))
     for name in _DETAILS:
         if name in fields:
             yield from labelled(name, str(fields[name]))
     yield from labelled("received", _arrivals(mail, zone))
+    yield from meaning_lines(fields, texts, zone)
     yield ""
     for event in fields.get("events", ()):
         told = event.get("bounce_code") or event.get("raw_status", "")

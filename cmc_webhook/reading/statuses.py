@@ -29,6 +29,11 @@ _EQUAL = {
 }
 INDEXED = ("status", *_EQUAL.values(), "message_id")
 _COUNTERS = 8
+_MOST = 20  # of those whose message id begins with a text
+_OF_SIBLINGS = (
+    *("message_id", "to", "status", "status_at", "bounce_code", "bounce_cause", "diagnosis"),
+    *("queued_at", "deferred_at", "succeeded_at", "failed_at", "bounced_at", "suppressed_at"),
+)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -105,6 +110,28 @@ class MailStatuses:
     def beginning(self, start: str) -> list[Document]:
         """Return the documents whose id begins with *start*, which must not contain a slash."""
         return queries.beginning(self._collection, start)
+
+    def messages_beginning(self, start: str) -> list[Document]:
+        """Return the first documents whose message id begins with *start*, bracket or not."""
+        bare = start.removeprefix("<")
+        return [
+            document
+            for each in (bare, f"<{bare}")
+            for document in run(queries.starting(self._collection, "message_id", each, _MOST))
+        ]
+
+    def addresses_beginning(self, start: str, most: int) -> list[str]:
+        """Return the recipients of at most *most* documents that begin with *start*."""
+        query = queries.starting(self._collection, "to", start, most).select(["to"])
+        return [found.fields["to"] for found in run(query)]
+
+    def of_same_messages(self, mails: Sequence[Document], most: int) -> list[Document]:
+        """Return at most *most* documents that have the message id of one of at most 30 *mails*."""
+        ids = sorted({mail.fields["message_id"] for mail in mails if "message_id" in mail.fields})
+        if not ids:
+            return []
+        query = self._collection.where(filter=FieldFilter("message_id", "in", ids))
+        return run(query.limit(most).select(_OF_SIBLINGS))
 
     def last_received(self, most: int) -> list[Document]:
         """Return the mails that were written last, the latest first."""
