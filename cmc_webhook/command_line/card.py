@@ -12,6 +12,7 @@ from cmc_webhook.command_line.rendering import coloured
 from cmc_webhook.reading.addresses import Card, explain_card, verdict
 from cmc_webhook.reading.meanings import (
     Explanation,
+    Link,
     explain,
     is_bounce_alone,
     short_cause,
@@ -75,8 +76,15 @@ def _explanation_lines(
     # Neither wrapped nor indented, so that it can be copied.
     yield table.printable(explanation.customer)
     for link in explanation.links:
-        yield from ("", f"{link.text}: {link.url}")
-    yield from _part(texts.text("mail.todo"), explanation.todo, f"({texts.text('card.no_resend')})")
+        if link.for_customer:
+            yield from ("", _link(link))
+    ours = [_link(link) for link in explanation.links if not link.for_customer]
+    no_resend = f"({texts.text('card.no_resend')})"
+    yield from _part(texts.text("mail.todo"), explanation.todo, no_resend, *ours)
+
+
+def _link(link: Link) -> str:
+    return f"{link.text}: {link.url}"
 
 
 def _numbers(card: Card, texts: Texts, zone: ZoneInfo) -> Iterator[str]:

@@ -110,7 +110,6 @@ def explain_card(card: Card, texts: Texts, zone: ZoneInfo) -> Explanation:
         texts.text("card.none_happened"),
         texts.text("card.none_customer"),
         texts.text("card.none_todo"),
-        (),
     )
 
 

@@ -31,6 +31,7 @@ HELP = {
     Receiver.GMAIL: "https://support.google.com/a/answer/3726730",
 }
 HELP_READ = "2026-11"
+_AMBIGUOUS = "unknown_user_carrier"
 _DELIVERY_TIMES = ("queued_at", "deferred_at", "succeeded_at", "failed_at")
 _FAILURES = (Status.FAILED, Status.BOUNCED)
 _BOUNCES = (Status.BOUNCED, Status.SUPPRESSED)
@@ -45,19 +46,26 @@ class Meaning(NamedTuple):
 
 
 class Link(NamedTuple):
-    """A page with more on the subject."""
+    """A page with more on the subject, for the customer or for us."""
 
     text: str
     url: str
+    for_customer: bool
 
 
 class Explanation(NamedTuple):
-    """The texts on one mail; *customer* can be sent to the recipient as it is."""
+    """
+    The texts on one mail; *customer* can be sent to the recipient as it is.
+
+    *is_certain* is False where a carrier's reply can mean two things; the class of the
+    document takes it for one of them.
+    """
 
     happened: str
     customer: str
     todo: str
-    links: tuple[Link, ...]
+    links: tuple[Link, ...] = ()
+    is_certain: bool = True
 
 
 def status_word(status: str, cause: str) -> str:
@@ -101,6 +109,7 @@ def explain(fields: Mapping[str, Any], texts: Texts, zone: ZoneInfo) -> Explanat
         texts.sentences(found.customer, **values),
         texts.text(found.todo, **values),
         _links(receiver, fields.get("status", ""), texts),
+        found.todo != f"cause_todo.{_AMBIGUOUS}",
     )
 
 
@@ -139,7 +148,7 @@ def _most_specific(fields: Mapping[str, Any], status: str) -> tuple[str, str]:
     if status in _FAILURES and may_be_filtered(
         fields.get("bounce_code", ""), fields.get("reason", ""), fields.get("to_domain", "")
     ):
-        return "cause", "unknown_user_carrier"
+        return "cause", _AMBIGUOUS
     if cause in CAUSES:
         return "cause", cause
     if cause:
@@ -164,4 +173,5 @@ def _links(receiver: Receiver | None, status: str, texts: Texts) -> tuple[Link, 
     waiting = status in (Status.QUEUED, Status.DEFERRED, Status.SUPPRESSED)
     if receiver not in HELP or waiting or (receiver not in CARRIERS and status not in _FAILURES):
         return ()
-    return (Link(texts.text(f"help.{receiver}", read=HELP_READ), HELP[receiver]),)
+    text = texts.text(f"help.{receiver}", read=HELP_READ)
+    return (Link(text, HELP[receiver], receiver in CARRIERS),)
