@@ -10,6 +10,7 @@ import click
 from cmc_webhook.command_line import table
 from cmc_webhook.command_line.rendering import coloured
 from cmc_webhook.reading.addresses import Card, explain_card, verdict
+from cmc_webhook.reading.documents import Document
 from cmc_webhook.reading.meanings import (
     Explanation,
     Link,
@@ -18,7 +19,6 @@ from cmc_webhook.reading.meanings import (
     short_cause,
     status_word,
 )
-from cmc_webhook.reading.queries import Document
 from cmc_webhook.reading.texts import LANGUAGES, Texts
 from cmc_webhook.reading.times import shown
 

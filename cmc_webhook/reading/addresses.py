@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from zoneinfo import ZoneInfo
 
+from cmc_webhook.reading.documents import Document
 from cmc_webhook.reading.meanings import (
     Explanation,
     explain,
@@ -13,11 +14,10 @@ from cmc_webhook.reading.meanings import (
     short_cause,
     status_word,
 )
-from cmc_webhook.reading.queries import Document
+from cmc_webhook.reading.pasted import recipients
 from cmc_webhook.reading.statuses import Filters, MailStatuses
 from cmc_webhook.reading.texts import Texts
 from cmc_webhook.reading.times import shown
-from cmc_webhook.text import ascii_lower
 
 # How many mails a card shows in full; few enough for one query by their message ids.
 SHOWN = 20
@@ -59,8 +59,8 @@ class Card:
 
 
 def read_card(statuses: MailStatuses, address: str) -> Card:
-    """Read the card of *address*, in any case of its letters."""
-    address = ascii_lower(address.strip())
+    """Read the card of *address*, which is as people paste it."""
+    address = recipients(address)[0]
     listing = statuses.listing(Filters(to=address))
     mails = listing.page(SHOWN)
     if not mails:
@@ -80,8 +80,8 @@ def read_card(statuses: MailStatuses, address: str) -> Card:
         address=address,
         mails=mails,
         counts=Counter(_word(mail) for mail in everything),
-        first=everything[-1].fields["status_at"],
-        last=mails[0].fields["status_at"],
+        first=everything[-1].fields.get("status_at"),
+        last=mails[0].fields.get("status_at"),
         siblings=_related(mails, siblings),
         documents_read=len(everything) + len(siblings),
         is_complete=len(older) < most and len(siblings) < _MOST_SIBLINGS,
@@ -98,7 +98,7 @@ def verdict(card: Card, texts: Texts, zone: ZoneInfo) -> str:
         "card.verdict_cause" if cause else "card.verdict",
         status=texts.name("status", _word(card.mails[0])),
         cause=cause,
-        time=shown(fields["status_at"], zone),
+        time=shown(fields.get("status_at"), zone),
     )
 
 

@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 from zoneinfo import ZoneInfo
 
 from cmc_webhook.reading.texts import Texts
+from cmc_webhook.reading.times import in_zone, shown
 from cmc_webhook.status.diagnosis import Diagnosis, Receiver, may_be_filtered, receiver_of
 from cmc_webhook.status.events import BOUNCE_CODES, UNKNOWN_BOUNCE_CODE, Status
 
@@ -80,6 +81,14 @@ def cause_of(bounce_code: str) -> str:
     return BOUNCE_CODES.get(bounce_code, UNKNOWN_BOUNCE_CODE)[0]
 
 
+def later_success(fields: Mapping[str, Any]) -> datetime | None:
+    """Return when the mail last succeeded, if that was after the event that decides its status."""
+    decided_at = fields.get("status_at")
+    times = [e["at"] for e in fields.get("events", ()) if e["status"] == Status.SUCCEEDED]
+    latest = max(times, default=None)
+    return latest if latest and decided_at and latest > decided_at else None
+
+
 def meaning(fields: Mapping[str, Any]) -> Meaning:
     """Return what the status document *fields* means."""
     status = status_word(fields.get("status", ""), fields.get("bounce_cause", ""))
@@ -104,8 +113,12 @@ def explain(fields: Mapping[str, Any], texts: Texts, zone: ZoneInfo) -> Explanat
         "domain": _domain(fields.get("from", "")) or texts.text("customer.domain"),
         "time": time_text(at, texts, zone) if isinstance(at, datetime) else "",
     }
+    happened = texts.sentences(found.happened, **values)
+    if succeeded_at := later_success(fields):
+        later = texts.text("mail.later_success", time=shown(succeeded_at, zone))
+        happened = texts.joined([happened, later])
     return Explanation(
-        texts.sentences(found.happened, **values),
+        happened,
         texts.sentences(found.customer, **values),
         texts.text(found.todo, **values),
         _links(receiver, fields.get("status", ""), texts),
@@ -115,7 +128,7 @@ def explain(fields: Mapping[str, Any], texts: Texts, zone: ZoneInfo) -> Explanat
 
 def time_text(at: datetime, texts: Texts, zone: ZoneInfo) -> str:
     """Return *at* as a customer reads it, to the minute."""
-    return texts.text("customer.time", time=at.astimezone(zone))
+    return texts.text("customer.time", time=in_zone(at, zone))
 
 
 def short_cause(fields: Mapping[str, Any], texts: Texts) -> str:

@@ -39,6 +39,9 @@ _BOUNCES = {
 _DIAGNOSES = (
     ("blocked using", None, "sender_reputation", "policy"),
     ("5.2.2", None, "mailbox_full", "soft"),
+    ("4.2.2", None, "mailbox_full", "soft"),
+    ("Too many connections", None, "rate_limited", "policy"),
+    ("try again later", None, "receiver_trouble", "soft"),
     ("5.3.4", None, "too_big", "policy"),
     ("5.1.1", None, "unknown_user", "hard"),
     ("Unknown user", "2", "unknown_user", "hard"),

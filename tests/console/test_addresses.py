@@ -6,6 +6,7 @@ import re
 import pytest
 
 from cmc_webhook.reading.texts import Texts
+from tests.support.odd_documents import MAIL, ODD
 from tests.support.records import make_record
 
 BOUNCED = {"status": "2", "reason": "550 5.1.1 no such <b>user</b>"}
@@ -81,3 +82,16 @@ def test_a_bounce_alone_is_beside_its_sibling(visit, post):
 
 def test_too_long_an_address_is_none(visit):
     assert visit.get(f"/addresses/{'x' * 400}@example.jp").status_code == 404
+
+
+@pytest.mark.parametrize("field", MAIL)
+def test_a_card_stands_whatever_a_field_holds(visit, client, field):
+    for number, value in enumerate(ODD.values()):
+        document = MAIL | {"to": f"{number}@example.jp", field: value}
+        client.document("mail_statuses", f"0000-{number}").set(document)
+
+    for number in range(len(ODD)):
+        for language in ("en", "ja"):
+            headers = {"Accept-Language": language}
+            page = visit.get(f"/addresses/{number}@example.jp", headers=headers)
+            assert page.status_code == 200

@@ -19,6 +19,7 @@ from cmc_webhook.reading.meanings import (
     meaning,
     status_word,
 )
+from cmc_webhook.reading.quarantine import Obstacle
 from cmc_webhook.reading.texts import LANGUAGES, Texts, load
 from cmc_webhook.reasons import Reason
 from cmc_webhook.status import document
@@ -55,6 +56,7 @@ WORDS = {
     "receiver": {*CARRIERS},
     "help": {*HELP},
     "quarantine": {*Reason},
+    "not_replayed": {*Obstacle},
     "period": {*NAMED, "all", "own"},
     "duration": {"hours", "minutes", "seconds"},
 }

@@ -30,7 +30,11 @@ class Texts:
 
     def sentences(self, keys: Iterable[str], **values: object) -> str:
         """Return the texts of *keys* as one paragraph. Raises KeyError."""
-        return self._between_sentences.join(self.text(key, **values) for key in keys)
+        return self.joined(self.text(key, **values) for key in keys)
+
+    def joined(self, sentences: Iterable[str]) -> str:
+        """Return *sentences* as one paragraph."""
+        return self._between_sentences.join(sentences)
 
     def name(self, table: str, word: str) -> str:
         """Return the text for *word* in *table*; an unknown word stands for itself."""
