@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 from zoneinfo import ZoneInfo
 
 from cmc_webhook.reading.documents import Document
+from cmc_webhook.reading.meanings import is_bounce_alone
 from cmc_webhook.settings import API_KEYS, StatusSettings, doubtful_settings
 
 _UUID_EPOCH = datetime(1582, 10, 15, tzinfo=UTC)
@@ -73,6 +74,14 @@ class Deployment:
 def problems(deployment: Deployment) -> list[Problem]:
     """Return everything that is wrong."""
     return [problem for check in _CHECKS for problem in check(deployment)]
+
+
+def bounces_alone(mails: Sequence[Document]) -> str:
+    """Return a sentence on how many bounces have no delivery event for their recipient."""
+    bounced = [m for m in mails if "bounced_at" in m.fields or "suppressed_at" in m.fields]
+    alone = sum(is_bounce_alone(mail.fields) for mail in bounced)
+    share = f" ({alone / len(bounced):.0%})" if bounced else ""
+    return f"Bounces without a delivery event: {alone:,} of {len(bounced):,}{share}."
 
 
 def _doubtful_settings(deployment: Deployment) -> Iterator[Problem]:

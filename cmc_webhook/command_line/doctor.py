@@ -14,7 +14,7 @@ from google.api_core.exceptions import (
     ServiceUnavailable,
 )
 
-from cmc_webhook.command_line.checks import Deployment, problems
+from cmc_webhook.command_line.checks import Deployment, bounces_alone, problems
 from cmc_webhook.command_line.rendering import labelled
 from cmc_webhook.reading.connection import (
     Connection,
@@ -77,6 +77,7 @@ def doctor(where: FirestoreOptions, last: int) -> None:
     if not (deployment.refused_setting or any(deployment.settings.credentials.values())):
         click.echo(_NO_CREDENTIAL)
     click.echo(f"\nChecked {len(deployment.latest):,} mails and the settings.")
+    click.echo(bounces_alone(deployment.latest))
     found = problems(deployment)
     for number, problem in enumerate(found, 1):
         click.echo()

@@ -69,7 +69,7 @@ def export(
 
     \b
     python -m cmc_webhook export --since 2025-01-01 -o mails.csv
-    python -m cmc_webhook export --status bounced --format jsonl | gzip > gone.gz
+    python -m cmc_webhook export --status bounced --format jsonl > bounced.jsonl
     """
     connection = connected(where)
     mails = MailStatuses(connection.client, connection.collection)

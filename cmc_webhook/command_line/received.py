@@ -138,10 +138,12 @@ def _text(fields: Mapping[str, Any]) -> Iterator[str]:
 
 def _people(value: Any) -> str:
     people = value if isinstance(value, list) else [value]
-    return ", ".join(
-        f"{person['name']} <{person['address']}>" if "name" in person else person["address"]
-        for person in people
-    )
+    return ", ".join(map(_person, people))
+
+
+def _person(person: Mapping[str, str]) -> str:
+    name, address = person.get("name", ""), person.get("address", "")
+    return f"{name} <{address}>" if name and address else name or address
 
 
 def _plain(value: Any) -> str:

@@ -6,8 +6,8 @@ from typing import IO, Any
 
 import click
 
-from cmc_webhook.command_line.sending import conclude_replay, post_all
-from cmc_webhook.reading.options import RateType, function_options
+from cmc_webhook.command_line.sending import RateType, conclude_replay, post_all
+from cmc_webhook.reading.options import function_options
 from cmc_webhook.simulator.posting import Credential, is_loopback, saved_message, without_query
 
 

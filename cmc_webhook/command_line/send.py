@@ -11,10 +11,10 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 import click
 
 from cmc_webhook.command_line.filters import TimeType
-from cmc_webhook.command_line.sending import post_all, summary
+from cmc_webhook.command_line.sending import RateType, post_all, summary
 from cmc_webhook.command_line.verify import Sent, expected_outcome, verify, wrong_answers
 from cmc_webhook.reading.connection import Connection, FirestoreOptions, settings_here
-from cmc_webhook.reading.options import RateType, connected, firestore_options, function_options
+from cmc_webhook.reading.options import connected, firestore_options, function_options
 from cmc_webhook.simulator import chaos, posts, scenarios
 from cmc_webhook.simulator.posting import (
     FORM,

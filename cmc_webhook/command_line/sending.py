@@ -1,14 +1,32 @@
 """What all commands share that post: `send`, `replay` and `quarantine replay`."""
 
+import math
 import sys
 from collections import Counter
 from collections.abc import Iterator, Sequence
+from typing import Any
 
 import click
 
 from cmc_webhook.simulator.posting import Answer, Message, Pace, Target, deliver
 
 _COUNTS = ("received", "stored", "unchanged", "quarantined")
+
+
+class RateType(click.ParamType[float]):
+    """A number per second; 0 is no limit."""
+
+    name = "number"
+
+    def convert(self, value: Any, param: Any, ctx: Any) -> float:
+        """Return the number, or fail if it is negative or not finite."""
+        try:
+            rate = float(value)
+        except ValueError:
+            rate = math.nan
+        if not 0 <= rate < math.inf:
+            self.fail(f"{value!r} is not a number of 0 or more.", param, ctx)
+        return rate
 
 
 def post_all(

@@ -2,12 +2,13 @@
 
 import re
 import shlex
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from zoneinfo import ZoneInfo
 
 import click
 
 from cmc_webhook.command_line import table
+from cmc_webhook.command_line.card import card_lines, language_option, meaning_lines
 from cmc_webhook.command_line.filters import filter_options
 from cmc_webhook.command_line.paging import PageOptions, page_options, print_page
 from cmc_webhook.command_line.rendering import (
@@ -17,9 +18,9 @@ from cmc_webhook.command_line.rendering import (
     labelled,
     not_readable,
 )
+from cmc_webhook.reading.addresses import read_card
 from cmc_webhook.reading.connection import FirestoreOptions
 from cmc_webhook.reading.documents import Document
-from cmc_webhook.reading.meanings import later_success, meaning
 from cmc_webhook.reading.options import connected, firestore_options
 from cmc_webhook.reading.received import ReceivedMails
 from cmc_webhook.reading.statuses import Filters, MailStatuses
@@ -31,7 +32,16 @@ SHORT_ID = len("974c-9e7e564c")
 _WIDE = 110
 _TEXTS = ("to", "domain", "message_id", "api_data", "composition")
 _DETAILS = (
-    *("to", "from", "subject", "api_data", "bounce_code", "bounce_cause", "bounce_class"),
+    *(
+        "to",
+        "from",
+        "subject",
+        "api_data",
+        "bounce_code",
+        "bounce_cause",
+        "bounce_class",
+        "diagnosis",
+    ),
     *("return_path", "server_composition", "source_ip", "sender_ip"),
 )
 
@@ -63,31 +73,40 @@ def list_mails(where: FirestoreOptions, filters: Filters, page: PageOptions) -> 
 
 
 @click.command()
-@click.argument("name", metavar="ID")
+@click.argument("name", metavar="ADDRESS|ID")
 @click.option("--json", "json_lines", is_flag=True, help="A JSON object per line, all fields.")
+@language_option
 @firestore_options
-def show(where: FirestoreOptions, name: str, json_lines: bool) -> None:
+def show(where: FirestoreOptions, name: str, json_lines: bool, lang: str) -> None:
     """
-    Show what became of a mail, and what that means.
+    Show why a mail did not arrive, and what to tell the customer.
 
-    ID is a message id, or a document id or the beginning of one, as `list`
-    shows it.
+    Give the address of a recipient, or a message id, a document id, or the
+    beginning of an id, as `list` shows it. With --json only the mails.
 
     \b
+    python -m cmc_webhook show user@example.jp
     python -m cmc_webhook show 974c-9e7e564c
-    python -m cmc_webhook show '<9e7e564c-ac83-8cd8@example.com>'
+    python -m cmc_webhook show '<9e7e564c-ac83-8cd8@example.com>' --lang ja
     """
     connection = connected(where)
-    mails = find_mails(MailStatuses(connection.client, connection.collection), name)
+    zone, texts = connection.zone, Texts(lang)
+    statuses = MailStatuses(connection.client, connection.collection)
+    is_address = "@" in name and not name.strip().startswith("<")
+    card = read_card(statuses, name) if is_address else None
+    if card and card.mails:
+        mails, lines = card.mails, card_lines(card, texts, zone)
+    else:
+        mails = _by_id(statuses, name) or statuses.messages_beginning(name)
+        lines = _descriptions(mails, zone, texts)
+        if card and not mails:
+            lines = card_lines(card, texts, zone)  # what to do where there is no mail
     if json_lines:
-        for mail in mails:
-            click.echo(document_json(mail, connection.zone))
-        return
-    for number, mail in enumerate(mails):
-        if number:
-            click.echo()
-        for line in _description(mail, connection.zone):
-            click.echo(line)
+        lines = (document_json(mail, zone) for mail in mails)
+    for line in lines:
+        click.echo(line)
+    if not mails:
+        raise _no_mail(name)
 
 
 def find_mails(collection: MailStatuses | ReceivedMails, name: str) -> list[Document]:
@@ -96,12 +115,19 @@ def find_mails(collection: MailStatuses | ReceivedMails, name: str) -> list[Docu
 
     Raises ClickException if there is none.
     """
+    if mails := _by_id(collection, name):
+        return mails
+    raise _no_mail(name)
+
+
+def _by_id(collection: MailStatuses | ReceivedMails, name: str) -> list[Document]:
     name = name.strip()
     is_id = re.match("[0-9a-f]{4}-", name) and "/" not in name
-    found = collection.beginning(name) if is_id else []
-    if mails := found or collection.of_message(name):
-        return mails
-    raise click.ClickException(f"There is no mail {table.printable(name)}.")
+    return (collection.beginning(name) if is_id else []) or collection.of_message(name)
+
+
+def _no_mail(name: str) -> click.ClickException:
+    return click.ClickException(f"There is no mail {table.printable(name)}.")
 
 
 def nothing_found(
@@ -164,7 +190,14 @@ def _row(mail: Document, zone: ZoneInfo, wide: bool) -> list[str]:
     ]
 
 
-def _description(mail: Document, zone: ZoneInfo) -> Iterator[str]:
+def _descriptions(mails: Sequence[Document], zone: ZoneInfo, texts: Texts) -> Iterator[str]:
+    for number, mail in enumerate(mails):
+        if number:
+            yield ""
+        yield from _description(mail, zone, texts)
+
+
+def _description(mail: Document, zone: ZoneInfo, texts: Texts) -> Iterator[str]:
     fields = mail.fields
     status = fields.get("status", "")
     yield click.style(table.printable(fields.get("message_id", "")), bold=True)
@@ -173,15 +206,11 @@ def _description(mail: Document, zone: ZoneInfo) -> Iterator[str]:
         yield from labelled("", not_readable(mail))
     at = shown(fields.get("status_at"), zone)
     yield f"{table.pad('status', LABEL)}{coloured(table.printable(status), status)} at {at}"
-    texts = meaning(fields)
-    yield from labelled("meaning", Texts("en").sentences([*texts.happened, texts.todo]))
-    if succeeded_at := later_success(fields):
-        time = shown(succeeded_at, zone)
-        yield from labelled("", Texts("en").text("mail.later_success", time=time))
     for name in _DETAILS:
         if name in fields:
             yield from labelled(name, fields[name])
     yield from labelled("received", _arrivals(mail, zone))
+    yield from meaning_lines(fields, texts, zone)
     yield ""
     for event in fields.get("events", ()):
         code = event.get("bounce_code") or event.get("raw_status", "")

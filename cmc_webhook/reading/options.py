@@ -1,7 +1,6 @@
 """Command-line options of the page and the commands: which Firestore, and which function."""
 
 import functools
-import math
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -32,22 +31,6 @@ class UrlType(click.ParamType[str]):
         except ValueError as error:
             self.fail(str(error), param, ctx)
         return str(value)
-
-
-class RateType(click.ParamType[float]):
-    """A number per second; 0 is no limit."""
-
-    name = "number"
-
-    def convert(self, value: Any, param: Any, ctx: Any) -> float:
-        """Return the number, or fail if it is negative or not finite."""
-        try:
-            rate = float(value)
-        except ValueError:
-            rate = math.nan
-        if not 0 <= rate < math.inf:
-            self.fail(f"{value!r} is not a number of 0 or more.", param, ctx)
-        return rate
 
 
 _OPTIONS = (

@@ -54,9 +54,13 @@ class Listing:
         self._time = time
         self._shape = shape
 
-    def page(self, size: int, after: Cursor | None = None) -> list[Document]:
-        """Return at most *size* documents, starting at *after* if it is given."""
+    def page(
+        self, size: int, after: Cursor | None = None, fields: Sequence[str] = ()
+    ) -> list[Document]:
+        """Return at most *size* documents from *after* on, with all or only these *fields*."""
         query = self.query.limit(size)
+        if fields:
+            query = query.select(fields)
         position = None
         if after and after.at:
             query = query.start_after({self._time: after.at, "__name__": after.document_id})
@@ -175,6 +179,15 @@ def count(query: Query) -> int:
     results: Any = query.count().get(**PATIENCE)  # typed as flat, in fact a list of lists
     [[result]] = results
     return int(result.value)
+
+
+def starting(collection: CollectionReference, field: str, start: str, most: int) -> Query:
+    """Return the query for at most *most* documents whose *field* begins with *start*."""
+    between = (FieldFilter(field, ">=", start), FieldFilter(field, "<", f"{start}\uf8ff"))
+    query: Query = collection.order_by(field).limit(most)
+    for condition in between:
+        query = query.where(filter=condition)
+    return query
 
 
 def beginning(collection: CollectionReference, start: str, shape: Shape) -> list[Document]:

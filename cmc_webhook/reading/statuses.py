@@ -38,6 +38,11 @@ INDEXED = tuple(_EQUAL.values())
 # https://cloud.google.com/firestore/docs/query-data/queries#limits_on_or_queries
 _MOST_COMBINATIONS = 30
 _COUNTERS = 8
+_MOST = 20  # of those whose message id begins with a text
+_OF_SIBLINGS = (
+    *("message_id", "to", "status", "status_at", "bounce_code", "bounce_cause", "diagnosis"),
+    *("queued_at", "deferred_at", "succeeded_at", "failed_at", "bounced_at", "suppressed_at"),
+)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -126,6 +131,28 @@ class MailStatuses:
     def beginning(self, start: str) -> list[Document]:
         """Return the documents whose id begins with *start*, which must not contain a slash."""
         return queries.beginning(self._collection, start, MAIL)
+
+    def messages_beginning(self, start: str) -> list[Document]:
+        """Return the first documents whose message id begins with *start*, bracket or not."""
+        bare = start.strip().removeprefix("<")
+        return [
+            document
+            for each in (bare, f"<{bare}")
+            for document in run(queries.starting(self._collection, "message_id", each, _MOST), MAIL)
+        ]
+
+    def addresses_beginning(self, start: str, most: int) -> list[str]:
+        """Return the recipients of at most *most* documents that begin with *start*."""
+        query = queries.starting(self._collection, "to", start, most).select(["to"])
+        return [found.fields["to"] for found in run(query, MAIL)]
+
+    def of_same_messages(self, mails: Sequence[Document], most: int) -> list[Document]:
+        """Return at most *most* documents that have the message id of one of at most 30 *mails*."""
+        ids = sorted({mail.fields["message_id"] for mail in mails if "message_id" in mail.fields})
+        if not ids:
+            return []
+        query = self._collection.where(filter=FieldFilter("message_id", "in", ids))
+        return run(query.limit(most).select(_OF_SIBLINGS), MAIL)
 
     def last_received(self, most: int) -> list[Document]:
         """Return the mails that were written last, the latest first, none of the future."""

@@ -1,11 +1,15 @@
 """`doctor`: finds each planted fault and nothing else, and nothing once it is fixed."""
 
 import itertools
+import re
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import pytest
 
+from cmc_webhook.command_line import checks
 from cmc_webhook.command_line.table import width
+from tests.support.documents import Document
 from tests.support.faults import Fault, FaultyFirestore
 
 # Long enough for a bounce to follow, and no offset between time zones.
@@ -103,6 +107,15 @@ def test_version_1_in_use(run, url, sound):
 
     run("send", "queued", "--url", url)
     assert seen(run) == []
+
+
+def test_the_sections_that_it_names_exist():
+    source = Path(checks.__file__).read_text()
+    named = re.findall(r'\{_DOCUMENT\}, ([^"]+)\."', source)
+
+    headings = {text for _, text in Document(checks._DOCUMENT).headings()}
+    assert len(named) == source.count("{_DOCUMENT}") == 5
+    assert {*named} <= headings
 
 
 def test_nothing_received_yet(run, url):

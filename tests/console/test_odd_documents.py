@@ -54,6 +54,15 @@ def test_each_document_has_a_page(odd, path, collection):
         assert (" Not readable: " in html.unescape(page.text)) <= (name != f"{PREFIX}sound")
 
 
+def test_the_card_of_an_address_stands(odd):
+    visit, _ = odd
+
+    page = visit.get("/addresses/user@example.jp")
+
+    assert page.status_code == 200
+    assert "Not readable: " in page.text
+
+
 @pytest.mark.parametrize("path", ["/", "/?period=7d", "/polling/mails", "/polling/received"])
 def test_the_overview_and_the_live_views_stand(odd, path):
     visit, _ = odd

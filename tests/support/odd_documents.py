@@ -54,11 +54,16 @@ MAIL = {
     "failed_at": NOW,
     "bounced_at": NOW,
     "suppressed_at": NOW,
+    "diagnosis": "unknown_user",
+    "outcome": "succeeded",
+    "late_bounce": True,
+    "first_event_at": NOW,
+    "queued_on": "2025-01-25",
     "events": [{"at": NOW, "id": "a", "status": "bounced", "bounce_code": "2", "reason": "550"}],
     "first_received_at": NOW,
     "last_received_at": NOW,
     "expires_at": NOW,
-    "schema_version": 1,
+    "schema_version": 2,
 }
 ENTRY = {
     "kind": "record",
