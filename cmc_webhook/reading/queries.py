@@ -69,7 +69,7 @@ def parse_cursor(text: str) -> Cursor:
     """Return the cursor of which *text* is the text form. Raises ValueError."""
     time, _, document_id = text.partition("/")
     at = datetime.fromisoformat(time)
-    if not _is_id(document_id) or at.tzinfo is None or not 2000 <= at.year <= 2100:
+    if not is_id(document_id) or at.tzinfo is None or not 2000 <= at.year <= 2100:
         raise ValueError(f"{text!r} is no cursor")
     return Cursor(at, document_id)
 
@@ -81,13 +81,14 @@ def run(query: Query) -> list[Document]:
 
 def get(collection: CollectionReference, document_id: str) -> Document | None:
     """Return the document with this id; None if there is none, or no document can have it."""
-    if not _is_id(document_id):
+    if not is_id(document_id):
         return None
     found = collection.document(document_id).get(**PATIENCE)
     return Document(found.id, found.to_dict() or {}) if found.exists else None
 
 
-def _is_id(text: str) -> bool:
+def is_id(text: str) -> bool:
+    """Return whether a document can have the id *text*."""
     if not 0 < len(text.encode(errors="replace")) <= _LONGEST_ID or text in (".", ".."):
         return False
     return "/" not in text and not re.fullmatch("__.*__", text, re.DOTALL)

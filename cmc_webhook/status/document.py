@@ -339,9 +339,9 @@ def _outcome(times: Mapping[str, datetime], verdict: Mapping[str, Any]) -> dict[
 
 
 def _queued_on(times: Mapping[str, datetime]) -> str:
-    """Return the day in Japan on which the mail was queued, ``yyyy-mm-dd``."""
-    at = times.get("queued_at") or times["first_event_at"]
-    return at.astimezone(_JAPAN).date().isoformat()
+    """Return the day in Japan on which the mail was queued, ``yyyy-mm-dd``; empty if unknown."""
+    at = times.get("queued_at") or times.get("first_event_at")
+    return at.astimezone(_JAPAN).date().isoformat() if at else ""
 
 
 def _times(known: StatusDocument, events: Iterable[HistoryEvent]) -> dict[str, datetime]:
