@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
 
 import pytest
-from google.cloud.firestore import DELETE_FIELD
+from google.cloud.firestore import DELETE_FIELD, GeoPoint
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -174,13 +174,16 @@ def test_fields_of_others_and_an_explicit_offset_are_kept(run, make_function, cl
     records += [make_record(status="succeeded", created="2025-01-25 14:00:03")]
     function.post("/", json=make_post(records))
     [mail] = client.collection("mail_statuses").stream()
-    mail.reference.update({"order": "4711", "a.b": {"c": None}, "subject": "変更"})
+    extended = [event | {"place": GeoPoint(35, 139)} for event in mail.get("events")]
+    others = {"order": "4711", "a.b": {"c": None}, "subject": "変更", "events": extended}
+    mail.reference.update(others)
 
     run("rebuild", "--zone", "Asia/Tokyo", "--store")
 
     [document] = documents().values()
     assert (document["order"], document["a"]) == ("4711", {"b": {"c": None}})
     assert document["subject"] == "変更"
+    assert [event["place"] for event in document["events"]] == [GeoPoint(35, 139)] * 2
     assert document["queued_at"] == datetime(2025, 1, 25, 5, 0, 0, tzinfo=UTC)
     assert document["succeeded_at"] == datetime(2025, 1, 25, 5, 0, 3, tzinfo=UTC)
 
@@ -317,7 +320,7 @@ def test_a_document_that_is_deleted_meanwhile_is_not_made_again(
     result = run("rebuild", "--store")
 
     assert result.exit_code == 0
-    assert "0 changed" in result.stdout
+    assert result.stdout == "1 document read, 0 changed.\n"
     assert documents() == {}
 
 
