@@ -122,14 +122,15 @@ def tally_of_rounds(record_property: Callable[[str, object], None]) -> Callable[
 
 @pytest.fixture(scope="session")
 def firestore_address() -> Iterator[str]:
-    """The Firestore that FIRESTORE_EMULATOR_HOST names, else a built-in one."""
+    """The Firestore that FIRESTORE_EMULATOR_HOST names, else one with the indexes of production."""
     if EMULATOR:
         yield EMULATOR
         return
 
     from cmc_webhook.local_firestore.server import start
+    from cmc_webhook.reading.indexes import all_queries, definitions
 
-    server = start(data=":memory:", port=0)
+    server = start(data=":memory:", port=0, indexes=definitions(all_queries()))
     os.environ["FIRESTORE_EMULATOR_HOST"] = server.address
     yield server.address
     del os.environ["FIRESTORE_EMULATOR_HOST"]
@@ -138,7 +139,7 @@ def firestore_address() -> Iterator[str]:
 
 @pytest.fixture
 def faulty(firestore_address: str) -> Iterator[FaultyFirestore]:
-    """A proxy before it that fails as told."""
+    """A proxy before it, whose calls fail by a plan."""
     proxy = FaultyFirestore(firestore_address)
     yield proxy
     proxy.stop()
@@ -231,7 +232,7 @@ def function(make_function: Callable[..., FlaskClient]) -> FlaskClient:
 
 @pytest.fixture
 def post(function: FlaskClient) -> Callable[..., TestResponse]:
-    """Post records to the open function, JSON unless told otherwise."""
+    """Post records to the open function, as JSON by default."""
 
     def send(deliveries: Any = None, bounces: Any = None, encode: Any = as_json) -> TestResponse:
         body, content_type = encode(make_post(deliveries, bounces))

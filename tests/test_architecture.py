@@ -172,6 +172,22 @@ def test_secrets_are_compared_in_one_place():
     assert comparing == ["_equal"]
 
 
+def test_the_top_level_has_nothing_but_what_belongs_there():
+    listed = subprocess.run(["git", "ls-files"], cwd=ROOT, capture_output=True, text=True)
+    names = {name.split("/")[0] for name in listed.stdout.splitlines()}
+
+    plain = {name for name in names if not name.startswith(".")}
+    assert plain == {"README.md", "cmc_webhook", "main.py", "requirements.txt", "tests"}
+
+
 def test_requirements_are_pinned():
     for line in (ROOT / "requirements.txt").read_text().splitlines():
         assert not line or line.startswith("#") or "==" in line
+
+
+def test_the_readme_of_the_tests_has_a_place_for_every_file():
+    text = (ROOT / "tests/README.md").read_text()
+    files = {path.name for path in (ROOT / "tests").glob("test_*.py")}
+    folders = {f"{path.parent.name}/" for path in (ROOT / "tests").glob("*/test_*.py")}
+
+    assert {name for name in files | folders if f"`{name}`" not in text} == set()

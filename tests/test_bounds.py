@@ -6,6 +6,7 @@ import socket
 
 import pytest
 
+from tests.support.processes import PATIENCE_S
 from tests.support.records import as_form, as_json, make_post, make_record
 
 KEY = "the-key"
@@ -66,7 +67,7 @@ def test_a_right_key_beside_a_wrong_one_is_enough(guarded, body):
 def request(server, body, *headers):
     """Send *headers* as they stand, however often; return the status of the answer, if any."""
     head = "\r\n".join(["POST / HTTP/1.1", "Host: localhost", *headers, "", ""]).encode("latin-1")
-    with socket.create_connection(("127.0.0.1", server.port), timeout=60) as connection:
+    with socket.create_connection(("127.0.0.1", server.port), timeout=PATIENCE_S) as connection:
         with contextlib.suppress(ConnectionError):
             connection.sendall(head + body)
             connection.shutdown(socket.SHUT_WR)

@@ -3,7 +3,7 @@
 import pytest
 
 from tests.by_hand.benchmarks.contenders import OURS, Contender
-from tests.by_hand.benchmarks.load import body, new_mails, told
+from tests.by_hand.benchmarks.load import body, make_records, new_mails
 from tests.by_hand.benchmarks.recorder import Recorder
 
 
@@ -32,7 +32,10 @@ def cost(contender, *posts):
 
 def test_a_life_on_one_instance(ours):
     mails = new_mails(200)
-    queued, succeeded = body(told(mails, "queued")), body(told(mails, "succeeded", second=5))
+    queued, succeeded = (
+        body(make_records(mails, "queued")),
+        body(make_records(mails, "succeeded", second=5)),
+    )
 
     assert cost(ours, queued) == (1, 0, 200)
     assert cost(ours, succeeded) == (1, 0, 200)
@@ -41,20 +44,20 @@ def test_a_life_on_one_instance(ours):
 
 def test_another_instance_reads_first(ours, recorder):
     mails = new_mails(100)
-    cost(ours, body(told(mails, "queued")))
+    cost(ours, body(make_records(mails, "queued")))
     other = Contender(OURS, recorder, project=ours.project)
 
-    assert cost(other, body(told(mails, "succeeded", second=5))) == (2, 100, 100)
-    assert cost(other, body(told(mails, "queued"))) == (0, 0, 0)
+    assert cost(other, body(make_records(mails, "succeeded", second=5))) == (2, 100, 100)
+    assert cost(other, body(make_records(mails, "queued"))) == (0, 0, 0)
     other.stop()
 
 
 def test_facts_of_one_mail_in_one_post_are_one_write(ours):
     [mail] = new_mails(1)
-    facts = [told([mail], "deferred", second=n)[0] for n in range(50)]
+    facts = [make_records([mail], "deferred", second=n)[0] for n in range(50)]
 
-    assert cost(ours, body([*told([mail], "queued"), *facts])) == (1, 0, 1)
+    assert cost(ours, body([*make_records([mail], "queued"), *facts])) == (1, 0, 1)
 
 
 def test_501_new_mails_are_three_calls(ours):
-    assert cost(ours, body(told(new_mails(501), "queued"))) == (3, 0, 501)
+    assert cost(ours, body(make_records(new_mails(501), "queued"))) == (3, 0, 501)

@@ -6,7 +6,6 @@ document expects. Whether the real gcloud takes these arguments is tested with t
 document.
 """
 
-import ast
 import itertools
 import os
 import re
@@ -16,7 +15,6 @@ from typing import NamedTuple
 
 import pytest
 
-from cmc_webhook.reading.statuses import INDEXED
 from cmc_webhook.settings import DEFAULTS
 from tests.support.processes import ROOT
 
@@ -181,24 +179,3 @@ def test_the_screen_of_cmc_comes_after_url_and_key():
     order = ["gcloud functions deploy cmc-webhook --gen2", 'echo "${URL:?}"', "エンドポイントURL"]
 
     assert sorted(order, key=TEXT.index) == order
-
-
-def test_no_field_without_an_index_is_queried(calls):
-    """A query by an exempt field fails on Google's Firestore, and works on the local one."""
-    exempt = {
-        call.arguments[4]
-        for call in commands(calls, "gcloud firestore indexes fields update")
-        if "--disable-indexes" in call.arguments
-    }
-    queried = {*INDEXED}
-    for path in sorted((ROOT / "cmc_webhook" / "reading").glob("*.py")):
-        for node in ast.walk(ast.parse(path.read_text())):
-            if isinstance(node, ast.Call) and ast.unparse(node.func).rpartition(".")[2] in (
-                *("FieldFilter", "Listing", "order_by"),
-            ):
-                texts = [a.value for a in node.args if isinstance(a, ast.Constant)]
-                queried.update(text for text in texts if isinstance(text, str))
-
-    assert {"status_at", "last_received_at", "received_at"} <= queried
-    assert exempt >= {"expires_at", "events", "first_received_at", "content", "html"}
-    assert not exempt & queried

@@ -16,8 +16,6 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
-from google.cloud import firestore
-from google.cloud.firestore_v1.base_query import FieldFilter
 
 from cmc_webhook.answers import ERRORS
 from cmc_webhook.command_line.main import main as commands
@@ -26,9 +24,7 @@ from cmc_webhook.inbound import document as inbound_document
 from cmc_webhook.inbound.document import mail_document
 from cmc_webhook.inbound.headers import Headers
 from cmc_webhook.inbound.mail import Attachment, Contents, Mail, Text
-from cmc_webhook.local_firestore.server import start
 from cmc_webhook.logs import FIELDS
-from cmc_webhook.reading.statuses import INDEXED
 from cmc_webhook.reasons import Reason
 from cmc_webhook.settings import DEFAULTS
 from cmc_webhook.status.document import CLASSES, HistoryEvent, document_id
@@ -397,27 +393,6 @@ def test_the_samples_are_stored_and_shown_as_the_readme_says(
     now = datetime.now(UTC)
     for document in documents().values():
         assert abs(now - document["status_at"]) < timedelta(minutes=2)
-
-
-@pytest.mark.builtin
-def test_the_indexes_are_those_that_the_documented_queries_need(monkeypatch, caplog, tmp_path):
-    server = start(data=":memory:", port=0)
-    monkeypatch.setenv("FIRESTORE_EMULATOR_HOST", server.address)
-    mails = firestore.Client(project="demo-indexes").collection("mail_statuses")
-    caplog.set_level("INFO")
-    for field in INDEXED:
-        newest = mails.where(filter=FieldFilter(field, "==", "x"))
-        list(newest.order_by("status_at", direction=firestore.Query.DESCENDING).stream())
-    server.stop()
-
-    needed = {message[message.index("gcloud") :] for message in caplog.messages}
-    found = calls_of(Document(".github/DEPLOYMENT.md"), tmp_path)
-    documented = {
-        " ".join(word for word in call if not word.startswith(("--database", "--async")))
-        for call in found
-        if call[:4] == ["gcloud", "firestore", "indexes", "composite"] and "create" in call
-    }
-    assert documented == needed
 
 
 # Documents among themselves.

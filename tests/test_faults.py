@@ -44,7 +44,7 @@ FAULTS = [*CHANCES, EVERYTHING]
 
 @pytest.mark.repeat("seed", "--seeds")
 def test_a_random_schedule_of_faults(seed, function, faulty, documents, impatient, tally):
-    """The seed chooses the fault, too; each strikes half of the calls, and at least the first."""
+    """The seed chooses the fault, too; half of the calls fail, and at least the first."""
     rng = random.Random(seed)
     fault = FAULTS[seed % len(FAULTS)]
     posts = shuffled_posts(mails=10, size=5, rng=rng)
@@ -64,7 +64,7 @@ def test_a_random_schedule_of_faults(seed, function, faulty, documents, impatien
         send(post)
     ledger.check(documents())
 
-    while again:  # CMC repeats, we hope, until it is told 200
+    while again:  # until each is answered 200
         send(again.pop(0))
     tally(fault, ledger, documents(), planned=faulty.planned, fired=faulty.fired.total())
 

@@ -17,7 +17,7 @@ from tests.support.fuzz import KEY, make_request
 EXPECTED = {200, 400, 401, 413}
 # The deadline of 7 s, and what a busy machine adds.
 ANSWERED_S = 10.0
-# Bodies that were not let go would be more than this noise and an eighth of what was sent.
+# If bodies stayed in memory, it would grow by more than this noise and an eighth of what is sent.
 PADDING = b" " * 64 * 1024
 NOISE = 4 * 1024 * 1024
 

@@ -1,5 +1,7 @@
-"""Processes die, senders cut the line or dawdle: what was answered 2xx is there, all else can be
-posted again."""
+"""
+Processes are killed, senders hang up or stall: what was answered 2xx is stored, and all else can be
+posted again.
+"""
 
 import http.client
 import itertools
@@ -13,7 +15,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from tests.support.ledger import Ledger, body_of, shuffled_posts
-from tests.support.processes import Program, free_port, until
+from tests.support.processes import PATIENCE_S, Program, free_port, until
 from tests.support.records import as_json, make_post, make_record
 
 OPEN = {"CMC_ALLOW_UNAUTHENTICATED": "true", "THREADS": "4"}
@@ -28,7 +30,7 @@ def status_of(server, body):
 
 
 class Senders:
-    """Four threads that post until told to stop, and note every answer."""
+    """Four threads that post until stop(), and note every answer."""
 
     def __init__(self, posts, rng):
         self.ledger, self.unanswered = Ledger(), []
@@ -69,12 +71,12 @@ class Senders:
             self.ledger.note(post, 200)
 
 
-def during(senders, server, strike, after):
-    """Let *senders* post to *server*, and do *strike* after some seconds."""
+def during(senders, server, action, after):
+    """Let *senders* post to *server*, and call *action* after some seconds."""
 
     def wait():
         time.sleep(after)
-        strike()
+        action()
 
     thread = threading.Thread(target=wait)
     thread.start()
@@ -94,11 +96,11 @@ def test_the_function_is_killed_under_load(round_number, serve, documents, tally
         senders.stop()
 
     during(senders, killed, kill, after=rng.uniform(0.02, 0.2))
-    struck = bool(senders.unanswered)  # in the middle
+    unanswered = bool(senders.unanswered)  # it was killed in the middle
     senders.ledger.check(documents())
 
     senders.repeat(serve(**OPEN))
-    tally("function killed", senders.ledger, documents(), planned=1, fired=struck)
+    tally("function killed", senders.ledger, documents(), planned=1, fired=unanswered)
 
 
 @pytest.mark.builtin
@@ -116,11 +118,11 @@ def test_firestore_is_killed_under_load(
     firestore = Program("cmc_webhook.devserver", *options)
     firestore.wait_for(port)
     function = serve(**environ)
-    struck = []
+    killed = []
 
     def kill():
         nonlocal firestore
-        struck.append(senders.busy())
+        killed.append(senders.busy())
         for pid in [firestore.process.pid, *(function.pids() if both else ())]:
             Program.kill(pid)
         firestore.stop()
@@ -137,7 +139,7 @@ def test_firestore_is_killed_under_load(
     documents = {snapshot.id: snapshot.to_dict() for snapshot in stored}
     firestore.stop()
     fault = "function and Firestore killed" if both else "Firestore killed"
-    tally(fault, senders.ledger, documents, planned=1, fired=sum(struck))
+    tally(fault, senders.ledger, documents, planned=1, fired=sum(killed))
 
 
 def test_posts_that_were_accepted_are_finished_at_a_polite_stop(serve, documents):
@@ -145,7 +147,7 @@ def test_posts_that_were_accepted_are_finished_at_a_polite_stop(serve, documents
     bodies = [as_json(make_post([make_record(messageId=f"<{i}@example.com>")])) for i in range(4)]
     connections = []
     for body, _ in bodies:  # all but the last byte
-        connection = socket.create_connection(("127.0.0.1", server.port), timeout=30)
+        connection = socket.create_connection(("127.0.0.1", server.port), timeout=PATIENCE_S)
         connection.sendall(_head(len(body)) + body[:-1])
         connections.append(connection)
     server.post(b"")  # connections are accepted in their order: this one after those
@@ -160,7 +162,7 @@ def test_posts_that_were_accepted_are_finished_at_a_polite_stop(serve, documents
 
     assert [answer[:12] for answer in answers] == [b"HTTP/1.1 200"] * 4
     assert len(documents()) == 4
-    assert server.process.wait(30) == 0
+    assert server.process.wait(PATIENCE_S) == 0
 
 
 def _head(length):
@@ -175,7 +177,7 @@ def test_a_sender_that_hangs_up_harms_nobody(serve, documents, quarantine, share
     body, _ = as_json(make_post([make_record()]))
     whole = _head(len(body)) + body
     for _ in range(20):
-        with socket.create_connection(("127.0.0.1", server.port), timeout=30) as connection:
+        with socket.create_connection(("127.0.0.1", server.port), timeout=PATIENCE_S) as connection:
             connection.sendall(whole[: int(len(whole) * share)])
     assert server.post(body)[0] == 200
 
@@ -186,7 +188,7 @@ def test_a_sender_that_hangs_up_harms_nobody(serve, documents, quarantine, share
 def test_a_sender_that_does_not_wait_for_the_answer_is_stored(serve, documents):
     server = serve(**OPEN)
     body, _ = as_json(make_post([make_record()]))
-    with socket.create_connection(("127.0.0.1", server.port), timeout=30) as connection:
+    with socket.create_connection(("127.0.0.1", server.port), timeout=PATIENCE_S) as connection:
         connection.sendall(_head(len(body)) + body)
 
     until(documents)

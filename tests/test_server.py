@@ -10,7 +10,7 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
-from tests.support.processes import free_port
+from tests.support.processes import PATIENCE_S, free_port
 from tests.support.records import as_form, as_json, make_post, make_record
 
 MIB = 1024 * 1024
@@ -28,7 +28,7 @@ def chunk(data):
 
 def post_chunks(port, pieces, header=""):
     """Send *pieces* in chunks until the server has answered; return the head of the answer."""
-    with socket.create_connection(("127.0.0.1", port), timeout=60) as connection:
+    with socket.create_connection(("127.0.0.1", port), timeout=PATIENCE_S) as connection:
         answer = []
         reader = threading.Thread(target=lambda: answer.append(connection.recv(65536)))
         reader.start()
@@ -165,7 +165,7 @@ def test_a_full_batch_with_long_subjects_as_a_form(serve, documents):
 
 
 def test_the_next_request_on_the_connection_is_not_the_rest_of_the_last(serve, whole):
-    connection = http.client.HTTPConnection("127.0.0.1", serve(**OPEN).port, timeout=60)
+    connection = http.client.HTTPConnection("127.0.0.1", serve(**OPEN).port, timeout=PATIENCE_S)
     statuses = []
     for encoding in ("gzip", "identity"):
         connection.request("POST", "/", whole, {"Content-Encoding": encoding})
@@ -188,7 +188,7 @@ def test_the_next_request_on_the_connection_is_not_the_rest_of_the_last(serve, w
 def test_a_bad_setting_stops_the_start_with_one_sentence(serve, environ, named):
     server = serve(**environ)
 
-    assert server.process.wait(30) == 1
+    assert server.process.wait(PATIENCE_S) == 1
     assert server.output().startswith(named)
     assert server.output().count("\n") == 1
 
@@ -197,7 +197,7 @@ def test_without_google_credentials_the_start_stops_with_one_sentence(serve, tmp
     nowhere = {"HOME": str(tmp_path), "GOOGLE_APPLICATION_CREDENTIALS": "", "NO_GCE_CHECK": "true"}
     server = serve(CMC_API_KEYS="k", FIRESTORE_EMULATOR_HOST="", **nowhere)
 
-    assert server.process.wait(60) == 1
+    assert server.process.wait(PATIENCE_S) == 1
     assert "FIRESTORE_EMULATOR_HOST" in server.output()
     assert server.output().count("\n") == 1
 

@@ -1,1 +1,1 @@
-"""`python -m cmc_webhook`: for who sets the function up, tests it and looks after it."""
+"""The commands of `python -m cmc_webhook`: to test a deployment, read it and repair it."""

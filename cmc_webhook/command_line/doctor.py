@@ -1,4 +1,4 @@
-"""`doctor`: what is wrong with a deployment, and what to do."""
+"""`doctor`: find what is wrong with a deployment, and what to do."""
 
 import os
 import sys
@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 
 import click
 
-from cmc_webhook.command_line.findings import Evidence, findings
+from cmc_webhook.command_line.checks import Deployment, problems
 from cmc_webhook.command_line.rendering import labelled
 from cmc_webhook.reading.connection import Connection, FirestoreOptions, settings_here
 from cmc_webhook.reading.options import connected, firestore_options
@@ -14,9 +14,9 @@ from cmc_webhook.reading.quarantine import Quarantine
 from cmc_webhook.reading.statuses import MailStatuses
 
 _INDENT = 4
-_UNSEEN = """\
-Not to be seen from here: a post that was refused leaves no trace in Firestore.
-Google's log of the last day has it:
+_REFUSED_POSTS = """\
+Not checked: posts that were refused, which leave no trace in Firestore.
+Google's log of the last day has them:
   LOGS='resource.type="cloud_run_revision"'
   LOGS="$LOGS AND resource.labels.service_name=cmc-webhook"
   gcloud logging read "$LOGS AND httpRequest.status=403" --limit=20
@@ -25,48 +25,54 @@ Google's log of the last day has it:
   gcloud logging read "$LOGS AND jsonPayload.error=store_unavailable" --limit=20
   gcloud logging read "$LOGS AND severity>=ERROR" --limit=20"""
 _NO_CREDENTIAL = """\
-Nor are the credentials: none is set in this environment. Run this with the
-settings of the function (CMC_API_KEYS, CMC_BASIC_CREDENTIALS, ...) to have them
-looked at too."""
+Not checked: the credentials, as none is set in this environment. Run this with
+the settings of the function (CMC_API_KEYS, CMC_BASIC_CREDENTIALS, ...) to check
+them too."""
 
 
 @click.command()
-@click.option("--last", default=200, type=click.IntRange(1, 1000), show_default=True, help="Mails.")
+@click.option(
+    "--last",
+    default=200,
+    type=click.IntRange(1, 1000),
+    show_default=True,
+    help="Mails to check, the latest.",
+)
 @firestore_options
 def doctor(where: FirestoreOptions, last: int) -> None:
     """
-    Say what is wrong with a deployment, and what to do.
+    Find what is wrong with a deployment, and what to do.
 
-    It says first what it cannot see, then looks at settings, documents and
-    quarantine. The settings are those of the environment, so give it the
-    function's. Exit status 1 if it finds something.
+    It checks settings, documents and quarantine, and says first what it cannot
+    check. The settings are those of the environment: set the function's. Exit
+    status 1 if it finds a problem.
 
     \b
     python -m cmc_webhook doctor
     CMC_TIME_ZONE=UTC python -m cmc_webhook doctor --project P --database cmc
     """
     connection = connected(where)
-    evidence = _evidence(connection, last)
-    click.echo(_UNSEEN)
-    if not any(evidence.settings.credentials.values()):
+    deployment = _deployment(connection, last)
+    click.echo(_REFUSED_POSTS)
+    if not any(deployment.settings.credentials.values()):
         click.echo(_NO_CREDENTIAL)
-    click.echo(f"\nLooked at {len(evidence.latest):,} mails and the settings.")
-    found = findings(evidence)
-    for number, finding in enumerate(found, 1):
+    click.echo(f"\nChecked {len(deployment.latest):,} mails and the settings.")
+    found = problems(deployment)
+    for number, problem in enumerate(found, 1):
         click.echo()
         for line in (
-            *labelled(f"{number}.", finding.seen, _INDENT),
-            *labelled("", finding.remedy, _INDENT),
+            *labelled(f"{number}.", problem.text, _INDENT),
+            *labelled("", problem.remedy, _INDENT),
         ):
             click.echo(line)
     if found:
         sys.exit(1)
-    click.echo("Nothing wrong was found.")
+    click.echo("No problem was found.")
 
 
-def _evidence(connection: Connection, last: int) -> Evidence:
+def _deployment(connection: Connection, last: int) -> Deployment:
     statuses = MailStatuses(connection.client, connection.collection)
-    return Evidence(
+    return Deployment(
         environ=os.environ,
         settings=settings_here(),
         real=connection.real,

@@ -1,4 +1,4 @@
-"""`export`: documents as CSV for Excel or as JSON Lines."""
+"""`export`: mails as CSV for Excel or as JSON Lines."""
 
 import contextlib
 import csv
@@ -17,23 +17,23 @@ from google.api_core.exceptions import GoogleAPIError
 from cmc_webhook.command_line.filters import filter_options
 from cmc_webhook.command_line.paging import CursorType
 from cmc_webhook.command_line.rendering import as_json
-from cmc_webhook.command_line.times import shown
 from cmc_webhook.reading.connection import FirestoreOptions
 from cmc_webhook.reading.options import connected, firestore_options
 from cmc_webhook.reading.queries import Cursor, Document, Listing
 from cmc_webhook.reading.statuses import Filters, MailStatuses
+from cmc_webhook.reading.times import shown
 from cmc_webhook.status.document import FIELDS
 
 _Encoder: TypeAlias = Callable[[Iterable[Document], ZoneInfo, bool], Iterator[str]]
 
-# Each page takes a call, and no Firestore charges anything for a page's length.
+# Each page is a call; Firestore charges by document, whatever the size of a page.
 _PAGE = 2_000
 _BOM = "\ufeff"
 _COLUMNS = (
     *(name for name in FIELDS if name not in ("events", "schema_version")),
     *("first_received_at", "last_received_at"),
 )
-# What a spreadsheet takes for a formula, in full width too:
+# Text that begins like this is a formula to a spreadsheet, in full width too:
 # https://owasp.org/www-community/attacks/CSV_Injection
 _FORMULA = tuple("=+-@\t\r\n＝＋－＠")
 
@@ -42,7 +42,11 @@ _FORMULA = tuple("=+-@\t\r\n＝＋－＠")
 @filter_options
 @click.option("--format", "form", type=click.Choice(["csv", "jsonl"]), default="csv")
 @click.option("-o", "--output", type=click.Path(dir_okay=False, path_type=Path), help="A file.")
-@click.option("--after", type=CursorType(), help="Go on at the place that a broken export named.")
+@click.option(
+    "--after",
+    type=CursorType(),
+    help="Continue an export that was interrupted; it has printed this.",
+)
 @firestore_options
 def export(
     where: FirestoreOptions, filters: Filters, form: str, output: Path | None, after: Cursor | None
@@ -51,13 +55,13 @@ def export(
     Export mails to a file or to standard output.
 
     The newest status comes first. CSV is for Excel in Japan: UTF-8 with a byte
-    order mark, times in CMC_TIME_ZONE, no formula. JSON Lines has every field.
-    An export that breaks off says how to go on; what follows is then appended to
-    the file.
+    order mark, times in CMC_TIME_ZONE, formulas disabled. JSON Lines has every
+    field. An export that is interrupted prints how to continue; the rest is then
+    appended to the file.
 
     \b
     python -m cmc_webhook export --since 2025-01-01 -o mails.csv
-    python -m cmc_webhook export --status bounced --format jsonl | gzip > gone.gz
+    python -m cmc_webhook export --status bounced --format jsonl > bounced.jsonl
     """
     connection = connected(where)
     mails = MailStatuses(connection.client, connection.collection)
@@ -69,36 +73,35 @@ def export(
         else:
             file = sys.stdout
         progress = _Progress(mails.listing(filters), after)
-        found = progress.mails(total=mails.counts([filters])[0])
+        found = progress.track(total=mails.counts([filters])[0])
         try:
             for text in encode(found, connection.zone, after is None):
                 file.write(text)
         except (KeyboardInterrupt, GoogleAPIError):
             if progress.after:
-                told = f"Not all is exported. Go on with --after '{progress.after}'"
-                click.echo(told, err=True)
+                click.echo(f"Incomplete; continue with --after '{progress.after}'", err=True)
             raise
 
 
 class _Progress:
-    """How far an export has come: shown on a terminal, and where to go on if it breaks off."""
+    """The progress of an export: a bar on a terminal, and the position to continue from."""
 
     def __init__(self, listing: Listing, after: Cursor | None) -> None:
         self._listing = listing
         self.after = after
 
-    def mails(self, total: int) -> Iterator[Document]:
-        """Yield every mail; when the next is asked for, the one before is written."""
+    def track(self, total: int) -> Iterator[Document]:
+        """Yield every mail; a mail counts as written when the next one is asked for."""
         hidden = not sys.stderr.isatty()
         mails = chain.from_iterable(self._listing.pages(_PAGE, self.after))
-        with click.progressbar(mails, total, file=sys.stderr, hidden=hidden) as shown_mails:
-            for mail in shown_mails:
+        with click.progressbar(mails, total, file=sys.stderr, hidden=hidden) as tracked:
+            for mail in tracked:
                 yield mail
                 self.after = self._listing.behind(mail)
 
 
-def _csv(mails: Iterable[Document], zone: ZoneInfo, fresh: bool) -> Iterator[str]:
-    if fresh:
+def _csv(mails: Iterable[Document], zone: ZoneInfo, with_head: bool) -> Iterator[str]:
+    if with_head:
         yield _BOM + _csv_line(("id", *_COLUMNS))
     for mail in mails:
         cells = (mail.fields.get(column, "") for column in _COLUMNS)
@@ -116,6 +119,6 @@ def _cell(value: Any, zone: ZoneInfo) -> str:
     return f"'{text}" if text.startswith(_FORMULA) else text
 
 
-def _json_lines(mails: Iterable[Document], zone: ZoneInfo, fresh: bool) -> Iterator[str]:
+def _json_lines(mails: Iterable[Document], zone: ZoneInfo, with_head: bool) -> Iterator[str]:
     for mail in mails:
         yield as_json(mail.id, mail.fields, zone) + "\n"

@@ -1,17 +1,35 @@
-"""The options that choose mails, the same for every command."""
+"""The options that filter mails, the same for every command."""
 
 import functools
 from collections.abc import Callable
+from datetime import datetime
 from typing import Any
 
 import click
 
-from cmc_webhook.command_line.times import TimeType
+from cmc_webhook.reading.connection import settings_here
+from cmc_webhook.reading.meanings import CAUSES
 from cmc_webhook.reading.statuses import Filters
-from cmc_webhook.status.events import BOUNCE_CODES, UNKNOWN_BOUNCE_CODE, Status
+from cmc_webhook.reading.times import read_time
+from cmc_webhook.status.events import Status
 from cmc_webhook.text import ascii_lower
 
-CAUSES = sorted({cause for cause, _ in (*BOUNCE_CODES.values(), UNKNOWN_BOUNCE_CODE)})
+
+class TimeType(click.ParamType[datetime]):
+    """A date or a time, in CMC_TIME_ZONE unless it has an offset."""
+
+    name = "time"
+
+    def convert(self, value: Any, param: Any, ctx: Any) -> datetime:
+        """Return it in UTC. Raises SettingsError."""
+        zone = settings_here().time_zone
+        try:
+            return read_time(value, zone)
+        except ValueError:
+            self.fail(
+                f"{value!r} is not a time such as 2025-01-25 or '2025-01-25 14:03'.", param, ctx
+            )
+
 
 _OPTIONS = (
     click.option(
@@ -19,7 +37,7 @@ _OPTIONS = (
         "statuses",
         multiple=True,
         type=click.Choice([status.value for status in Status]),
-        help="Only this status; may be given several times.",
+        help="Only this status; may be repeated.",
     ),
     click.option("--to", default="", help="Only this recipient."),
     click.option("--domain", default="", help="Only recipients in this domain."),
@@ -28,24 +46,28 @@ _OPTIONS = (
     click.option(
         "--cause",
         default="",
-        type=click.Choice(["", *CAUSES]),
+        type=click.Choice(["", *sorted(CAUSES)]),
         metavar="CAUSE",
-        help=f"Only this cause: {', '.join(CAUSES)}.",
+        help=f"Only this cause: {', '.join(sorted(CAUSES))}.",
     ),
     click.option("--composition", default="", help="Only this server composition."),
-    click.option("--since", type=TimeType(), help="Only mails whose status is of then or later."),
-    click.option("--until", type=TimeType(), help="Only mails whose status is from before then."),
+    click.option(
+        "--since", type=TimeType(), help="Only mails whose status is of this time or later."
+    ),
+    click.option(
+        "--until", type=TimeType(), help="Only mails whose status is older than this time."
+    ),
 )
 
 
 def filter_options(command: Callable[..., Any]) -> Callable[..., Any]:
-    """Give *command* the options that choose mails, as its argument *filters*."""
+    """Give *command* the options that filter mails, as its argument *filters*."""
 
     @functools.wraps(command)
     def with_filters(**options: Any) -> Any:
         names = Filters.__dataclass_fields__
         chosen = {name: options.pop(name) for name in names}
-        chosen["to"] = ascii_lower(chosen["to"])  # as the field is
+        chosen["to"] = ascii_lower(chosen["to"])  # as it is stored
         return command(filters=Filters(**chosen), **options)
 
     for option in reversed(_OPTIONS):

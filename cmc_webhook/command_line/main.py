@@ -1,5 +1,6 @@
 """The commands, and how a failure looks: one sentence on stderr and an exit status."""
 
+import signal
 import sys
 from importlib import import_module
 from typing import Any
@@ -10,7 +11,7 @@ _INTERRUPTED = 130  # what a shell expects after Ctrl-C
 
 # Each command, its module, and its name there. A module is imported when its command is used.
 _COMMANDS = {
-    "devserver": ("cmc_webhook.devserver.__main__", "main"),
+    "devserver": ("cmc_webhook.devserver.command", "devserver"),
     "console": ("cmc_webhook.console.__main__", "main"),
     "send": ("cmc_webhook.command_line.send", "send"),
     "list": ("cmc_webhook.command_line.statuses", "list_mails"),
@@ -45,8 +46,15 @@ class _Commands(click.Group):
         return super().parse_args(ctx, args)
 
     def invoke(self, ctx: click.Context) -> Any:
+        try:
+            return self._invoke(ctx)
+        except KeyboardInterrupt:
+            sys.exit(_INTERRUPTED)
+
+    def _invoke(self, ctx: click.Context) -> Any:
         from google.api_core.exceptions import GoogleAPIError
 
+        from cmc_webhook.reading.options import BadSetting
         from cmc_webhook.settings import SettingsError
 
         try:
@@ -54,14 +62,12 @@ class _Commands(click.Group):
         except GoogleAPIError as error:
             raise click.ClickException(f"Firestore: {str(error).splitlines()[0]}") from error
         except SettingsError as error:
-            raise click.UsageError(str(error)) from error
+            raise BadSetting(str(error)) from error
         except BrokenPipeError:
-            raise  # click leaves quietly
+            raise  # click exits without a message
         except OSError as error:
             file = f"{error.filename}: " if error.filename else ""
             raise click.ClickException(f"{file}{error.strerror or error}.") from error
-        except KeyboardInterrupt:
-            sys.exit(_INTERRUPTED)
 
 
 @click.group(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"]})
@@ -78,3 +84,6 @@ def main() -> None:
     python -m cmc_webhook send --count 10      send test events
     python -m cmc_webhook list                 see what became of the mails
     """
+    # The command is imported by now: from here on Ctrl-C raises KeyboardInterrupt.
+    if signal.getsignal(signal.SIGINT) is signal.SIG_DFL:
+        signal.signal(signal.SIGINT, signal.default_int_handler)

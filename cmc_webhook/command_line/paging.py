@@ -1,38 +1,75 @@
-"""The options with which every list is read page by page."""
+"""Lists, a page at a time: their options, and how a page is printed."""
 
-from collections.abc import Callable, Sequence
+import functools
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import click
 
+from cmc_webhook.command_line.rendering import as_json
 from cmc_webhook.reading.queries import Cursor, Document, Listing, parse_cursor
 
 
 class CursorType(click.ParamType[Cursor]):
-    """The place at which a listing goes on, as the listing before has said it."""
+    """A position in a list, as the command that stopped there has printed it."""
 
-    name = "place"
+    name = "position"
 
     def convert(self, value: Any, param: Any, ctx: Any) -> Cursor:
         """Return the cursor."""
         try:
             return parse_cursor(value)
         except ValueError:
-            self.fail(f"{value!r} is no place that a listing has named.", param, ctx)
+            self.fail(f"{value!r} is not a position that a list has printed.", param, ctx)
 
 
-def paging_options(command: Callable[..., Any]) -> Callable[..., Any]:
-    """Give *command* the options of a page, as its arguments *limit* and *after*."""
-    after = click.option(
-        "--after", type=CursorType(), help="Go on at the place that the last list named."
+@dataclass(frozen=True, slots=True)
+class PageOptions:
+    """The options ``--limit``, ``--after`` and ``--json``."""
+
+    limit: int
+    after: Cursor | None
+    json_lines: bool
+
+
+def page_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Give *command* the options of a page, as its argument *page*."""
+
+    @click.option(
+        "--limit", default=50, type=click.IntRange(1, 1000), show_default=True, help="Most to list."
     )
-    limit = click.option(
-        "--limit", default=50, type=click.IntRange(1, 1000), show_default=True, help="At most."
-    )
-    return limit(after(command))
+    @click.option("--after", type=CursorType(), help="Continue where the last list ended.")
+    @click.option("--json", "json_lines", is_flag=True, help="A JSON object per line, all fields.")
+    @functools.wraps(command)
+    def with_page(limit: int, after: Cursor | None, json_lines: bool, **options: Any) -> Any:
+        return command(page=PageOptions(limit, after, json_lines), **options)
+
+    return with_page
 
 
-def say_more(listing: Listing, page: Sequence[Document], limit: int) -> None:
-    """Say on stderr how *listing* goes on after *page*, unless that is clearly the end."""
-    if len(page) == limit:
-        click.echo(f"There may be more: --after '{listing.behind(page[-1])}'", err=True)
+def print_page(
+    listing: Listing,
+    page: PageOptions,
+    zone: ZoneInfo,
+    *,
+    table: Callable[[list[Document]], Iterable[str]],
+    empty: Callable[[], str],
+) -> None:
+    """
+    Print a page of *listing* as lines of *table* or of JSON, and on stderr how to continue.
+
+    *empty* returns the sentence for an empty list.
+    """
+    documents = listing.page(page.limit, page.after)
+    if page.json_lines:
+        lines: Iterable[str] = (as_json(each.id, each.fields, zone) for each in documents)
+    else:
+        lines = table(documents)
+    for line in lines:
+        click.echo(line)
+    if not documents:
+        click.echo("There are no more." if page.after else empty(), err=True)
+    elif len(documents) == page.limit:
+        click.echo(f"There may be more: --after '{listing.behind(documents[-1])}'", err=True)

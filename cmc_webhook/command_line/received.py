@@ -1,4 +1,4 @@
-"""`inbound list` and `inbound show`: the mails that people have written."""
+"""`inbound list` and `inbound show`: received mail."""
 
 from collections.abc import Iterator, Mapping
 from typing import Any
@@ -7,14 +7,14 @@ from zoneinfo import ZoneInfo
 import click
 
 from cmc_webhook.command_line import table
-from cmc_webhook.command_line.paging import paging_options, say_more
+from cmc_webhook.command_line.paging import PageOptions, page_options, print_page
 from cmc_webhook.command_line.rendering import as_json, columns, labelled
-from cmc_webhook.command_line.statuses import SHORT_ID, named
-from cmc_webhook.command_line.times import shown
+from cmc_webhook.command_line.statuses import SHORT_ID, find_mails
 from cmc_webhook.reading.connection import FirestoreOptions
 from cmc_webhook.reading.options import connected, firestore_options
-from cmc_webhook.reading.queries import Cursor, Document
+from cmc_webhook.reading.queries import Document
 from cmc_webhook.reading.received import ReceivedMails
+from cmc_webhook.reading.times import shown
 
 _PEOPLE = ("from", "to", "cc", "reply_to")
 _DETAILS = (
@@ -40,38 +40,34 @@ def inbound() -> None:
 
 
 @inbound.command("list")
-@paging_options
-@click.option("--json", "json_lines", is_flag=True, help="A JSON object a line, all fields.")
+@page_options
 @firestore_options
-def list_mails(where: FirestoreOptions, limit: int, after: Cursor | None, json_lines: bool) -> None:
+def list_mails(where: FirestoreOptions, page: PageOptions) -> None:
     """
-    List received mails, the one that arrived last first.
+    List received mails, the latest arrival first.
 
     \b
     python -m cmc_webhook inbound list --limit 10
     python -m cmc_webhook inbound list --json
     """
     connection = connected(where)
-    held = ReceivedMails(connection.client, connection.inbound_collection)
-    listing = held.whole() if json_lines else held.listing()
-    mails = listing.page(limit, after)
-    if json_lines:
-        for mail in mails:
-            click.echo(as_json(mail.id, mail.fields, connection.zone))
-    else:
-        rows = [_row(mail, connection.zone) for mail in mails]
-        for line in columns(["id", "received", "from", "files", "subject"], rows, (2, 4)):
-            click.echo(line)
-    say_more(listing, mails, limit)
+    mails = ReceivedMails(connection.client, connection.inbound_collection)
+
+    def rows(found: list[Document]) -> Iterator[str]:
+        headings = ["id", "received", "from", "files", "subject"]
+        return columns(headings, [_row(mail, connection.zone) for mail in found], (2, 4))
+
+    listing = mails.whole() if page.json_lines else mails.listing()
+    print_page(listing, page, connection.zone, table=rows, empty=lambda: "No received mails yet.")
 
 
 @inbound.command()
 @click.argument("name", metavar="ID")
-@click.option("--json", "json_lines", is_flag=True, help="A JSON object a line, all fields.")
+@click.option("--json", "json_lines", is_flag=True, help="A JSON object per line, all fields.")
 @firestore_options
 def show(where: FirestoreOptions, name: str, json_lines: bool) -> None:
     """
-    Show a received mail: people, thread, attachments and text.
+    Show a received mail with its text and attachments.
 
     ID is a message id, or a document id or the beginning of one, as `list`
     shows it. To read an attachment: gcloud storage cp gs://... .
@@ -81,14 +77,14 @@ def show(where: FirestoreOptions, name: str, json_lines: bool) -> None:
     python -m cmc_webhook inbound show '<mail@example.org>'
     """
     connection = connected(where)
-    mails = named(ReceivedMails(connection.client, connection.inbound_collection), name)
-    for place_of_mail, mail in enumerate(mails):
+    mails = find_mails(ReceivedMails(connection.client, connection.inbound_collection), name)
+    for number, mail in enumerate(mails):
         if json_lines:
             click.echo(as_json(mail.id, mail.fields, connection.zone))
             continue
-        if place_of_mail:
+        if number:
             click.echo()
-        for line in _letter(mail, connection.zone):
+        for line in _description(mail, connection.zone):
             click.echo(line)
 
 
@@ -104,7 +100,7 @@ def _row(mail: Document, zone: ZoneInfo) -> list[str]:
     ]
 
 
-def _letter(mail: Document, zone: ZoneInfo) -> Iterator[str]:
+def _description(mail: Document, zone: ZoneInfo) -> Iterator[str]:
     fields = mail.fields
     yield click.style(table.printable(fields.get("subject", "(no subject)")), bold=True)
     yield from labelled("document", mail.id)
@@ -125,9 +121,9 @@ def _letter(mail: Document, zone: ZoneInfo) -> Iterator[str]:
 
 def _attachments(files: Any) -> Iterator[str]:
     for file in files:
-        told = f"{file.get('size', 0):,} bytes, {file.get('content_type', 'no type')}"
-        yield from labelled("attachment", f"{file.get('file_name', '(no name)')} ({told})")
-        # Never broken, so that it can be copied.
+        about = f"{file.get('size', 0):,} bytes, {file.get('content_type', 'no type')}"
+        yield from labelled("attachment", f"{file.get('file_name', '(no name)')} ({about})")
+        # In one line, so that it can be copied.
         yield f"    {table.printable(file.get('stored_at', ''))}"
 
 

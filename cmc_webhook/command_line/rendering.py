@@ -1,4 +1,4 @@
-"""Documents as JSON, fields beside their labels, and statuses in colour."""
+"""Documents as JSON, as table rows and as labelled lines, and statuses in colour."""
 
 import base64
 import json
@@ -23,7 +23,7 @@ _COLOURS = {
 
 
 def as_json(document_id: str, fields: Mapping[str, Any], zone: ZoneInfo) -> str:
-    """Return a document in one line, its times in *zone*, bytes as base64."""
+    """Return a document as one line of JSON, times in *zone*, bytes as base64."""
 
     def plain(value: Any) -> str:
         if isinstance(value, datetime):
@@ -34,14 +34,14 @@ def as_json(document_id: str, fields: Mapping[str, Any], zone: ZoneInfo) -> str:
 
 
 def coloured(text: str, status: str) -> str:
-    """Return *text* in the colour of *status*; click takes it off where there is no terminal."""
+    """Return *text* in the colour of *status*; click removes it if the output is no terminal."""
     return click.style(text, fg=_COLOURS.get(Status(status))) if status in [*Status] else text
 
 
 def columns(
     headings: Sequence[str], rows: Sequence[Sequence[str]], elastic: Sequence[int]
 ) -> Iterator[str]:
-    """Yield *rows* below their headings; the columns *elastic* give way to the terminal."""
+    """Yield *rows* below their headings; the columns *elastic* are cut to fit the terminal."""
     if rows:
         head, *padded = table.lines([headings, *rows], table.terminal_width(), elastic)
         yield click.style(table.joined(head), bold=True)
@@ -49,7 +49,7 @@ def columns(
 
 
 def labelled(label: str, text: str, indent: int = LABEL) -> Iterator[str]:
-    """Yield *text* beside its label, in as many lines as it needs."""
+    """Yield *text* beside its label, wrapped."""
     room = max(20, table.terminal_width() - indent)
     for number, line in enumerate(table.wrap(table.printable(text), room)):
         yield table.pad("" if number else label, indent) + line

@@ -1,4 +1,4 @@
-"""`replay`: saved bodies posted again."""
+"""`replay`: post saved bodies again."""
 
 import json
 from collections.abc import Iterator
@@ -6,29 +6,22 @@ from typing import IO, Any
 
 import click
 
-from cmc_webhook.command_line import report
-from cmc_webhook.command_line.sending import post_all
-from cmc_webhook.reading.options import RateType, function_options
-from cmc_webhook.simulator.posting import (
-    Answer,
-    Credential,
-    is_loopback,
-    saved_message,
-    without_query,
-)
+from cmc_webhook.command_line.sending import RateType, conclude_replay, post_all
+from cmc_webhook.reading.options import function_options
+from cmc_webhook.simulator.posting import Credential, is_loopback, saved_message, without_query
 
 
 @click.command()
 @click.argument("file", type=click.File("rb"))
-@click.option("--rate", default=0.0, type=RateType(), help="Posts a second.")
+@click.option("--rate", default=0.0, type=RateType(), help="At most so many posts per second.")
 @click.option("--yes", is_flag=True, help="Do not ask before posting to another machine.")
 @function_options
 def replay(file: IO[bytes], rate: float, yes: bool, url: str, credential: Credential) -> None:
     """
     Post saved bodies to the function again.
 
-    Each line of FILE (- for standard input) is the JSON object of a post, or the
-    text of a body as a JSON string. To post twice changes nothing.
+    Each line of FILE (- for standard input) is a body: a JSON object, or the text
+    of a body as a JSON string. Posting a body twice changes nothing.
 
     \b
     python -m cmc_webhook replay envelopes.jsonl --rate 5
@@ -40,16 +33,7 @@ def replay(file: IO[bytes], rate: float, yes: bool, url: str, credential: Creden
         click.confirm(
             f"Post {len(messages):,} bodies to {without_query(url)}?", abort=True, err=True
         )
-    conclude(post_all(url, [(each, 1) for each in messages], rate))
-
-
-def conclude(answers: list[Answer]) -> None:
-    """Say what was answered; raise if something was not accepted."""
-    for line in report.answers(answers):
-        click.echo(line)
-    refused = sum(not answer.accepted for answer in answers)
-    if refused:
-        raise click.ClickException(f"{refused:,} of {len(answers):,} posts were not accepted.")
+    conclude_replay(post_all(url, [(each, 1) for each in messages], rate))
 
 
 def _bodies(file: IO[bytes]) -> Iterator[Any]:

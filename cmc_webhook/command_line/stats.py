@@ -1,26 +1,24 @@
-"""`stats`: how many mails of each status, day, cause and domain."""
+"""`stats`: count the mails by status, day, cause and domain."""
 
 import json
-from collections.abc import Collection, Iterator, Mapping
-from dataclasses import replace
+from collections.abc import Iterator, Mapping
 from datetime import UTC, date, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
 import click
 
 from cmc_webhook.command_line import table
-from cmc_webhook.command_line.filters import CAUSES
 from cmc_webhook.command_line.rendering import coloured
+from cmc_webhook.command_line.statuses import nothing_found
 from cmc_webhook.reading.connection import FirestoreOptions
+from cmc_webhook.reading.counts import Counts, MailCounts
 from cmc_webhook.reading.options import connected, firestore_options
 from cmc_webhook.reading.statuses import Filters, MailStatuses
-from cmc_webhook.status.events import Status
+from cmc_webhook.reading.times import Period
 
 _NEWEST = 1000
 _MOST_DOMAINS = 10
 _WIDEST_BAR = 40
-
-Counts = dict[str, int]
 
 
 @click.command()
@@ -32,7 +30,7 @@ def stats(where: FirestoreOptions, days: int, domain: str, as_object: bool) -> N
     """
     Count the mails of the last days by status, day and cause.
 
-    Firestore counts; domains are counted among the newest 1000 mails.
+    Firestore counts. Only the domains are counted here, of the newest 1000 mails.
 
     \b
     python -m cmc_webhook stats
@@ -42,60 +40,35 @@ def stats(where: FirestoreOptions, days: int, domain: str, as_object: bool) -> N
     statuses = MailStatuses(connection.client, connection.collection)
     today = datetime.now(connection.zone).date()
     dates = [today - timedelta(days=before) for before in reversed(range(days))]
-    filters = _within(Filters(domain=domain), dates[0], today, connection.zone)
-    each_day = {day.isoformat(): _within(filters, day, day, connection.zone) for day in dates}
-    by_status = _by_status(statuses, filters)
-    by_day = _by_day(statuses, each_day, by_status)
-    by_cause = _by_cause(statuses, filters)
+    period = _period(dates[0], today, connection.zone)
+    filters = Filters(domain=domain, since=period.since, until=period.until)
+    counts = MailCounts(statuses)
+    by_status = counts.by_status(filters)
+    each_day = [_period(day, day, connection.zone) for day in dates]
+    over_time = counts.over_time(filters, each_day, by_status)
+    by_day = {str(day): found for day, found in zip(dates, over_time, strict=True) if found}
+    by_cause = counts.by_cause(filters)
     domains = dict(statuses.domains(filters, _NEWEST).most_common(_MOST_DOMAINS))
     if as_object:
-        told = {"statuses": by_status, "days": by_day, "causes": by_cause, "domains": domains}
-        click.echo(json.dumps(told, ensure_ascii=False))
-        return
-    for line in _report(by_status, by_day, by_cause, domains):
-        click.echo(line)
+        result = {"statuses": by_status, "days": by_day, "causes": by_cause, "domains": domains}
+        click.echo(json.dumps(result, ensure_ascii=False))
+    elif by_status:
+        for line in _report(by_status, by_day, by_cause, domains):
+            click.echo(line)
+    if not by_status:
+        reason = "today" if days == 1 else f"in the last {days} days"
+        if domain:
+            reason = f"to {table.printable(domain)} {reason}"
+        click.echo(nothing_found(reason, statuses, where, connection.zone), err=True)
 
 
-def _within(filters: Filters, first: date, last: date, zone: ZoneInfo) -> Filters:
-    """Return *filters* for the mails of these days, as they are in *zone*."""
-    return replace(
-        filters, since=_midnight(first, zone), until=_midnight(last + timedelta(days=1), zone)
-    )
+def _period(first: date, last: date, zone: ZoneInfo) -> Period:
+    """Return the period of these days in *zone*."""
+    return Period(_midnight(first, zone), _midnight(last + timedelta(days=1), zone))
 
 
 def _midnight(day: date, zone: ZoneInfo) -> datetime:
     return datetime.combine(day, time(), zone).astimezone(UTC)
-
-
-def _by_status(statuses: MailStatuses, filters: Filters) -> Counts:
-    words = [status.value for status in Status]
-    counts = statuses.counts(replace(filters, statuses=(word,)) for word in words)
-    return _present(dict(zip(words, counts, strict=True)))
-
-
-def _by_day(
-    statuses: MailStatuses, each_day: Mapping[str, Filters], words: Collection[str]
-) -> dict[str, Counts]:
-    """Return the counts of each day on which there is a mail; only *words* are asked for."""
-    if not words:
-        return {}
-    totals = statuses.counts(each_day.values())
-    by_day: dict[str, Counts] = {d: {} for d, total in zip(each_day, totals, strict=True) if total}
-    each = [(day, word) for day in by_day for word in words]
-    counts = statuses.counts(replace(each_day[day], statuses=(word,)) for day, word in each)
-    for (day, word), count in zip(each, counts, strict=True):
-        by_day[day][word] = count
-    return {day: _present(found) for day, found in by_day.items()}
-
-
-def _by_cause(statuses: MailStatuses, filters: Filters) -> Counts:
-    counts = statuses.counts(replace(filters, cause=cause) for cause in CAUSES)
-    found = _present(dict(zip(CAUSES, counts, strict=True)))
-    return dict(sorted(found.items(), key=lambda item: -item[1]))
-
-
-def _present(counts: Counts) -> Counts:
-    return {name: count for name, count in counts.items() if count}
 
 
 def _report(
@@ -110,7 +83,7 @@ def _report(
 
 
 def _bars(heading: str, counts: Counts, notes: Mapping[str, str] | None = None) -> Iterator[str]:
-    """Yield a line with a bar for each count; a note stands below its line."""
+    """Yield a line with a bar for each count, and its note below."""
     if not counts:
         return
     yield ""
@@ -120,11 +93,11 @@ def _bars(heading: str, counts: Counts, notes: Mapping[str, str] | None = None) 
     digits = max(len(f"{count:,}") for count in counts.values())
     room = min(_WIDEST_BAR, max(10, table.terminal_width() - label - digits - 6))
     for name, count in counts.items():
-        drawn = coloured(table.bar(count, max(counts.values()), room), name)
-        yield f"  {table.pad(names[name], label)}  {count:>{digits},}  {drawn}"
+        bar = coloured(table.bar(count, max(counts.values()), room), name)
+        yield f"  {table.pad(names[name], label)}  {count:>{digits},}  {bar}"
         if notes:
             yield f"    {notes[name]}"
 
 
 def _parts(counts: Counts) -> str:
-    return ", ".join(f"{count:,} {word}" for word, count in counts.items())
+    return ", ".join(f"{count:,} {name}" for name, count in counts.items())

@@ -1,4 +1,4 @@
-"""Text in columns on a terminal, wide Japanese letters too. Pure but for asking its width."""
+"""Text in columns of a terminal, where Japanese characters take two. Pure but for its width."""
 
 import shutil
 import sys
@@ -12,37 +12,37 @@ _CONTROLS = ("Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp")
 
 
 def terminal_width() -> int:
-    """Return the columns of the terminal; what is piped elsewhere is not cut."""
+    """Return the columns of the terminal, and practically no limit for a pipe or a file."""
     fallback = 80 if sys.stdout.isatty() else _UNLIMITED
     return shutil.get_terminal_size((fallback, 24)).columns
 
 
 def printable(text: object) -> str:
-    """Return *text* in one line, without what could move the cursor or turn the writing around."""
+    """Return *text* as one line, without characters that move the cursor or reverse the text."""
     return "".join(map(_harmless, str(text)))
 
 
 def paragraphs(text: str) -> Iterator[str]:
-    """Yield the lines of *text*, as many as the terminal needs."""
+    """Yield the lines of *text*, wrapped to the terminal."""
     for line in text.splitlines():
         yield from wrap(printable(line.expandtabs()), terminal_width())
 
 
 def width(text: str) -> int:
-    """Return how many columns *text* takes: two for a wide letter, none for a combining one."""
+    """Return the columns of *text*: two for a wide character, none for a combining one."""
     return sum(map(_width, text))
 
 
 def cut(text: str, most: int) -> str:
-    """Return *text*, shortened by an ellipsis if it is wider than *most*."""
+    """Return *text*, shortened with an ellipsis if it is wider than *most*."""
     if width(text) <= most:
         return text
     kept, room = "", most - 1
-    for letter in text:
-        room -= _width(letter)
+    for character in text:
+        room -= _width(character)
         if room < 0:
             break
-        kept += letter
+        kept += character
     return f"{kept}…"
 
 
@@ -52,11 +52,11 @@ def pad(text: str, columns: int) -> str:
 
 
 def wrap(text: str, most: int) -> Iterator[str]:
-    """Yield *text* in lines that fit, broken at a space where there is one."""
+    """Yield *text* in lines of at most *most* columns, broken at spaces where possible."""
     text, start = text.rstrip(" "), 0
     while (end := _fitting(text, start, most)) < len(text):
         space = text.rfind(" ", start, end + 1)
-        if text[start : max(start, space)].strip():  # an indent is no place to break
+        if text[start : max(start, space)].strip():  # do not break in the indent
             end = space
         yield text[start:end]
         start = end
@@ -67,7 +67,7 @@ def wrap(text: str, most: int) -> Iterator[str]:
 
 def lines(rows: Sequence[Sequence[object]], total: int, elastic: Sequence[int]) -> list[list[str]]:
     """
-    Return the cells of *rows*, padded so that the columns stand below each other.
+    Return the cells of *rows*, padded to columns.
 
     The columns *elastic* are cut, the widest first, until a row fits into *total*.
     """
@@ -90,26 +90,26 @@ def joined(cells: Iterable[str]) -> str:
 
 
 def bar(value: int, most: int, columns: int) -> str:
-    """Return a bar for *value* where *most* takes all *columns*; what is not nothing is seen."""
+    """Return a bar for *value*, where *most* takes all *columns*; at least one unless it is 0."""
     return "█" * max(1, round(value / most * columns)) if value else ""
 
 
-def _harmless(letter: str) -> str:
-    if unicodedata.category(letter) not in _CONTROLS:
-        return letter
-    return " " if letter.isspace() else "\ufffd"
+def _harmless(character: str) -> str:
+    if unicodedata.category(character) not in _CONTROLS:
+        return character
+    return " " if character.isspace() else "\ufffd"
 
 
-def _width(letter: str) -> int:
-    if unicodedata.category(letter) in ("Mn", "Me"):
+def _width(character: str) -> int:
+    if unicodedata.category(character) in ("Mn", "Me"):
         return 0
-    return 2 if unicodedata.east_asian_width(letter) in "WF" else 1
+    return 2 if unicodedata.east_asian_width(character) in "WF" else 1
 
 
 def _fitting(text: str, start: int, most: int) -> int:
-    """Return where the letters of *text* from *start* on no longer fit."""
-    for place in range(start, len(text)):
-        most -= _width(text[place])
+    """Return the index up to which *text* from *start* fits into *most* columns."""
+    for index in range(start, len(text)):
+        most -= _width(text[index])
         if most < 0:
-            return place
+            return index
     return len(text)

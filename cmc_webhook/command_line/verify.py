@@ -1,93 +1,113 @@
-"""Compares Firestore with what must have come of what was sent."""
+"""Compares the answers and Firestore with what `send` has posted."""
 
 import json
-from collections.abc import Iterable, Iterator, Mapping
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from cmc_webhook.command_line.report import Sent, accepted_records
 from cmc_webhook.reading.connection import Connection
 from cmc_webhook.reading.quarantine import Quarantine
 from cmc_webhook.reading.queries import PATIENCE
-from cmc_webhook.simulator.lives import COMPOSITION
-from cmc_webhook.simulator.oracle import Expected, differences, outcome
+from cmc_webhook.simulator.oracle import Expected, Outcome, differences, outcome
+from cmc_webhook.simulator.posting import Answer
 from cmc_webhook.simulator.posts import Manner, Post
+from cmc_webhook.simulator.scenarios import COMPOSITION
 
-_AT_ONCE = 300
-_LONGEST = 200
+Sent = Sequence[tuple[Post, Answer]]
+_DOCUMENTS_PER_READ = 300
+_LONGEST_VALUE = 200
 
 
 @dataclass(frozen=True, slots=True)
 class Verified:
-    """How much was compared, and a sentence for everything that is wrong."""
+    """How many documents and quarantine entries were compared, and a sentence for each fault."""
 
     documents: int
     quarantined: int
-    wrong: list[str]
+    differences: list[str]
+
+
+def expected_outcome(sent: Sent, zone: ZoneInfo) -> Outcome:
+    """Return what Firestore must hold: the function has confirmed these records."""
+    accepted = [post for post, answer in sent if answer.accepted and post.manner is Manner.WHOLE]
+    return _outcome(accepted, zone)
+
+
+def wrong_answers(sent: Sent) -> Iterator[str]:
+    """Yield a sentence for each kind of answer that is wrong."""
+    whole = [(post, answer) for post, answer in sent if post.manner is Manner.WHOLE]
+    refused = Counter(answer.text for _, answer in whole if not answer.accepted)
+    for text, count in sorted(refused.items()):
+        yield f"{count:,} posts were not accepted: {text}."
+    for post, answer in whole:
+        received = answer.counts.get("received", 0)
+        if answer.accepted and received != len(post.records):
+            yield f"A post of {len(post.records):,} records was answered as one of {received:,}."
+    forged = [answer for post, answer in sent if post.manner is Manner.WRONG_KEY]
+    if accepted := sum(answer.accepted for answer in forged):
+        yield f"{accepted:,} posts with a wrong key were accepted."
 
 
 def verify(connection: Connection, sent: Sent, zone: ZoneInfo) -> Verified:
     """
-    Compare every document and every bad record of *sent* with Firestore.
+    Compare Firestore with every document and every unreadable record of *sent*.
 
-    Of posts that were answered with an error nobody knows what was kept: their
-    documents are left out. What came with a wrong key must not be there.
+    Whether records are stored whose post was answered with an error is unknown:
+    their documents are left out. Documents of posts with a wrong key must not exist.
     """
-    due = outcome(accepted_records(sent), COMPOSITION, zone)
+    expected = expected_outcome(sent, zone)
     lost = [p for p, answer in sent if p.manner is Manner.WHOLE and not answer.accepted]
     forged = [p for p, _ in sent if p.manner is Manner.WRONG_KEY]
-    unsure = _documents_of(lost, zone)
-    absent = _documents_of(forged, zone) - due.documents.keys() - unsure
-    sure = {name: fields for name, fields in due.documents.items() if name not in unsure}
-    found = dict(_read(connection, [*sure, *absent]))
-    wrong = [f"{name}: came with a wrong key and is there." for name in absent & found.keys()]
-    for name, expected in sure.items():
-        wrong += _compared(name, found.get(name), expected)
-    bad = set(map(_canonical, due.quarantined))
-    wrong += [f"{text}: is not in quarantine." for text in bad - _quarantined(connection)]
-    return Verified(len(sure), len(bad), wrong)
+    unknown = _outcome(lost, zone).documents.keys()
+    forbidden = _outcome(forged, zone).documents.keys() - expected.documents.keys() - unknown
+    certain = {n: fields for n, fields in expected.documents.items() if n not in unknown}
+    found = dict(_read(connection, [*certain, *forbidden]))
+    wrong = [f"{name}: came with a wrong key and exists." for name in forbidden & found.keys()]
+    for name, fields in certain.items():
+        wrong += _compare(name, fields, found.get(name))
+    unreadable = set(map(_canonical, expected.quarantined))
+    missing = unreadable - _quarantined(connection)
+    wrong += [f"{text}: is not in quarantine." for text in missing]
+    return Verified(len(certain), len(unreadable), wrong)
 
 
-def _documents_of(posts: Iterable[Post], zone: ZoneInfo) -> set[str]:
+def _outcome(posts: Iterable[Post], zone: ZoneInfo) -> Outcome:
     records = ((post.event_type, record) for post in posts for record in post.records)
-    return set(outcome(records, COMPOSITION, zone).documents)
+    return outcome(records, COMPOSITION, zone)
 
 
-def _read(
-    connection: Connection, names: list[str]
-) -> Iterator[tuple[str, Mapping[str, Any] | None]]:
-    """Yield the documents that are there."""
+def _read(connection: Connection, names: list[str]) -> Iterator[tuple[str, Mapping[str, Any]]]:
+    """Yield the documents that exist."""
     collection = connection.client.collection(connection.collection)
-    for start in range(0, len(names), _AT_ONCE):
-        wanted = [collection.document(name) for name in names[start : start + _AT_ONCE]]
+    for start in range(0, len(names), _DOCUMENTS_PER_READ):
+        wanted = [collection.document(name) for name in names[start : start + _DOCUMENTS_PER_READ]]
         for snapshot in connection.client.get_all(wanted, **PATIENCE):
             if snapshot.exists:
-                yield snapshot.id, snapshot.to_dict()
+                yield snapshot.id, snapshot.to_dict() or {}
 
 
-def _compared(name: str, found: Mapping[str, Any] | None, expected: Expected) -> Iterator[str]:
+def _compare(name: str, expected: Expected, found: Mapping[str, Any] | None) -> Iterator[str]:
     if found is None:
-        yield f"{name}: is not there."
+        yield f"{name}: does not exist."
         return
     for field, (has, may_have) in differences(expected, found).items():
-        expectation = " or ".join(map(told, may_have))
-        yield f"{name}: {field} is {told(has)}, not {expectation}."
+        yield f"{name}: {field} is {_shown(has)}, not {' or '.join(map(_shown, may_have))}."
 
 
 def _quarantined(connection: Connection) -> set[str]:
-    kept = Quarantine(connection.client, connection.collection).of_composition(COMPOSITION)
-    return {_canonical(json.loads(entry.fields["content"])) for entry in kept}
+    entries = Quarantine(connection.client, connection.collection).of_composition(COMPOSITION)
+    return {_canonical(json.loads(entry.fields["content"])) for entry in entries}
 
 
 def _canonical(record: Any) -> str:
     return json.dumps(record, sort_keys=True)
 
 
-def told(value: Any) -> str:
-    """Return *value* as a sentence about a difference has it."""
+def _shown(value: Any) -> str:
     if isinstance(value, datetime):
         return value.isoformat()
     text = json.dumps(value, ensure_ascii=False, default=str)
-    return text if len(text) <= _LONGEST else f"{text[:_LONGEST]}…"
+    return text if len(text) <= _LONGEST_VALUE else f"{text[:_LONGEST_VALUE]}…"

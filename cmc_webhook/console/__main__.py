@@ -35,6 +35,9 @@ def main(
     --project. Files of locally received mails are read from STORAGE_EMULATOR_HOST,
     which the devserver sets. --url and the credential are those of the function
     that quarantined data is posted to again.
+
+    \b
+    python -m cmc_webhook console --project P --database cmc
     """
     # No line for each request; errors are still shown.
     logging.getLogger("werkzeug").setLevel(logging.WARNING)

@@ -1,1 +1,1 @@
-"""What a developer runs on their own machine; never imported by the function, never deployed."""
+"""Starts the functions and the page on a developer's own machine; never deployed."""

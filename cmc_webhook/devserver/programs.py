@@ -1,14 +1,15 @@
-"""The function and the page, each in a process of its own; the function as in production."""
+"""The functions and the page, each in a process of its own; the functions as in production."""
 
+import contextlib
+import http.client
 import os
 import signal
 import socket
 import subprocess
 import sys
-import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Self
+from typing import IO, Self, cast
 
 from cmc_webhook.local_firestore.errors import StartError
 from cmc_webhook.settings import CREDENTIALS
@@ -21,7 +22,7 @@ _GRACE_S = 5.0
 def function_environ(
     environ: Mapping[str, str], *, firestore_address: str, project: str
 ) -> dict[str, str]:
-    """Return *environ* as the function needs it: on the local Firestore, and open if no key is."""
+    """Return the environment of the functions: *environ*, but on the local Firestore."""
     # functions-framework would take these for its own options.
     mine = {
         name: value
@@ -30,94 +31,115 @@ def function_environ(
     }
     mine["FIRESTORE_EMULATOR_HOST"] = firestore_address
     mine["GOOGLE_CLOUD_PROJECT"] = project
-    if not asks_credentials(environ):
+    if not any(environ.get(name, "").strip() for name in CREDENTIALS):
         mine["CMC_ALLOW_UNAUTHENTICATED"] = "true"
-    # gRPC would ask a proxy for 127.0.0.1, too.
+    # gRPC would send requests for 127.0.0.1 to a proxy, too.
     unproxied = [environ.get("NO_PROXY") or environ.get("no_proxy", ""), HOST, "localhost"]
     mine["NO_PROXY"] = mine["no_proxy"] = ",".join(filter(None, unproxied))
+    mine["PYTHONUNBUFFERED"] = "1"  # their output goes into a pipe
     return mine
-
-
-def asks_credentials(environ: Mapping[str, str]) -> bool:
-    """Whether *environ* sets a credential, so that the function asks for it."""
-    return any(environ.get(name, "").strip() for name in CREDENTIALS)
 
 
 class Program:
     """
-    A running program that serves *port*. Its output goes where ours goes.
+    A program that serves HTTP on *port*; as a context manager it ends with the context.
 
-    A process is started anew, never forked: this one has gRPC's threads. It leads
-    a session of its own, so that Ctrl-C reaches it through us, in order. As a
-    context it ends with the context.
+    A new process, never a fork: this one has gRPC's threads. It leads a session of
+    its own, so that Ctrl-C reaches this process only, which then stops the others.
     """
 
     def __init__(
         self, name: str, command: Sequence[str], port: int, option: str, environ: Mapping[str, str]
     ) -> None:
-        refuse_used_port(port, option)
-        self._name = name
-        self._port = port
+        self.name = name
+        self._port = free_port(port, option)
         self._process = subprocess.Popen(
             [sys.executable, "-m", *command],
             cwd=_SOURCE.parent,
             env=dict(environ),
             start_new_session=True,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            bufsize=0,
         )
+        self._output = cast(IO[bytes], self._process.stdout)
+        os.set_blocking(self._output.fileno(), False)
+        self._unfinished = b""
 
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:
         self.stop()
+        self._output.close()
 
-    def wait_until_serving(self) -> None:
-        """Return when the port answers; raise StartError if the process ends first."""
-        while not self.ended():
-            try:
-                socket.create_connection((HOST, self._port), timeout=1).close()
-            except OSError:
-                time.sleep(0.05)
-            else:
-                return
-        raise StartError(self.farewell())
+    def lines(self) -> list[str]:
+        """Return the lines printed since the last call, without waiting for more."""
+        ended = self.ended()
+        while piece := self._output.read(65536):  # None for nothing yet, empty at the end
+            self._unfinished += piece
+        *lines, self._unfinished = self._unfinished.split(b"\n")
+        if ended and self._unfinished:
+            lines.append(self._unfinished)
+            self._unfinished = b""
+        return [line.decode(errors="replace") for line in lines]
+
+    def serves(self) -> bool:
+        """Return whether it answers HTTP requests. Raises StartError if it has ended."""
+        if self.ended():
+            raise StartError(self.ending())
+        # A port that accepts connections is not enough: the page listens before it can answer.
+        # functions-framework answers this path itself: the function sees and logs nothing.
+        connection = http.client.HTTPConnection(HOST, self._port, timeout=1)
+        try:
+            connection.request("GET", "/favicon.ico")
+            connection.getresponse().read()
+        except (OSError, http.client.HTTPException):
+            return False
+        finally:
+            connection.close()
+        return True
 
     def ended(self) -> bool:
-        """Whether the process is no more."""
+        """Return whether the process has ended."""
         return self._process.poll() is not None
 
-    def farewell(self) -> str:
-        """Return the sentence to say when the process ended by itself."""
+    def ending(self) -> str:
+        """Return the sentence to show when the process has ended by itself."""
         code = self._process.returncode
-        return f"{self._name} ended by itself (exit status {code}); see its last words above."
+        return f"{self.name} ended by itself (exit status {code}); see its output above."
+
+    def terminate(self) -> None:
+        """Ask the process and its children to end, without waiting for it."""
+        self._signal(signal.SIGTERM)
 
     def stop(self) -> None:
-        """End the process and its children: kindly, then after five seconds by force."""
-        for number in (signal.SIGTERM, signal.SIGKILL):
-            try:
-                os.killpg(self._process.pid, number)
-                self._process.wait(_GRACE_S)
-            except ProcessLookupError:
-                return
-            except subprocess.TimeoutExpired:
-                continue
+        """End the process and its children, after five seconds by force."""
+        self.terminate()
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            self._process.wait(_GRACE_S)
+        self._signal(signal.SIGKILL)
+        self._process.wait()
+
+    def _signal(self, number: int) -> None:
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(self._process.pid, number)
 
 
 def status_function(port: int, environ: Mapping[str, str]) -> Program:
     """Start the status function."""
-    return Program("The status function", _function("cmc_webhook", port), port, "--port", environ)
+    return Program("status", _function("cmc_webhook", port), port, "--port", environ)
 
 
 def inbound_function(port: int, environ: Mapping[str, str]) -> Program:
     """Start the function for received mail."""
-    command = _function("cmc_inbound", port)
-    return Program("The function for received mail", command, port, "--inbound-port", environ)
+    return Program("inbound", _function("cmc_inbound", port), port, "--inbound-port", environ)
 
 
 def console(port: int, function_port: int, environ: Mapping[str, str]) -> Program:
-    """Start the page, which posts to the function what was in quarantine."""
+    """Start the page, which posts what was in quarantine to the function on *function_port*."""
     options = ["--port", str(port), "--url", f"http://{HOST}:{function_port}"]
-    return Program("The page", ["cmc_webhook.console", *options], port, "--console-port", environ)
+    return Program("page", ["cmc_webhook.console", *options], port, "--console-port", environ)
 
 
 def _function(target: str, port: int) -> list[str]:
@@ -126,8 +148,12 @@ def _function(target: str, port: int) -> list[str]:
     return ["functions_framework", *options, "--port", str(port)]
 
 
-def refuse_used_port(port: int, option: str) -> None:
-    """Raise StartError if *port*, which is set by *option*, is taken."""
+def free_port(port: int, option: str) -> int:
+    """
+    Return *port*, or any free one for 0.
+
+    Raises StartError, which names the command line's *option*, if the port is in use.
+    """
     with socket.socket() as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
@@ -137,3 +163,4 @@ def refuse_used_port(port: int, option: str) -> None:
                 f"Port {port} is in use: stop the program that uses it, or choose another with"
                 f" {option}."
             ) from error
+        return int(probe.getsockname()[1])

@@ -3,7 +3,13 @@
 import sqlite3
 from pathlib import Path
 
-from cmc_webhook.local_firestore.errors import StartError
+from cmc_webhook.local_firestore.errors import (
+    DataLoss,
+    Internal,
+    Refusal,
+    ResourceExhausted,
+    StartError,
+)
 
 # "CMCf" in ASCII, and the version of the tables below.
 _APPLICATION_ID = 0x434D4366
@@ -42,6 +48,16 @@ def open_file(path: str) -> sqlite3.Connection:
     return connection
 
 
+def refusal(error: sqlite3.Error) -> Refusal:
+    """Return what a client is answered to its call in which *error* was raised."""
+    code = _code(error)
+    if code == sqlite3.SQLITE_FULL:
+        return ResourceExhausted("The disk of the local Firestore is full.")
+    if code in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB):
+        return DataLoss("The data file of the local Firestore is damaged.")
+    return Internal(f"The local Firestore cannot use its data file: {error}.")
+
+
 def _prepare(connection: sqlite3.Connection, path: str) -> None:
     # In this mode the lock of the first transaction stays until the connection is closed.
     connection.execute("PRAGMA locking_mode = EXCLUSIVE")
@@ -57,6 +73,9 @@ def _prepare(connection: sqlite3.Connection, path: str) -> None:
             f"{path} was written by a newer version of this server: use that one, or choose"
             " another file with --data."
         )
+    [(found,)] = connection.execute("PRAGMA quick_check(1)")
+    if found != "ok":
+        raise StartError(_damaged(path))
     connection.execute("PRAGMA journal_mode = WAL")
     connection.execute("PRAGMA synchronous = FULL")
     if not tables:
@@ -64,9 +83,23 @@ def _prepare(connection: sqlite3.Connection, path: str) -> None:
 
 
 def _explain(error: sqlite3.Error, path: str) -> str:
-    code = error.sqlite_errorcode & 0xFF  # the primary code, without the extension
+    code = _code(error)
     if code == sqlite3.SQLITE_BUSY:
         return f"{path} is in use by another server: stop that one, or choose another file."
     if code == sqlite3.SQLITE_NOTADB:
         return f"{path} is not a file of this server: choose another with --data."
+    if code == sqlite3.SQLITE_CORRUPT:
+        return _damaged(path)
+    # What SQLite reports if it may only read the file, which a lock for writing needs.
+    if code == sqlite3.SQLITE_READONLY or error.sqlite_errorcode == sqlite3.SQLITE_IOERR_LOCK:
+        return f"{path} cannot be written: change its permissions, or choose another with --data."
     return f"{path} cannot be used: {error}."
+
+
+def _damaged(path: str) -> str:
+    return f"{path} is damaged: replace it by a copy, or choose another with --data."
+
+
+def _code(error: sqlite3.Error) -> int:
+    """Return the primary code of SQLite, 0 if the error is not of SQLite itself."""
+    return getattr(error, "sqlite_errorcode", 0) & 0xFF

@@ -32,7 +32,7 @@ class AlreadyExists(Refusal):
 
 
 class FailedPrecondition(Refusal):
-    """The document has another update time than the write requires."""
+    """The document has another update time than the write requires, or a query no index."""
 
     code = StatusCode.FAILED_PRECONDITION
 
@@ -41,6 +41,24 @@ class Aborted(Refusal):
     """The data that the transaction has read has changed; the client may retry."""
 
     code = StatusCode.ABORTED
+
+
+class ResourceExhausted(Refusal):
+    """The disk is full, or there are too many listeners."""
+
+    code = StatusCode.RESOURCE_EXHAUSTED
+
+
+class DataLoss(Refusal):
+    """The data file is damaged."""
+
+    code = StatusCode.DATA_LOSS
+
+
+class Internal(Refusal):
+    """The data file cannot be read or written."""
+
+    code = StatusCode.INTERNAL
 
 
 class Unavailable(Refusal):

@@ -12,7 +12,7 @@ from cmc_webhook.local_firestore.field_paths import NAME, FieldPath, get, parse
 from cmc_webhook.local_firestore.messages import Message, StructuredQuery, Value
 from cmc_webhook.local_firestore.resource_names import parse_document
 from cmc_webhook.local_firestore.sort_keys import sort_key
-from cmc_webhook.local_firestore.values import check_value, is_nan, is_null
+from cmc_webhook.local_firestore.values import check_value, is_nan, is_null, size
 
 _Operator = StructuredQuery.FieldFilter.Operator
 _Unary = StructuredQuery.UnaryFilter.Operator
@@ -48,8 +48,8 @@ class FieldTest:
     ranges: Sequence[KeyRange]
 
     def is_inequality(self) -> bool:
-        """Whether Firestore orders the query by this field."""
-        return self.operator in _INEQUALITIES
+        """Whether Firestore orders the query by this field; a comparison with null is none."""
+        return self.operator in _INEQUALITIES and (bool(self.ranges) or self.operator == "NOT_IN")
 
     def is_of_elements(self) -> bool:
         """Whether the keys of array elements are tested, not that of the value."""
@@ -88,6 +88,15 @@ def parse_filter(where: Message) -> Alternatives:
                 "A maximum of 1 'ARRAY_CONTAINS' filter is allowed per disjunction."
             )
     _check_together([*_operators(where)])
+    unequal = inequality_paths(alternatives)
+    if unequal and NAME in filtered_paths(alternatives) - unequal:
+        raise InvalidArgument(
+            "Equality on __name__ is not allowed with inequalities unless there is one on __name__."
+        )
+    if len(unequal) > limits.INEQUALITY_FIELDS:
+        raise InvalidArgument(
+            f"A query has inequality filters on at most {limits.INEQUALITY_FIELDS} fields."
+        )
     return alternatives
 
 
@@ -168,6 +177,11 @@ def _parse_field(part: Message) -> FieldTest:
             if not value.HasField("reference_value"):
                 raise InvalidArgument("__name__ is compared with references only.")
             parse_document(value.reference_value)
+        elif size(value) > limits.FILTER_VALUE_BYTES:
+            raise InvalidArgument(
+                f'A value in the filter of "{part.field.field_path}" is longer than'
+                f" {limits.FILTER_VALUE_BYTES} bytes."
+            )
     if part.op not in _NAMES:
         raise InvalidArgument(f'The filter of "{part.field.field_path}" has no operator.')
     operator = _NAMES[part.op]
@@ -209,6 +223,11 @@ def _comparison(make: Callable[[bytes], KeyRange]) -> Callable[[Message], list[K
     return lambda operand: [make(sort_key(operand))]
 
 
+def _start_of_type(key: bytes) -> bytes:
+    """Return the least key of the type of *key*; of numbers, the first after NaN."""
+    return _next(_NAN) if key[:1] == _NAN[:1] else key[:1]
+
+
 def _end_of_type(key: bytes) -> bytes:
     return bytes([key[0] + 1])
 
@@ -233,9 +252,9 @@ def _not_in(operand: Message) -> list[KeyRange]:
 _NULL = sort_key(Value(null_value=0))
 _NAN = sort_key(Value(double_value=math.nan))
 _RANGES: dict[str, Callable[[Message], list[KeyRange]]] = {
-    # A comparison matches only values of its operand's type.
-    "LESS_THAN": _comparison(lambda key: KeyRange(key[:1], key)),
-    "LESS_THAN_OR_EQUAL": _comparison(lambda key: KeyRange(key[:1], _next(key))),
+    # A comparison matches only values of its operand's type, and never NaN.
+    "LESS_THAN": _comparison(lambda key: KeyRange(_start_of_type(key), key)),
+    "LESS_THAN_OR_EQUAL": _comparison(lambda key: KeyRange(_start_of_type(key), _next(key))),
     "GREATER_THAN": _comparison(lambda key: KeyRange(_next(key), _end_of_type(key))),
     "GREATER_THAN_OR_EQUAL": _comparison(lambda key: KeyRange(key, _end_of_type(key))),
     "EQUAL": _comparison(_point),

@@ -25,5 +25,8 @@ TRANSFORM_PATH_SEGMENTS = 20
 
 # Queries.
 DISJUNCTIONS = 30
+INEQUALITY_FIELDS = 10
+# Of a value in a filter, counted as in a document. Not documented: so does Google's emulator.
+FILTER_VALUE_BYTES = 1500
 NOT_IN_VALUES = 10
 AGGREGATIONS = 5

@@ -6,17 +6,25 @@ compares, and reports only changes to its user.
 """
 
 from collections.abc import Iterator
+from contextlib import contextmanager
 from queue import SimpleQueue
 from typing import TypeAlias
-from weakref import WeakSet
 
-from cmc_webhook.local_firestore.errors import InvalidArgument, Refusal, Unavailable
+from cmc_webhook.local_firestore.errors import (
+    InvalidArgument,
+    Refusal,
+    ResourceExhausted,
+    Unavailable,
+)
+from cmc_webhook.local_firestore.index_check import IndexCheck
 from cmc_webhook.local_firestore.listen_targets import ListenTarget, parse_selection
 from cmc_webhook.local_firestore.messages import ListenResponse, Message, TargetChange
 from cmc_webhook.local_firestore.resource_names import check_database
 from cmc_webhook.local_firestore.storage import Commit, Storage
 
 _Type = TargetChange.TargetChangeType
+# Each takes a thread of the server.
+MOST_LISTENERS = 256
 
 # None: the client has disconnected.
 Event: TypeAlias = Message | Commit | Refusal | None
@@ -25,8 +33,9 @@ Event: TypeAlias = Message | Commit | Refusal | None
 class Listener:
     """One stream. Any thread may add events; the thread of responses() handles them."""
 
-    def __init__(self, storage: Storage) -> None:
+    def __init__(self, storage: Storage, index_check: IndexCheck) -> None:
         self._storage = storage
+        self._index_check = index_check
         self._events: SimpleQueue[Event] = SimpleQueue()
         self._targets: dict[int, ListenTarget] = {}
 
@@ -75,7 +84,7 @@ class Listener:
         target_id = requested.target_id
         if not target_id or target_id in self._targets:
             raise InvalidArgument("A target needs an id of its own.")
-        selection = parse_selection(database, requested)
+        selection = parse_selection(database, requested, self._index_check.check)
         target = self._targets[target_id] = ListenTarget(target_id, selection)
         with self._storage.reading() as latest:
             documents, time_us = selection.read(latest).documents, latest.time_us
@@ -90,15 +99,24 @@ class Listener:
 class Listeners:
     """All streams, so that they can be ended together."""
 
-    def __init__(self, storage: Storage) -> None:
+    def __init__(self, storage: Storage, index_check: IndexCheck) -> None:
         self._storage = storage
-        self._open: WeakSet[Listener] = WeakSet()
+        self._index_check = index_check
+        self._open: set[Listener] = set()
 
-    def open(self) -> Listener:
-        """Return a new stream."""
-        listener = Listener(self._storage)
+    @contextmanager
+    def open(self) -> Iterator[Listener]:
+        """Open a stream for the block; raise ResourceExhausted if there are too many."""
+        if len(self._open) >= MOST_LISTENERS:
+            raise ResourceExhausted(
+                f"This server has {MOST_LISTENERS} open listeners and takes no more."
+            )
+        listener = Listener(self._storage, self._index_check)
         self._open.add(listener)
-        return listener
+        try:
+            yield listener
+        finally:
+            self._open.remove(listener)
 
     def stop(self) -> None:
         """End all streams; their clients try to reconnect."""

@@ -32,8 +32,10 @@ class Selection:
     names: frozenset[str] = frozenset()
 
 
-def parse_selection(database: str, target: Message) -> Selection:
-    """Parse what *target* selects in *database*, or raise a Refusal."""
+def parse_selection(
+    database: str, target: Message, check: Callable[[queries.Query], None]
+) -> Selection:
+    """Parse what *target* selects in *database*, or raise a Refusal, as *check* may of a query."""
     kind = target.WhichOneof("target_type")
     if kind == "documents":
         names = [parse_document_of(database, name) for name in target.documents.documents]
@@ -46,7 +48,9 @@ def parse_selection(database: str, target: Message) -> Selection:
     if kind == "query":
         if database_of(target.query.parent) != database:
             raise InvalidArgument(f'"{target.query.parent}" is not in {database}.')
-        return _of_query(queries.parse_query(target.query.parent, target.query.structured_query))
+        query = queries.parse_query(target.query.parent, target.query.structured_query)
+        check(query)
+        return _of_query(query)
     raise InvalidArgument("A target has neither documents nor a query.")
 
 

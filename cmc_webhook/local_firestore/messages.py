@@ -11,7 +11,6 @@ Message: TypeAlias = Any
 Document = types.Document.pb()
 Empty: Message = empty_pb2.Empty
 Value = types.Value.pb()
-Write = types.Write.pb()
 WriteResult = types.WriteResult.pb()
 
 BatchGetDocumentsResponse = types.BatchGetDocumentsResponse.pb()

@@ -72,6 +72,12 @@ def parse_query(parent: str, structured: Message, aggregated: Iterable[FieldPath
     where = structured.HasField("where")
     alternatives: Alternatives = parse_filter(structured.where) if where else [[]]
     orders = _parse_orders(structured, alternatives, aggregated)
+    if not selector.collection_id and (
+        filtered_paths(alternatives) - {NAME} or orders != [Order(NAME, descending=False)]
+    ):
+        raise InvalidArgument(
+            "A query of all collections is filtered by __name__ only, and ordered by it, ascending."
+        )
     selected = structured.select.fields if structured.HasField("select") else None
     return Query(
         scope=Scope(parent, selector.collection_id, selector.all_descendants),

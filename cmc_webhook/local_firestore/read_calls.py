@@ -1,12 +1,11 @@
 """The calls that read."""
 
-import logging
 from collections.abc import Iterator
 
 from cmc_webhook.local_firestore import queries
 from cmc_webhook.local_firestore.aggregations import aggregate, aggregated_paths, check_aggregations
-from cmc_webhook.local_firestore.composite_indexes import CompositeIndex, needed_indexes
-from cmc_webhook.local_firestore.errors import InvalidArgument, NotFound
+from cmc_webhook.local_firestore.errors import InvalidArgument
+from cmc_webhook.local_firestore.index_check import IndexCheck
 from cmc_webhook.local_firestore.messages import (
     BatchGetDocumentsResponse,
     Document,
@@ -25,13 +24,10 @@ from cmc_webhook.local_firestore.resource_names import (
     check_parent,
     database_of,
     id_key,
-    parse_document,
     parse_document_of,
 )
 from cmc_webhook.local_firestore.storage import Storage, StorageReader
 from cmc_webhook.local_firestore.transactions import Transactions
-
-_log = logging.getLogger(__name__)
 
 _PAGE_SIZE = 300
 _MIN_PARTITION = 128
@@ -40,21 +36,12 @@ _MIN_PARTITION = 128
 class ReadCalls:
     """Each method takes a request and returns or yields its responses, or raises a Refusal."""
 
-    def __init__(self, storage: Storage, transactions: Transactions) -> None:
+    def __init__(
+        self, storage: Storage, transactions: Transactions, index_check: IndexCheck
+    ) -> None:
         self._storage = storage
         self._transactions = transactions
-        self._indexes_logged: set[CompositeIndex] = set()
-
-    def get_document(self, request: Message) -> Message:
-        """Return one document."""
-        name = parse_document(request.name)
-        mask = queries.parse_mask(request)
-        result, _ = self._transactions.run(
-            request.transaction, database_of(request.name), get_all([name])
-        )
-        if not result.documents:
-            raise NotFound(f'Document "{request.name}" not found.')
-        return queries.project(result.documents[0], mask)
+        self._index_check = index_check
 
     def batch_get_documents(self, request: Message) -> Iterator[Message]:
         """Yield each document of the request once, found or missing."""
@@ -105,7 +92,7 @@ class ReadCalls:
     def run_query(self, request: Message) -> Iterator[Message]:
         """Yield the documents; the first message may only have the number of skipped ones."""
         query = queries.parse_query(request.parent, request.structured_query)
-        self._log_indexes(query)
+        self._index_check.check(query)
         begun, result, read_us = self._run(request, database_of(request.parent), select(query))
         first = RunQueryResponse(skipped_results=result.skipped, transaction=begun)
         if first.ByteSize() or not result.documents:
@@ -122,7 +109,7 @@ class ReadCalls:
         check_aggregations(requested.aggregations)
         paths = aggregated_paths(requested.aggregations)
         query = queries.parse_query(request.parent, requested.structured_query, paths)
-        self._log_indexes(query)
+        self._index_check.check(query)
         read = select(query) if paths else count(query)
         begun, result, read_us = self._run(request, database_of(request.parent), read)
         response = RunAggregationQueryResponse(transaction=begun)
@@ -152,11 +139,6 @@ class ReadCalls:
         if request.HasField("new_transaction"):
             begun = self._transactions.begin(database, request.new_transaction)
         return begun, *self._transactions.run(begun or request.transaction, database, read)
-
-    def _log_indexes(self, query: queries.Query) -> None:
-        for index in needed_indexes(query) - self._indexes_logged:
-            self._indexes_logged.add(index)
-            _log.info("the real Firestore needs an index for this query: %s", index.command())
 
 
 def _ids(latest: StorageReader, request: Message) -> set[str]:

@@ -2,14 +2,16 @@
 
 import contextlib
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import grpc
 
 from cmc_webhook.local_firestore.errors import Refusal, StartError
-from cmc_webhook.local_firestore.listen import Listener, Listeners
+from cmc_webhook.local_firestore.index_check import IndexCheck
+from cmc_webhook.local_firestore.indexes import IndexDefinitions, parse_definitions
+from cmc_webhook.local_firestore.listen import MOST_LISTENERS, Listener, Listeners
 from cmc_webhook.local_firestore.messages import Message
 from cmc_webhook.local_firestore.read_calls import ReadCalls
 from cmc_webhook.local_firestore.storage import Storage
@@ -17,10 +19,10 @@ from cmc_webhook.local_firestore.supported_fields import parse_request
 from cmc_webhook.local_firestore.transactions import Transactions
 from cmc_webhook.local_firestore.write_calls import WriteCalls
 
-_HOST = "127.0.0.1"
+LOOPBACK = "127.0.0.1"
 _SERVICE = "google.firestore.v1.Firestore"
 # Each listener and each running call takes one, also a call that waits for a transaction.
-_THREADS = 256
+_THREADS = MOST_LISTENERS + 256
 _GRACE_S = 1.0
 _OPTIONS = [
     # Otherwise two servers can share a port, and each gets some of the calls.
@@ -32,29 +34,42 @@ _OPTIONS = [
 
 
 class FirestoreServer:
-    """A running server, on 127.0.0.1 only."""
+    """A running server on *address*."""
 
-    def __init__(self, storage: Storage, port: int) -> None:
+    def __init__(
+        self,
+        storage: Storage,
+        port: int,
+        host: str = LOOPBACK,
+        indexes: IndexDefinitions | None = None,
+    ) -> None:
         self._storage = storage
         self._threads = ThreadPoolExecutor(_THREADS, thread_name_prefix="firestore")
         self._server = grpc.server(self._threads, options=_OPTIONS)
         transactions = Transactions(storage)
-        self._listeners = Listeners(storage)
+        index_check = IndexCheck(indexes)
+        self._listeners = Listeners(storage, index_check)
         handlers = _handlers(
-            ReadCalls(storage, transactions), WriteCalls(transactions), self._listeners
+            ReadCalls(storage, transactions, index_check),
+            WriteCalls(transactions),
+            self._listeners,
         )
         self._server.add_generic_rpc_handlers(
             (grpc.method_handlers_generic_handler(_SERVICE, handlers), _NotServed())
         )
         try:
-            self.port: int = self._server.add_insecure_port(f"{_HOST}:{port}")
+            self.port: int = self._server.add_insecure_port(f"{host}:{port}")
         except RuntimeError as error:
             raise StartError(
                 f"Port {port} is in use: stop the program that uses it, or choose another with"
                 " --firestore-port."
             ) from error
-        self.address = f"{_HOST}:{self.port}"
+        self.address = f"{host}:{self.port}"
         self._server.start()
+
+    def reset(self) -> None:
+        """Delete all documents of all projects; open transactions that read any are aborted."""
+        self._storage.clear()
 
     def stop(self) -> None:
         """Wait up to a second for running calls, then release port and file."""
@@ -65,16 +80,23 @@ class FirestoreServer:
         self._storage.close()
 
 
-def start(data: str, port: int) -> FirestoreServer:
+def start(
+    data: str, port: int, *, host: str = LOOPBACK, indexes: Mapping[str, Any] | None = None
+) -> FirestoreServer:
     """
     Serve the documents in the file *data*, or `:memory:`, on *port*; 0 is any free port.
+
+    *host*: on any other than 127.0.0.1, every program that reaches it can read and change
+    everything. *indexes*: the content of a firestore.indexes.json; queries that need any
+    other index are refused. Without it they are answered, and the index is logged.
 
     Keep the returned server: it also stops when it is garbage-collected. Raise StartError
     if it cannot start.
     """
+    definitions = None if indexes is None else parse_definitions(indexes)
     storage = Storage(data)
     try:
-        return FirestoreServer(storage, port)
+        return FirestoreServer(storage, port, host, definitions)
     except StartError:
         storage.close()
         raise
@@ -97,14 +119,10 @@ def _handlers(reads: ReadCalls, writes: WriteCalls, listeners: Listeners) -> dic
         "BatchWrite": writes.batch_write,
         "BeginTransaction": writes.begin_transaction,
         "Commit": writes.commit,
-        "CreateDocument": writes.create_document,
-        "DeleteDocument": writes.delete_document,
-        "GetDocument": reads.get_document,
         "ListCollectionIds": reads.list_collection_ids,
         "ListDocuments": reads.list_documents,
         "PartitionQuery": reads.partition_query,
         "Rollback": writes.rollback,
-        "UpdateDocument": writes.update_document,
     }
     streaming = {
         "BatchGetDocuments": reads.batch_get_documents,
@@ -140,10 +158,13 @@ def _streaming_handler(name: str, call: Callable[[Message], Iterator[Message]]) 
 
 def _listen_handler(listeners: Listeners) -> Any:
     def handle(requests: Iterator[bytes], context: Any) -> Iterator[Message]:
-        listener = listeners.open()
-        threading.Thread(target=_add_requests, args=(requests, listener), daemon=True).start()
         try:
-            yield from listener.responses()
+            with listeners.open() as listener:
+                thread = threading.Thread(
+                    target=_add_requests, args=(requests, listener), daemon=True
+                )
+                thread.start()
+                yield from listener.responses()
         except Refusal as refusal:
             context.abort(refusal.code, str(refusal))
 

@@ -1,13 +1,15 @@
 """The documents in SQLite. A block of writing() is committed to disk as a whole or not at all."""
 
+import sqlite3
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing, contextmanager
+from itertools import starmap
 from typing import NamedTuple, TypeAlias
 from weakref import WeakSet
 
-from cmc_webhook.local_firestore.data_file import open_file
+from cmc_webhook.local_firestore.data_file import open_file, refusal
 from cmc_webhook.local_firestore.memory_index import MemoryIndex
 from cmc_webhook.local_firestore.messages import Document, Message
 from cmc_webhook.local_firestore.queries import Query, evaluate, window
@@ -69,13 +71,13 @@ class Storage:
     @contextmanager
     def reading(self) -> Iterator["StorageReader"]:
         """Read the current documents; writers wait meanwhile."""
-        with self._lock:
+        with self._lock, _refusing():
             yield StorageReader(self, self._now())
 
     @contextmanager
     def writing(self) -> Iterator["StorageWriter"]:
         """Commit at the end of the block, or roll back if it raises; all others wait meanwhile."""
-        with self._lock:
+        with self._lock, _refusing():
             self._connection.execute("BEGIN IMMEDIATE")
             try:
                 writer = StorageWriter(self)
@@ -88,6 +90,13 @@ class Storage:
             if writer.changed:
                 for subscriber in self._subscribers:
                     subscriber(Commit(self._last_us, writer.changed))
+
+    def clear(self) -> None:
+        """Delete all documents of all databases."""
+        with self.writing() as writer:
+            writer.tick()
+            for name in writer.names():
+                writer.put(name, None)
 
     def subscribe(self, subscriber: Subscriber) -> None:
         """Call *subscriber* with every commit, in order, in the writers' threads."""
@@ -181,6 +190,12 @@ class StorageReader:
         )
         return [parent[len(prefix) + 1 :] for (parent,) in rows]
 
+    def names(self) -> list[DocumentName]:
+        """Return the names of all documents."""
+        return [
+            *starmap(DocumentName, self._execute("SELECT parent, collection, id FROM documents"))
+        ]
+
     def collection_ids(self, parent: str) -> set[str]:
         """Return the ids of the collections directly under *parent* with documents at any depth."""
         rows = self._execute("SELECT DISTINCT collection FROM documents WHERE parent = ?", [parent])
@@ -216,6 +231,14 @@ class StorageWriter(StorageReader):
                 " SET document = excluded.document",
                 (*name, document.SerializeToString()),
             )
+
+
+@contextmanager
+def _refusing() -> Iterator[None]:
+    try:
+        yield
+    except sqlite3.Error as error:
+        raise refusal(error) from error
 
 
 def _condition(scope: Scope) -> tuple[str, list[str]]:

@@ -17,9 +17,6 @@ _SUPPORTED: dict[str, set[str]] = {
     "BatchWriteRequest": {"database", "writes"},
     "BeginTransactionRequest": {"database", "options"},
     "CommitRequest": {"database", "writes", "transaction"},
-    "CreateDocumentRequest": {"parent", "collection_id", "document_id", "document", "mask"},
-    "DeleteDocumentRequest": {"name", "current_document"},
-    "GetDocumentRequest": {"name", "mask", "transaction"},
     "ListCollectionIdsRequest": {"parent", "page_size", "page_token"},
     "ListDocumentsRequest": {
         "parent",
@@ -34,7 +31,6 @@ _SUPPORTED: dict[str, set[str]] = {
     "RollbackRequest": {"database", "transaction"},
     "RunAggregationQueryRequest": {"parent", "structured_aggregation_query", *_CONSISTENCY},
     "RunQueryRequest": {"parent", "structured_query", *_CONSISTENCY},
-    "UpdateDocumentRequest": {"document", "update_mask", "mask", "current_document"},
     # The last three are ignored: this server always sends everything again.
     "Target": {"query", "documents", "target_id", "resume_token", "read_time", "expected_count"},
     "Target.DocumentsTarget": {"documents"},

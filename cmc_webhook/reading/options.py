@@ -1,7 +1,6 @@
 """Command-line options of the page and the commands: which Firestore, and which function."""
 
 import functools
-import math
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -12,6 +11,12 @@ from cmc_webhook.settings import SettingsError
 from cmc_webhook.simulator.posting import Credential, basic, bearer, parse_url
 
 _URL = "http://localhost:8080"
+
+
+class BadSetting(click.ClickException):
+    """A setting is wrong: one sentence, without the usage of the command, and exit status 2."""
+
+    exit_code = 2
 
 
 class UrlType(click.ParamType[str]):
@@ -26,22 +31,6 @@ class UrlType(click.ParamType[str]):
         except ValueError as error:
             self.fail(str(error), param, ctx)
         return str(value)
-
-
-class RateType(click.ParamType[float]):
-    """A number per second; 0 is no limit."""
-
-    name = "number"
-
-    def convert(self, value: Any, param: Any, ctx: Any) -> float:
-        """Return the number, or fail if it is negative or not finite."""
-        try:
-            rate = float(value)
-        except ValueError:
-            rate = math.nan
-        if not 0 <= rate < math.inf:
-            self.fail(f"{value!r} is not a number of 0 or more.", param, ctx)
-        return rate
 
 
 _OPTIONS = (
@@ -70,7 +59,7 @@ def connected(where: FirestoreOptions, *, check: bool = True) -> Connection:
         click.echo(where.describe(), err=True)
         return where.connect() if check else where.open()
     except SettingsError as error:
-        raise click.UsageError(str(error)) from error
+        raise BadSetting(str(error)) from error
     except NoConnectionError as error:
         raise click.ClickException(str(error)) from error
 

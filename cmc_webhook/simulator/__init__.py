@@ -1,1 +1,1 @@
-"""CMC and SendGrid, played: lives of mails, received mails, and what must come of them."""
+"""Test events as CMC posts them, and what must become of them; never deployed."""

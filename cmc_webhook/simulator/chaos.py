@@ -1,21 +1,19 @@
-"""What goes wrong on the way from CMC, on purpose and by seed. Pure."""
+"""Faults on the way from CMC, repeatable by seed. Pure."""
 
 import random
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 from itertools import islice
-from typing import Any, TypeVar
+from typing import Any
 
-from cmc_webhook.simulator.lives import Event
 from cmc_webhook.simulator.posts import Manner, Post
-
-T = TypeVar("T")
+from cmc_webhook.simulator.scenarios import Event
 
 _SHARE = 0.3
 _ODD_SHARE = 0.1
 _CARRIER_ADDRESSES = ("{}..{}@docomo.example", "{}.{}.@docomo.example", "-{}_{}@softbank.example")
-# Changes that leave a record readable.
+# Changes after which a record can still be read.
 _ODD: tuple[dict[str, Any], ...] = (
     {"subject": "本日限定\ud83c"},
     {"subject": "NULが\x00入った件名"},
@@ -23,7 +21,7 @@ _ODD: tuple[dict[str, Any], ...] = (
     {"reason": "550 \udf89 半分の絵文字"},
     {"campaign": "知らない項目"},
 )
-# Changes after which no event can be made of a record.
+# Changes after which a record cannot be read.
 _BAD: tuple[dict[str, Any], ...] = (
     {"messageId": ""},
     {"to": "", "envelopeTo": ""},
@@ -33,18 +31,18 @@ _BAD: tuple[dict[str, Any], ...] = (
     {"subject": ["件名"]},
     {"apiData": {"order": 1}},
 )
-_UNKNOWN_WORDS = ("opened", "sent", "処理中")
+_UNKNOWN_STATUSES = ("opened", "sent", "処理中")
 
 
 def odd(events: Iterable[Event], rng: random.Random) -> list[Event]:
-    """Return *events* with odd texts and addresses, words that nobody knows, and bad records."""
-    moved: dict[str, str] = {}
+    """Return *events* with odd texts and addresses, unknown statuses, and bad records."""
+    addresses: dict[str, str] = {}
     result = []
     for event in events:
-        event = replace(event, record=_readdressed(event.record, moved, rng))
+        event = replace(event, record=_readdressed(event.record, addresses, rng))
         result.append(event)
         if rng.random() < _ODD_SHARE:
-            result.append(rng.choice(_STRANGERS)(event, rng))
+            result.append(rng.choice(_ADDITIONS)(event, rng))
     return result
 
 
@@ -53,15 +51,15 @@ def split(posts: Iterable[Post]) -> list[Post]:
     return [replace(post, records=(record,)) for post in posts for record in post.records]
 
 
-def duplicate(posts: Sequence[T], rng: random.Random) -> list[T]:
-    """Return *posts*, some of them once more at a later place."""
-    places = [(float(place), post) for place, post in enumerate(posts)]
-    places += [(rng.uniform(place, len(posts)), p) for place, p in places if rng.random() < _SHARE]
-    return [post for _, post in sorted(places, key=lambda placed: placed[0])]
+def duplicate(posts: Sequence[Post], rng: random.Random) -> list[Post]:
+    """Return *posts*, some of them a second time later on."""
+    timed = [(float(number), post) for number, post in enumerate(posts)]
+    timed += [(rng.uniform(number, len(posts)), p) for number, p in timed if rng.random() < _SHARE]
+    return [post for _, post in sorted(timed, key=lambda each: each[0])]
 
 
 def reorder(posts: Sequence[Post], rng: random.Random) -> list[Post]:
-    """Return posts of the same sizes with all records and all posts in another order."""
+    """Return the records shuffled over posts of the same sizes, and the posts shuffled too."""
     records: dict[str, list[Any]] = {}
     for post in posts:
         records.setdefault(post.event_type, []).extend(post.records)
@@ -77,7 +75,7 @@ def reorder(posts: Sequence[Post], rng: random.Random) -> list[Post]:
 
 
 def cut(posts: Iterable[Post], rng: random.Random) -> list[Post]:
-    """Return *posts*, before some of them the same with the connection cut in the body."""
+    """Return *posts*; before some of them comes a copy whose connection is cut in the body."""
     result = []
     for post in posts:
         if rng.random() < _SHARE:
@@ -87,21 +85,21 @@ def cut(posts: Iterable[Post], rng: random.Random) -> list[Post]:
 
 
 def with_forged(posts: Sequence[Post], forged: Iterable[Post], rng: random.Random) -> list[Post]:
-    """Return *posts* and among them the *forged* ones, whose key is wrong."""
+    """Return *posts* with the *forged* ones, whose key is wrong, inserted among them."""
     result = list(posts)
     for post in forged:
         result.insert(rng.randint(0, len(result)), replace(post, manner=Manner.WRONG_KEY))
     return result
 
 
-def _readdressed(record: dict[str, Any], moved: dict[str, str], rng: random.Random) -> Any:
-    """Return *record* to a carrier's address if its recipient has one; all records of one agree."""
+def _readdressed(record: dict[str, Any], addresses: dict[str, str], rng: random.Random) -> Any:
+    """Return *record*, perhaps to an odd address; *addresses* holds the choice per recipient."""
     field = "to" if "to" in record else "envelopeTo"
     to = record[field]
-    if to not in moved:
-        carrier = rng.choice(_CARRIER_ADDRESSES).format(*to.partition("@")[0].split(".", 1))
-        moved[to] = carrier if rng.random() < _ODD_SHARE else to
-    return record | {field: moved[to]}
+    if to not in addresses:
+        odd_address = rng.choice(_CARRIER_ADDRESSES).format(*to.partition("@")[0].split(".", 1))
+        addresses[to] = odd_address if rng.random() < _ODD_SHARE else to
+    return record | {field: addresses[to]}
 
 
 def _odd_text(event: Event, rng: random.Random) -> Event:
@@ -112,12 +110,12 @@ def _bad_record(event: Event, rng: random.Random) -> Event:
     return replace(event, record=event.record | rng.choice(_BAD))
 
 
-def _no_record(event: Event, rng: random.Random) -> Event:
-    return replace(event, record=f"no record: {event.record['messageId']}")
+def _not_a_record(event: Event, rng: random.Random) -> Event:
+    return replace(event, record=f"not a record: {event.record['messageId']}")
 
 
-def _unknown_word(event: Event, rng: random.Random) -> Event:
-    unknown = event.record | {"status": rng.choice(_UNKNOWN_WORDS), "reason": ""}
+def _unknown_status(event: Event, rng: random.Random) -> Event:
+    unknown = event.record | {"status": rng.choice(_UNKNOWN_STATUSES), "reason": ""}
     return replace(event, event_type="deliveries", record=unknown)
 
 
@@ -131,7 +129,7 @@ def _unknown_code(event: Event, rng: random.Random) -> Event:
     return replace(event, event_type="bounces", record=event.record | {"status": code})
 
 
-_STRANGERS: tuple[Callable[[Event, random.Random], Event], ...] = (
-    *(_odd_text, _odd_text, _bad_record, _bad_record, _no_record),
-    *(_unknown_word, _unknown_code, _repeated_later),
+_ADDITIONS: tuple[Callable[[Event, random.Random], Event], ...] = (
+    *(_odd_text, _odd_text, _bad_record, _bad_record, _not_a_record),
+    *(_unknown_status, _unknown_code, _repeated_later),
 )

@@ -1,7 +1,8 @@
 """
-What must come of records, worked out once more as naively as possible, to compare with.
+Computes the expected documents from records, independently of the function. Pure.
 
-Imports nothing of the function: a rule that is wrong there shall not be wrong here too. Pure.
+Written as plainly as possible, and imports nothing of the function, so that it does not share
+the function's faults.
 """
 
 import hashlib
@@ -14,7 +15,7 @@ from datetime import UTC, datetime
 from typing import Any
 from zoneinfo import ZoneInfo
 
-# The least first: which fact wins.
+# The status of the event that is last in this order wins.
 ORDER = (
     *("unknown", "queued", "deferred", "forward error", "succeeded", "failed"),
     *("suppressed", "bounced"),
@@ -33,7 +34,7 @@ _BOUNCES = {
     "11": ("unsubscribed_address", "suppressed"),
     "99": ("other", "unknown"),
 }
-# CMC's names, of both versions, our name and the bytes of UTF-8 that are kept.
+# CMC's names in both versions, our name, and the longest value in bytes of UTF-8.
 _NAMES = (
     (("created",), "created", 256),
     (("status",), "word", 256),
@@ -59,21 +60,21 @@ _FIELDS = (
 )
 
 Fact = dict[str, Any]
-# A field, and the values that it may have: two events of one second and rank are a tie, which
-# the function breaks by a digest.
+# Each field, with the values that it may have: of two events of the same second and rank, the
+# function chooses one by a digest.
 Expected = dict[str, list[Any]]
 
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What must be in Firestore: documents by id, and the records of the quarantine."""
+    """What Firestore must hold: documents by id, and the records in quarantine."""
 
     documents: dict[str, Expected]
     quarantined: list[Any] = field(default_factory=list)
 
 
 def outcome(records: Iterable[tuple[str, Any]], server_composition: str, zone: ZoneInfo) -> Outcome:
-    """Return what must come of *records*, each with the list in which it was posted."""
+    """Return the outcome of *records*, each given with the list in which it was posted."""
     facts = defaultdict(list)
     quarantined = []
     for event_type, record in records:
@@ -82,11 +83,11 @@ def outcome(records: Iterable[tuple[str, Any]], server_composition: str, zone: Z
             quarantined.append(record)
         else:
             facts[_document_id(fact)].append(fact)
-    return Outcome({name: _document(told) for name, told in facts.items()}, quarantined)
+    return Outcome({name: _document(each) for name, each in facts.items()}, quarantined)
 
 
 def differences(expected: Expected, found: Mapping[str, Any]) -> dict[str, tuple[Any, list[Any]]]:
-    """Return the fields in which *found* is wrong: what it has, and what it may have."""
+    """Return the fields in which *found* is wrong: its value, and the values it may have."""
     have = {name: found.get(name) for name in _FIELDS}
     have["events"] = _history(found.get("events", []))
     return {
@@ -97,7 +98,7 @@ def differences(expected: Expected, found: Mapping[str, Any]) -> dict[str, tuple
 
 
 def _fact(event_type: str, record: Any, composition: str, zone: ZoneInfo) -> Fact | None:
-    """Return what *record* says, None if that cannot be told."""
+    """Return the fields of *record*, None if it cannot be read."""
     if not isinstance(record, dict):
         return None
     fact: Fact = {"event_type": event_type, "server_composition": composition}
@@ -142,11 +143,11 @@ def _document_id(fact: Fact) -> str:
     return f"{spread}-{readable[:200]}.{unique[:16]}"
 
 
-def _document(told: Sequence[Fact]) -> Expected:
-    events = _distinct(told)
+def _document(facts: Sequence[Fact]) -> Expected:
+    events = _distinct(facts)
     expected: Expected = {"schema_version": [1], "events": [_history(map(_event, events))]}
     for name in _DESCRIPTIONS:
-        expected[name] = [max(fact[name] for fact in told) or None]
+        expected[name] = [max(fact[name] for fact in facts) or None]
     last = _last(events)
     expected["status"] = [last[0]["status"]]
     expected["status_at"] = [last[0]["at"]]
@@ -164,13 +165,13 @@ def _document(told: Sequence[Fact]) -> Expected:
     return expected | _times(events)
 
 
-def _distinct(told: Iterable[Fact]) -> list[Fact]:
+def _distinct(facts: Iterable[Fact]) -> list[Fact]:
     names = ("event_type", "word", "created", "reason", "sender_ip")
-    return list({json.dumps([fact[name] for name in names]): fact for fact in told}.values())
+    return list({json.dumps([fact[name] for name in names]): fact for fact in facts}.values())
 
 
 def _last(facts: Sequence[Fact]) -> list[Fact]:
-    """Return the facts that may be the greatest: one, or several of the same second."""
+    """Return the greatest fact, or several that tie."""
     greatest = max(map(_weight, facts), default=None)
     return [fact for fact in facts if _weight(fact) == greatest]
 
@@ -204,6 +205,6 @@ def _event(fact: Fact) -> dict[str, Any]:
 
 
 def _history(events: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
-    """Return *events* without their ids, oldest first; those of one second in any order."""
+    """Return *events* without their ids, ordered by time and then by content."""
     bare = [{n: value for n, value in event.items() if n != "id"} for event in events]
     return sorted(bare, key=lambda event: (event["at"], sorted(map(str, event.items()))))

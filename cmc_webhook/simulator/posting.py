@@ -1,4 +1,4 @@
-"""Posts over HTTP, as CMC's client sends them, and what is answered."""
+"""Sends HTTP posts as CMC's client does, and returns the answers."""
 
 import base64
 import http.client
@@ -14,7 +14,7 @@ from urllib.parse import SplitResult, urlsplit
 
 _TIMEOUT_S = 60
 FORM, JSON = "application/x-www-form-urlencoded", "application/json"
-# What CMC's client is documented to send.
+# Documented for CMC's client.
 _HEADERS = {
     "User-Agent": "Apache-HttpClient/4.4.1 (Java/1.7.0_80)",
     "Accept-Encoding": "gzip, deflate",
@@ -24,25 +24,25 @@ _HEADERS = {
 
 @dataclass(frozen=True, slots=True)
 class Credential:
-    """What proves that a post is CMC's: a header, or a key in the body; empty for none."""
+    """The credential of a post: a header, or a key in the body; empty for none."""
 
     authorization: str = ""
     api_key: str = ""
 
 
 def bearer(key: str) -> Credential:
-    """Return the key as CMC sends it in the header."""
+    """Return the credential of an API key in the header."""
     return Credential(authorization=f"Bearer {key}")
 
 
 def basic(pair: str) -> Credential:
-    """Return ``user:password`` as CMC sends it."""
+    """Return the credential of ``user:password``."""
     return Credential(authorization=f"Basic {base64.b64encode(pair.encode()).decode()}")
 
 
 @dataclass(frozen=True, slots=True)
 class Message:
-    """One request: its body, and how it is sent; *cut* breaks the connection in the body."""
+    """One request; *cut* breaks the connection in the middle of the body."""
 
     body: bytes
     content_type: str
@@ -52,7 +52,11 @@ class Message:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What came back: a status or why there is none, the counts of a 200, and how long it took."""
+    """
+    The answer to a request.
+
+    *text* is the HTTP status, or why there is none; *counts* are those of a 200.
+    """
 
     text: str
     seconds: float
@@ -60,18 +64,18 @@ class Answer:
 
     @property
     def accepted(self) -> bool:
-        """Whether the function has promised that all is kept."""
+        """Whether the function has confirmed that every record is stored."""
         return self.text.startswith("2")
 
 
 class Target:
-    """The URL to which is posted."""
+    """A URL to post to. Raises ValueError if it is not one."""
 
     def __init__(self, url: str) -> None:
         self._parts = parse_url(url)
 
     def post(self, message: Message) -> Answer:
-        """Send *message* on a connection of its own; a failure is an answer too."""
+        """Send *message* over a new connection; a failure is an Answer too."""
         started = time.monotonic()
         try:
             text, counts = self._exchange(message)
@@ -108,12 +112,12 @@ class Target:
             "Content-Type": message.content_type,
             "Content-Length": str(len(message.body)),
         }
-        proof = {"Authorization": message.authorization} if message.authorization else {}
-        return headers | proof
+        credential = {"Authorization": message.authorization} if message.authorization else {}
+        return headers | credential
 
 
 class Pace:
-    """Lets so many events a second through, for all threads together; 0 for any number."""
+    """Rate limit in events per second, shared by all threads; 0 for no limit."""
 
     def __init__(self, rate: float) -> None:
         self._rate = rate
@@ -122,7 +126,7 @@ class Pace:
         self.stopped = threading.Event()
 
     def wait(self, events: int) -> None:
-        """Return when *events* more may be sent, or nothing is to be sent any more."""
+        """Return when *events* more may be sent, or at once if sending was stopped."""
         if not self._rate:
             return
         with self._lock:
@@ -134,7 +138,11 @@ class Pace:
 def deliver(
     target: Target, messages: Iterable[tuple[Message, int]], *, pace: Pace, senders: int
 ) -> Iterator[Answer]:
-    """Post each message, with its number of events, by so many *senders*; answers in order."""
+    """
+    Post each message, given with its number of events, and yield the answers in order.
+
+    *senders* is the number of requests at the same time.
+    """
 
     def send(message: Message, events: int) -> Answer:
         pace.wait(events)
@@ -144,22 +152,22 @@ def deliver(
         try:
             yield from pool.map(lambda each: send(*each), messages)
         finally:
-            pace.stopped.set()  # whoever waits for his turn has waited long enough
+            pace.stopped.set()  # the threads that wait in Pace return at once
 
 
 def parse_url(url: str) -> SplitResult:
-    """Return the parts of *url*, or raise ValueError if nothing can be posted to it."""
+    """Return the parts of *url*. Raises ValueError if nothing can be posted to it."""
     parts = urlsplit(url)
     if parts.scheme not in ("http", "https") or not parts.hostname:
-        raise ValueError(f"{url!r} is no http or https URL.")
+        raise ValueError(f"{url!r} is not an http or https URL.")
     if parts.username is not None:
         raise ValueError("Give user and password with --basic, not in the URL.")
-    _ = parts.port  # raises ValueError for a port that is none
+    _ = parts.port  # raises ValueError for an invalid port
     return parts
 
 
 def saved_message(body: Any, credential: Credential) -> Message:
-    """Return the request for a saved *body*: an object, or bytes that are posted as they are."""
+    """Return the request for a saved *body*: a JSON object, or bytes that are posted unchanged."""
     if isinstance(body, bytes):
         content_type = JSON if body.lstrip().startswith(b"{") else FORM
         return Message(body, content_type, credential.authorization)
@@ -168,12 +176,12 @@ def saved_message(body: Any, credential: Credential) -> Message:
 
 
 def without_query(url: str) -> str:
-    """Return *url* as it may be shown: SendGrid's secret stands in the query."""
+    """Return *url* without its query, which may hold SendGrid's secret, to show it."""
     return parse_url(url)._replace(query="", fragment="").geturl()
 
 
 def is_loopback(url: str) -> bool:
-    """Whether *url* is on this machine."""
+    """Return whether *url* is on this machine."""
     host = parse_url(url).hostname or ""
     try:
         return ipaddress.ip_address(host).is_loopback

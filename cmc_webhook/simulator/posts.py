@@ -1,4 +1,4 @@
-"""Events to posts: CMC's batches, and their bytes on the wire. Pure."""
+"""Turns events into posts as CMC batches them, and posts into request bodies. Pure."""
 
 import json
 import re
@@ -9,16 +9,16 @@ from enum import StrEnum
 from typing import Any
 from urllib.parse import urlencode
 
-from cmc_webhook.simulator.lives import COMPOSITION, Event
+from cmc_webhook.simulator.scenarios import COMPOSITION, Event
 
-# Documented for CMC: it posts what one second brings, at most a hundred at once.
-INTERVAL = timedelta(seconds=1)
+# Documented for CMC: it posts the events of one second, at most a hundred at once.
+_INTERVAL = timedelta(seconds=1)
 MOST_EVENTS = 100
 _SURROGATE = re.compile("[\ud800-\udfff]")
 
 
 class Manner(StrEnum):
-    """How a post goes out: as it should, cut in the body, or with a wrong key."""
+    """How a post is sent: completely, cut in the body, or with a wrong key."""
 
     WHOLE = "whole"
     CUT = "cut"
@@ -27,7 +27,7 @@ class Manner(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Post:
-    """One request: the records of one list, and how it goes out."""
+    """One request: the records of one list, and how they are sent."""
 
     event_type: str
     records: tuple[Any, ...]
@@ -35,12 +35,12 @@ class Post:
 
 
 def batches(events: Sequence[Event], most: int) -> list[Post]:
-    """Collect *events*, which are in order, into posts of at most *most* records and a second."""
+    """Return *events*, ordered by time, in posts of at most a second and *most* records."""
     open_batches: dict[str, list[Event]] = {}
     closed: list[list[Event]] = []
     for event in events:
         batch = open_batches.setdefault(event.event_type, [])
-        if batch and (len(batch) == most or event.at - batch[0].at >= INTERVAL):
+        if batch and (len(batch) == most or event.at - batch[0].at >= _INTERVAL):
             closed.append(batch)
             batch = open_batches[event.event_type] = []
         batch.append(event)
@@ -50,7 +50,7 @@ def batches(events: Sequence[Event], most: int) -> list[Post]:
 
 
 def form_body(post: Post, api_key: str) -> bytes:
-    """Return the form that CMC posts by default, its event a JSON text."""
+    """Return the form that CMC posts by default; its field ``event`` is JSON text."""
     event = _json({post.event_type: post.records})
     event = event.replace("<", r"\u003C").replace(">", r"\u003E")
     fields = {"server_composition": COMPOSITION, "event_type": post.event_type, "event": event}
@@ -58,7 +58,7 @@ def form_body(post: Post, api_key: str) -> bytes:
 
 
 def json_body(post: Post, api_key: str) -> bytes:
-    """Return the JSON that CMC posts with its box ticked."""
+    """Return the JSON body that CMC posts if JSON is chosen in its settings."""
     fields = {
         "event_type": post.event_type,
         "server_composition": COMPOSITION,
@@ -69,5 +69,5 @@ def json_body(post: Post, api_key: str) -> bytes:
 
 def _json(value: object) -> str:
     text = json.dumps(value, ensure_ascii=False)
-    # Half an emoji has no UTF-8; only an escape can carry it.
+    # A lone surrogate cannot be encoded as UTF-8, only escaped.
     return _SURROGATE.sub(lambda half: rf"\u{ord(half[0]):04x}", text)

@@ -1,4 +1,4 @@
-"""The words of the mails: subjects, addresses, and what other servers say. Data alone."""
+"""Texts of the test events: subjects, addresses, and replies of other servers. Data only."""
 
 SUBJECTS = (
     "【重要】パスワード再設定のご案内",
@@ -17,7 +17,7 @@ SUBJECTS = (
 SENDERS = ("info@example.com", "shop@example.co.jp", "no-reply@example.jp")
 API_DATA = ("", "order-{:05}", "CAMPAIGN-7/{:05}", "会員-{:05}")
 NAMES = ("tanaka", "suzuki", "sato", "yamada", "ito", "kobayashi", "Watanabe", "m-nakamura")
-# Reserved for examples, all of them, and how often each is met.
+# All of them are reserved for examples; the numbers are relative frequencies.
 DOMAINS = {
     "mail.example.com": 40,
     "docomo.example": 15,
@@ -34,7 +34,7 @@ DEFERRALS = (
     "452 4.2.2 Mailbox full, try again later (in reply to RCPT TO)",
 )
 SUPPRESSION = "Recipient address <{to}> is suppressed to send mail. (in reply to RCPT TO)"
-# What is said with each code of a bounce.
+# The reasons of each bounce code.
 REASONS = {
     "1": ("host unknown",),
     "2": (

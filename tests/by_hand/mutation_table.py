@@ -4,21 +4,25 @@ from typing import NamedTuple
 
 
 class Mutation(NamedTuple):
-    """*old*, which *file* has exactly once, becomes *new*."""
+    """*old*, which *file* has exactly once, becomes *new*; *likely* are the tests to try first."""
 
     effect: str
     file: str
     old: str
     new: str
+    likely: list[str]
 
 
-def _mutations(file, *changes):
-    return [Mutation(effect, f"cmc_webhook/{file}", old, new) for effect, old, new in changes]
+def _mutations(file, likely, *changes):
+    """Return the mutations of *file*; *likely* names modules ``test_*.py``, or tests/inbound."""
+    names = ["tests/inbound" if n == "inbound" else f"tests/test_{n}.py" for n in likely.split()]
+    return [Mutation(e, f"cmc_webhook/{file}", old, new, names) for e, old, new in changes]
 
 
 MUTATIONS = [
     *_mutations(
         "answers.py",
+        "posts auth server",
         ("every method is answered", 'if request.method != "POST":', "if False:"),
         ("405 names no method", 'response.headers["Allow"] = "POST"', "pass"),
         ("503 has no Retry-After", 'response.headers["Retry-After"] = str(_RETRY_AFTER_S)', "pass"),
@@ -67,6 +71,7 @@ MUTATIONS = [
     ),
     *_mutations(
         "body.py",
+        "server bounds",
         ("the largest body is not the limit", "if length > largest:", "if False:"),
         ("a large body of an unknown sender is kept", "if length > most_kept:", "if False:"),
         (
@@ -82,6 +87,7 @@ MUTATIONS = [
     ),
     *_mutations(
         "auth.py",
+        "auth",
         (
             "the body needs no key",
             "        if self._required and not accepted:\n",
@@ -115,6 +121,7 @@ MUTATIONS = [
     ),
     *_mutations(
         "settings.py",
+        "settings",
         (
             "no credential is needed to start",
             "if not (any(found.values()) or allowed):",
@@ -123,6 +130,7 @@ MUTATIONS = [
     ),
     *_mutations(
         "redaction.py",
+        "auth",
         (
             "a key in JSON is stored",
             "content = IN_JSON.sub(rb'\\g<head>\"' + REDACTED + b'\"', content)",
@@ -142,6 +150,7 @@ MUTATIONS = [
     ),
     *_mutations(
         "dead_letters.py",
+        "dead_letters",
         (
             "the log of unstored bodies has secrets",
             "self._redactor.redact(body)[:MOST_BYTES]",
@@ -160,6 +169,7 @@ MUTATIONS = [
     ),
     *_mutations(
         "batches.py",
+        "store cache",
         (
             "a document is overwritten whoever wrote it since",
             "message.current_document.update_time.FromNanoseconds(write.update_time)",
@@ -188,6 +198,7 @@ MUTATIONS = [
     ),
     *_mutations(
         "writer.py",
+        "store faults",
         ("ABORTED is final", "    StatusCode.ABORTED,\n", ""),
         ("UNAVAILABLE is final", "    StatusCode.UNAVAILABLE,\n", ""),
         ("DEADLINE_EXCEEDED is final", "    StatusCode.DEADLINE_EXCEEDED,\n", ""),
@@ -225,6 +236,7 @@ MUTATIONS = [
     ),
     *_mutations(
         "database.py",
+        "faults store",
         (
             "a call may hang longer than the post lives",
             "return max(0.0, min(self.left(), _LONGEST_RPC_S))",
@@ -238,6 +250,7 @@ MUTATIONS = [
     ),
     *_mutations(
         "logs.py",
+        "posts",
         (
             "every refusal is a line",
             "if kind in self._last and now - self._last[kind] < _QUIET_S:",
@@ -251,6 +264,7 @@ MUTATIONS = [
     ),
     *_mutations(
         "text.py",
+        "document posts",
         ("text is not cleaned", 'if not text.isascii() or "\\x00" in text:', "if False:"),
         (
             "text is not cut",
@@ -265,6 +279,7 @@ MUTATIONS = [
     ),
     *_mutations(
         "fields.py",
+        "posts",
         (
             "the last of two values of a name wins",
             "if len(fields) < len(pairs):",
@@ -283,6 +298,7 @@ MUTATIONS = [
     ),
     *_mutations(
         "status/webhook.py",
+        "posts dead_letters",
         (
             "200 though not everything was stored",
             "            self._dead_letters.log_envelopes(wrap(left, envelope, MOST_BYTES))\n"
@@ -327,6 +343,7 @@ MUTATIONS = [
     ),
     *_mutations(
         "status/events.py",
+        "document posts",
         ("bounces are ignored", '"bounces": bounce_status}', "}"),
         (
             "the zone is ignored",
@@ -382,6 +399,7 @@ MUTATIONS = [
     ),
     *_mutations(
         "status/document.py",
+        "document",
         (
             "a failure is weaker than a success",
             "    Status.SUCCEEDED: 4,\n    Status.FAILED: 5,\n",
@@ -473,6 +491,7 @@ MUTATIONS = [
     ),
     *_mutations(
         "status/store.py",
+        "store cache",
         (
             "a write counts as done whatever its own status",
             "if written.code is StatusCode.OK:",
@@ -531,6 +550,7 @@ MUTATIONS = [
     ),
     *_mutations(
         "status/cache.py",
+        "cache",
         (
             "the cache is trusted for ever",
             "time.monotonic() - entry.asked_at < _TRUSTED_S",
@@ -550,6 +570,7 @@ MUTATIONS = [
     ),
     *_mutations(
         "status/quarantine.py",
+        "posts",
         (
             "equal content is kept once for each post",
             "entry_id = digest(composition, event_type, content)",
@@ -569,6 +590,7 @@ MUTATIONS = [
     ),
     *_mutations(
         "inbound/webhook.py",
+        "inbound",
         (
             "200 before the attachments are stored",
             "        self._bucket.upload(document.objects, budget)\n",
@@ -592,6 +614,7 @@ MUTATIONS = [
     ),
     *_mutations(
         "inbound/bucket.py",
+        "inbound",
         (
             "a browser may show what a stranger sent",
             'content_type="application/octet-stream",',

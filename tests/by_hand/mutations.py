@@ -2,9 +2,10 @@
 Breaks the functions in one place after the other: `python -m tests.by_hand.mutations`.
 
 Each mutation of the table (mutation_table.py) is made in a copy of the tree, and the tests of the
-functions run on it until one fails: the modules directly in tests/ and tests/inbound, as
-`python -m pytest` runs them. What survives is tried once more with --all. Exit status 1 if
-anything survives that, or if a text is not found exactly once. Other arguments go to pytest.
+functions run on it as `python -m pytest` runs them, until one fails: the likely modules first, then
+all modules directly in tests/ and tests/inbound, apart from those of documents and the devserver.
+What survives is tried once more with --all. Exit status 1 if anything survives that, or if a text
+is not found exactly once. Other arguments go to pytest.
 """
 
 import argparse
@@ -19,9 +20,11 @@ from pathlib import Path
 from tests.by_hand.mutation_table import MUTATIONS
 from tests.support.processes import ROOT
 
-# Neither the documents nor the launcher; the pure tests first, as they are the fastest.
-TESTS = ("tests/inbound", *sorted(f"tests/{p.name}" for p in (ROOT / "tests").glob("test_*.py")))
-LEFT_OUT = {"tests/test_devserver.py", "tests/test_documents.py", "tests/test_deployment.py"}
+_LEFT_OUT = re.compile("test_(devserver|deployment|documents.*)")
+TESTS = [
+    "tests/inbound",
+    *(f"tests/{p.name}" for p in (ROOT / "tests").glob("test_*.py") if not _LEFT_OUT.match(p.stem)),
+]
 
 
 def main() -> None:
@@ -38,7 +41,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as directory:
         tree = Path(directory) / "tree"
         copy(tree)
-        if failed := run(tree, *for_pytest):
+        if failed := run(tree, *TESTS, *for_pytest):
             sys.exit(f"Without any mutation {failed} fails.")
         survivors = [m for m in chosen if not caught(tree, m, *for_pytest)]
         left = [m for m in survivors if not caught(tree, m, "--all", *for_pytest)]
@@ -48,7 +51,7 @@ def main() -> None:
 
 
 def copy(tree):
-    """Copy what git knows of the working tree."""
+    """Copy what git knows of the working tree; a test asks git for the files."""
     listed = subprocess.run(
         ["git", "ls-files", "--cached", "--others", "--exclude-standard"],
         cwd=ROOT, capture_output=True, text=True, check=True,
@@ -56,6 +59,7 @@ def copy(tree):
     for name in listed.stdout.splitlines():
         (tree / name).parent.mkdir(parents=True, exist_ok=True)
         shutil.copy(ROOT / name, tree / name)
+    subprocess.run(["git", "init", "--quiet"], cwd=tree, check=True)
 
 
 def caught(tree, mutation, *arguments):
@@ -64,7 +68,8 @@ def caught(tree, mutation, *arguments):
     before = path.read_text()
     path.write_text(before.replace(mutation.old, mutation.new))
     started = time.monotonic()
-    failed = run(tree, *arguments)
+    # One process is there sooner than several.
+    failed = run(tree, *mutation.likely, *arguments, "-n", "0") or run(tree, *TESTS, *arguments)
     path.write_text(before)
     took = f"{time.monotonic() - started:.0f} s"
     verdict = f"caught by {failed}" if failed else "SURVIVED"
@@ -74,9 +79,8 @@ def caught(tree, mutation, *arguments):
 
 def run(tree, *arguments):
     """Return the id of the first test that fails, or nothing."""
-    tests = [name for name in TESTS if name not in LEFT_OUT]
     done = subprocess.run(
-        [sys.executable, "-m", "pytest", "-x", "-q", "-p", "no:cacheprovider", *arguments, *tests],
+        [sys.executable, "-m", "pytest", "-x", "-q", "-p", "no:cacheprovider", *arguments],
         cwd=tree, capture_output=True, text=True,
     )  # fmt: skip
     found = re.search(r"^(?:FAILED|ERROR) (\S+)", done.stdout, re.M)

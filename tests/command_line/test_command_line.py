@@ -5,6 +5,7 @@ import signal
 import subprocess
 import sys
 
+import click
 import pytest
 
 from cmc_webhook.command_line.main import main
@@ -13,10 +14,13 @@ from tests.support.faults import Fault, FaultyFirestore
 from tests.support.processes import ROOT, Program, free_port
 from tests.support.records import make_record
 
+CONTEXT = click.Context(main)
 COMMANDS = [
     [name, *below]
-    for name, command in main.commands.items()
-    for below in ([[each] for each in getattr(command, "commands", ())] or [[]])
+    for name in main.list_commands(CONTEXT)
+    for below in (
+        [[each] for each in getattr(main.get_command(CONTEXT, name), "commands", ())] or [[]]
+    )
 ]
 
 
@@ -49,7 +53,7 @@ def test_what_it_says_of_its_place_and_of_a_repeat_fits_80_columns(run, url, mon
     said = run("list").stderr + run("send", "queued", "--url", url).stderr
 
     assert said.splitlines()[0].endswith("project demo-cmc-webhook, database (default)")
-    assert "again with --seed" in said
+    assert "To send the same again: --seed" in said
     assert max(map(len, said.splitlines())) <= 80
 
 
@@ -77,13 +81,15 @@ def test_a_named_project_is_never_the_local_firestore(run, client, post, documen
     assert documents("mail_statuses_quarantine") == {}
 
 
-def test_a_bad_setting_is_one_sentence(run, monkeypatch):
+@pytest.mark.parametrize("command", [["list"], ["list", "--since", "2025-01-25"], ["send"]])
+def test_a_bad_setting_is_one_sentence(run, monkeypatch, command):
     monkeypatch.setenv("CMC_TIME_ZONE", "Nowhere")
 
-    refused = run("list")
+    refused = run(*command)
 
     assert refused.exit_code == 2
-    assert "CMC_TIME_ZONE" in refused.stderr
+    [sentence] = refused.stderr.splitlines()
+    assert sentence.startswith("Error: CMC_TIME_ZONE='Nowhere' is not a time zone")
 
 
 def test_a_database_that_cannot_be_is_wrong_usage(run):
@@ -132,7 +138,7 @@ def test_a_file_that_cannot_be_written_is_one_sentence(client, firestore_address
     assert "Error: " in done.stderr
 
 
-def test_who_waits_for_his_turn_stops_at_once():
+def test_posts_that_wait_for_the_rate_limit_stop_at_once():
     pace = Pace(0.001)
     answers = deliver(
         Target("http://127.0.0.1:1"), [(Message(b"", ""), 1)] * 3, pace=pace, senders=3

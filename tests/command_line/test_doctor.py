@@ -1,11 +1,15 @@
-"""`doctor`: each fault planted, found and nothing else, mended, and gone."""
+"""`doctor`: finds each planted fault and nothing else, and nothing once it is fixed."""
 
 import itertools
+import re
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import pytest
 
+from cmc_webhook.command_line import checks
 from cmc_webhook.command_line.table import width
+from tests.support.documents import Document
 from tests.support.faults import Fault, FaultyFirestore
 
 # Long enough for a bounce to follow, and no offset between time zones.
@@ -30,14 +34,14 @@ def seen(run, *arguments):
     lines = examined.stdout.splitlines()
     found = [line.split(maxsplit=1)[1] for line in lines if line[:1].isdigit()]
     assert examined.exit_code == (1 if found else 0), examined.output
-    assert ("Nothing wrong was found." in lines) == (not found)
+    assert ("No problem was found." in lines) == (not found)
     return found
 
 
 def test_a_sound_deployment_has_no_findings_and_says_what_is_not_seen(run, sound):
     examined = run("doctor").stdout
 
-    assert examined.startswith("Not to be seen from here")
+    assert examined.startswith("Not checked: posts that were refused")
     assert "gcloud logging read" in examined
     assert seen(run) == []
 
@@ -105,8 +109,17 @@ def test_version_1_in_use(run, url, sound):
     assert seen(run) == []
 
 
+def test_the_sections_that_it_names_exist():
+    source = Path(checks.__file__).read_text()
+    named = re.findall(r'\{_DOCUMENT\}, ([^"]+)\."', source)
+
+    headings = {text for _, text in Document(checks._DOCUMENT).headings()}
+    assert len(named) == source.count("{_DOCUMENT}") == 5
+    assert {*named} <= headings
+
+
 def test_nothing_received_yet(run, url):
-    assert seen(run) == ["Nothing was ever received."]
+    assert seen(run) == ["Nothing has been received yet."]
 
     run("send", "queued", "--url", url)
     assert seen(run) == []
@@ -118,7 +131,7 @@ def test_nothing_received_for_long(run, url, client, documents):
     [name] = documents()
     received_at = datetime.fromisoformat(old) + timedelta(seconds=2)
     client.document("mail_statuses", name).update({"last_received_at": received_at})
-    assert seen(run) == ["Nothing was received for 4 days."]
+    assert seen(run) == ["Nothing has been received for 4 days."]
 
     run("send", "queued", "--url", url)
     assert seen(run) == []
@@ -182,11 +195,11 @@ def test_an_index_that_is_missing(run, sound, firestore_address, monkeypatch):
     faulty.plan = refuse_second_probe
     found = seen(run)
     faulty.plan = lambda rpc: None
-    mended = seen(run)
+    fixed = seen(run)
     faulty.stop()
 
     assert found == ["The index of to and status_at is missing or not ready."]
-    assert mended == []
+    assert fixed == []
 
 
 COUNT = "RunAggregationQuery"

@@ -4,6 +4,7 @@ import csv
 import io
 import itertools
 import json
+import shlex
 from collections import Counter
 from datetime import UTC, datetime
 
@@ -137,6 +138,60 @@ def test_a_mail_that_is_not_there_is_one_sentence(run, name):
     assert "There is no mail" in shown.stderr
 
 
+NEWEST = "the newest is of 2025-01-27 00:30:00: python -m cmc_webhook list --limit 1"
+
+
+@pytest.mark.parametrize(
+    ("command", "reason"),
+    [
+        (["list", "--to", "nobody@example.jp"], "with these filters"),
+        (["list", "--json", "--since", "2025-01-28"], "with these filters"),
+        (["stats"], "in the last 7 days"),
+        (["stats", "--days", "1", "--json"], "today"),
+        (["stats", "--days", "30", "--domain", "example.jp"], "to example.jp in the last 30 days"),
+    ],
+)
+def test_where_there_are_other_mails_nothing_is_called_empty(run, mails, command, reason):
+    result = run(*command)
+
+    assert result.exit_code == 0
+    assert result.stderr.splitlines()[-1] == f"No mails {reason}; {NEWEST}"
+    assert result.stdout == "" or (command[0] == "stats" and json.loads(result.stdout))
+
+
+def test_the_command_that_shows_the_newest_mail_shows_it(run, mails, real_project):
+    where = ("--project", real_project, "--database", "(default)")
+
+    said = run("stats", *where).stderr.splitlines()[-1]
+    command = said.partition("python -m cmc_webhook ")[2]
+
+    assert command.endswith(f"--project {real_project} --database '(default)'")
+    assert "2025" not in run("list", "--status", "unknown", *where).stdout
+    assert listed(run(*shlex.split(command), "--json")) == ["<bounced@example.com>"]
+
+
+@pytest.mark.parametrize("command", [["list"], ["list", "--json"], ["stats"]])
+def test_without_any_mail_it_says_how_to_get_one(run, command):
+    result = run(*command)
+
+    assert (result.exit_code, result.stdout) == (0, "")
+    said = result.stderr.splitlines()[-1]
+    assert said == "No mails yet; send test events with: python -m cmc_webhook send"
+
+
+def test_without_any_mail_in_a_project_it_names_the_doctor(run, real_project):
+    said = run("stats", "--project", real_project).stderr.splitlines()[-1]
+
+    command = f"python -m cmc_webhook doctor --project {real_project}"
+    assert said == f"No mails yet; look for the cause with: {command}"
+
+
+def test_the_end_of_a_list_is_not_called_empty(run, mails):
+    last = run("list", "--limit", "3").stderr.split("--after '")[1].split("'")[0]
+
+    assert run("list", "--after", last).stderr.splitlines()[-1] == "There are no more."
+
+
 def test_stats_count_by_status_day_cause_and_domain(run, post):
     now = datetime.now(UTC).astimezone().strftime("%Y-%m-%dT%H:%M:%S%z")
     post([make_record(messageId=f"<{n}@example.com>", created=now) for n in range(3)])
@@ -156,7 +211,7 @@ def test_stats_count_by_status_day_cause_and_domain(run, post):
     assert json.loads(run("stats", "--json", "--domain", "none.example").stdout)["statuses"] == {}
 
 
-def test_stats_ask_for_the_words_of_a_day_only_where_there_is_a_mail(
+def test_stats_count_the_statuses_only_of_days_that_have_mails(
     run, post, firestore_address, monkeypatch
 ):
     now = datetime.now(UTC).isoformat(timespec="seconds")

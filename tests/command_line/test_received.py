@@ -1,25 +1,14 @@
-"""Received mail: `send --inbound`, `inbound list` and `show`, and its quarantine."""
+"""Received mail: `inbound list`, `inbound show`, and its quarantine."""
 
-import email.header
 import json
-import random
 import re
 from datetime import UTC, datetime, timedelta
 
 import pytest
 
 from cmc_webhook.command_line.table import width
-from cmc_webhook.simulator.received import SENDERS, Form, received_mails
-from cmc_webhook.simulator.received_posts import received_post
 
-KEY = "a-key-for-tests-0123456789"
 SUBJECT = "【至急】お見積りのお願いと、納期のご確認について(注文番号4711)"
-
-
-@pytest.fixture
-def mails(documents):
-    """Read the documents of received mails."""
-    return lambda: documents("inbound_mails")
 
 
 @pytest.fixture
@@ -52,168 +41,6 @@ def letter(client):
     bare = {"received_at": at + timedelta(hours=1), "html": "<p>ようこそ</p>"}
     collection.document("ffff-other").set(bare)
     return fields
-
-
-@pytest.mark.parametrize("sender", [[], ["cmc"], ["sendgrid"]])
-def test_received_mails_are_kept_as_they_were_written(run, inbound_url, mails, sender):
-    sent = run(
-        "send", "--inbound", *sender, "--count", "40", "--duplicate", "--concurrency", "4",
-        "--verify", "--url", inbound_url,
-    )  # fmt: skip
-
-    assert sent.exit_code == 0, sent.output
-    assert "40 stored" in sent.stdout
-    assert "Verified: 40 mails; 0 differences." in sent.stdout
-    providers = {mail["provider"] for mail in mails().values()}
-    assert providers == (set(sender) or {"cmc", "sendgrid"})
-
-
-def test_the_mails_are_as_japanese_mails_are():
-    made = received_mails(300, SENDERS["both"], datetime.now(UTC), random.Random(1))
-    posts = [received_post(mail, "") for mail in made]
-
-    assert {mail.form for mail in made} == set(Form)
-    assert {mail.charset for mail in made} == {"UTF-8", "ISO-2022-JP", "Shift_JIS"}
-    names = {file.name for mail in made for file in mail.files}
-    assert {"見積書.pdf", "注文一覧(1月).csv"} < names
-    orders = next(f for mail in made for f in mail.files if f.name.endswith(".csv"))
-    assert orders.content.decode("cp932").startswith("注文番号")
-    assert any(mail.in_reply_to and mail.subject.startswith("Re: ") for mail in made)
-    for mail, (body, content_type) in zip(made, posts, strict=True):
-        assert content_type.startswith("application/json") == (mail.form is Form.CMC_JSON)
-        assert not (mail.form is Form.CMC_JSON and mail.files)
-        addresses = re.findall(r"@([a-z.]+)", f"{mail.sender} {mail.recipient} {mail.message_id}")
-        assert all("example" in address.split(".") for address in addresses)
-        for word in re.findall(rb"=\?[^?\s]+\?B\?[^?]*\?=", body):
-            assert len(word) <= 75
-            [(_, charset)] = email.header.decode_header(word.decode())
-            assert charset in ("utf-8", mail.charset.lower())
-
-
-def test_the_same_seed_sends_the_same_mails(run, inbound_url):
-    command = ("send", "--inbound", "--count", "20", "--seed", "3", "--url", inbound_url)
-    run(*command)
-
-    again = run(*command)
-
-    assert "0 stored, 20 unchanged" in again.stdout
-    assert "--seed 3 --end 2025-01-25T05:03:06+00:00" in again.stderr
-
-
-@pytest.mark.parametrize(
-    ("field", "change", "told"),
-    [
-        ("subject", "別の件名", "subject is"),
-        ("text", "別の本文", "text is"),
-        ("from", {"address": "other@example.org"}, "from.address is"),
-        ("to", [], "to.0.address is"),
-        ("attachments", [], "attachments.0.file_name is null, not"),
-        ("status_of", "<other@example.com>", "status_of is"),
-    ],
-)
-def test_verify_names_the_mail_and_the_field_that_is_broken(
-    run, inbound_url, client, mails, field, change, told
-):
-    command = (
-        *("send", "--inbound", "--count", "9", "--seed", "7", "--verify"),
-        *("--url", inbound_url),
-    )
-    assert run(*command).exit_code == 0
-    name = next(name for name, mail in mails().items() if "attachments" in mail)
-    client.document("inbound_mails", name).update({field: change})
-
-    sent = run(*command)
-
-    assert sent.exit_code == 1
-    assert f"{name}: {told}" in sent.stderr
-
-
-@pytest.mark.parametrize(("path", "value"), [("size", 1), ("sha256", "00"), ("file_name", "a")])
-def test_verify_looks_at_every_attachment(run, inbound_url, client, mails, path, value):
-    command = ("send", "--inbound", "sendgrid", "--count", "9", "--seed", "7", "--verify")
-    assert run(*command, "--url", inbound_url).exit_code == 0
-    name, mail = next((n, m) for n, m in mails().items() if len(m.get("attachments", ())) > 1)
-    mail["attachments"][1][path] = value
-    client.document("inbound_mails", name).update({"attachments": mail["attachments"]})
-
-    sent = run(*command, "--url", inbound_url)
-
-    assert sent.exit_code == 1
-    assert f"{name}: attachments.1.{path} is {json.dumps(value)}, not" in sent.stderr
-
-
-def test_verify_sees_a_mail_that_is_there_twice(run, inbound_url, client, mails):
-    command = ("send", "--inbound", "--seed", "7", "--verify", "--url", inbound_url)
-    run(*command)
-    [(name, mail)] = mails().items()
-    client.document("inbound_mails", f"{name}-again").set(mail)
-
-    sent = run(*command)
-
-    assert sent.exit_code == 1
-    assert f"{mail['message_id']}: is there 2 times." in sent.stderr
-
-
-def test_verify_misses_a_mail_that_is_not_there(run, careless_url):
-    sent = run("send", "--inbound", "--verify", "--url", careless_url)
-
-    assert sent.exit_code == 1
-    assert "@mail.example.org>: is not there." in sent.stderr
-
-
-@pytest.mark.parametrize(
-    ("setting", "sender", "credential"),
-    [
-        ({"CMC_API_KEYS": KEY}, "both", ["--bearer", KEY]),
-        ({"CMC_API_KEYS": KEY}, "cmc", ["--body-key", KEY]),
-        ({"CMC_BASIC_CREDENTIALS": f"user:{KEY}"}, "both", ["--basic", f"user:{KEY}"]),
-        ({"CMC_MAIL_KEYS": f"sendgrid:{KEY}"}, "both", []),
-    ],
-)
-def test_each_credential_opens_the_function(
-    run, serve_here, make_inbound, mails, setting, sender, credential
-):
-    url = serve_here(make_inbound, **setting)
-    if not credential:
-        assert run("send", "--inbound", "--url", f"{url}/").exit_code == 1
-        url = f"{url}/?MailKey=sendgrid&MailSecret={KEY}"
-    else:
-        assert run("send", "--inbound", "--url", url).exit_code == 1
-
-    sent = run("send", "--inbound", sender, "--count", "4", *credential, "--url", url)
-
-    assert sent.exit_code == 0, sent.output
-    assert len(mails()) == 4
-    assert KEY not in sent.output
-
-
-@pytest.mark.parametrize(
-    ("arguments", "word"),
-    [
-        (["queued", "--inbound"], "status has no meaning"),
-        (["--inbound", "queued"], "'queued'"),
-        *(
-            (["--inbound", *option], f"{option[0]} has no meaning")
-            for option in (
-                *(["--code", "2"], ["--scenario", "normal"], ["--recipients", "2"]),
-                *(["--version", "2"], ["--format", "json"], ["--zone", "UTC"], ["--split"]),
-                *(["--odd"], ["--reorder"], ["--cut"], ["--wrong-key"]),
-            )
-        ),
-        (["--inbound", "--body-key", KEY], "SendGrid puts no key into the body"),
-        (["--inbound", "--url", "https://cmc.example.com/"], "--real-url"),
-    ],
-)
-def test_what_has_no_meaning_is_refused(run, arguments, word):
-    refused = run("send", *arguments)
-
-    assert refused.exit_code == 2
-    [sentence] = [line for line in refused.stderr.splitlines() if line.startswith("Error")]
-    assert word in sentence
-
-
-def test_received_mail_goes_to_a_port_of_its_own(run):
-    assert "to http://localhost:8083\n" in run("send", "--inbound").stderr
 
 
 def test_a_list_fits_the_terminal(run, letter, monkeypatch):
@@ -264,7 +91,7 @@ def test_show_has_people_thread_text_and_attachments(run, letter):
     assert labelled["date"] == "2025-01-25 14:02:06 (Asia/Tokyo)"
     assert labelled["status_of"] == "<sent@example.com>"
     assert labelled["attachment"] == "見積書.pdf (12,345 bytes, application/pdf)"
-    # An address is never broken, so that it can be copied.
+    # In one line, so that it can be copied.
     assert f"    {letter['attachments'][0]['stored_at']}" in lines
     assert "本文です。" in lines
     assert any(line.startswith("        字下げ") for line in lines)
@@ -288,6 +115,13 @@ def test_a_mail_that_is_not_there_is_one_sentence(run, letter, name):
 
     assert shown.exit_code == 1
     assert "There is no mail" in shown.stderr
+
+
+def test_an_empty_list_says_so(run):
+    listed = run("inbound", "list")
+
+    assert (listed.exit_code, listed.stdout) == (0, "")
+    assert listed.stderr.splitlines()[-1] == "No received mails yet."
 
 
 def test_what_a_stranger_writes_cannot_move_the_cursor(run, client):

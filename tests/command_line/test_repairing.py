@@ -32,6 +32,13 @@ def test_quarantine_lists_and_shows(run, bad):
     assert "missing_recipient" in shown
 
 
+def test_an_empty_quarantine_says_so(run):
+    listed = run("quarantine", "list", "--json")
+
+    assert (listed.exit_code, listed.stdout) == (0, "")
+    assert listed.stderr.splitlines()[-1] == "The quarantine is empty."
+
+
 def test_a_list_goes_on_where_it_says(run, bad):
     first = run("quarantine", "list", "--json", "--limit", "1")
     after = first.stderr.split("--after '")[1].split("'")[0]
@@ -52,11 +59,11 @@ def test_what_is_replayed_is_the_same_again(run, bad, url):
     assert entries(run) == before
 
 
-def test_a_record_is_stored_once_its_cause_is_mended(run, client, bad, url, documents):
+def test_a_record_is_stored_once_its_cause_is_fixed(run, client, bad, url, documents):
     [entry] = [e for e in entries(run) if e["why"] == "missing_recipient"]
-    mended = json.loads(entry["content"]) | {"to": "user@example.jp"}
+    fixed = json.loads(entry["content"]) | {"to": "user@example.jp"}
     name = f"mail_statuses_quarantine/{entry['id']}"
-    client.document(name).update({"content": json.dumps(mended)})
+    client.document(name).update({"content": json.dumps(fixed)})
 
     assert run("quarantine", "replay", entry["id"][:8], "--url", url).exit_code == 0
 

@@ -1,11 +1,12 @@
 """`send`: what it posts, and that --verify sees what is wrong."""
 
+import itertools
 import uuid
 from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from cmc_webhook.simulator.lives import SCENARIOS
+from cmc_webhook.simulator.scenarios import OFFERED
 
 KEY = "a-key-for-tests-0123456789"
 
@@ -24,7 +25,7 @@ def test_a_campaign_in_chaos_is_accounted_for_to_the_last_record(run, serve):
     assert " 0 in quarantine" not in sent.output
 
 
-@pytest.mark.parametrize("scenario", SCENARIOS)
+@pytest.mark.parametrize("scenario", OFFERED)
 @pytest.mark.parametrize("version", ["1", "2"])
 def test_every_scenario_ends_as_it_must(run, url, scenario, version):
     sent = run(
@@ -89,7 +90,7 @@ def test_verify_misses_a_document_that_is_gone(run, url, client, documents):
     [name] = documents()
     client.document("mail_statuses", name).delete()
 
-    assert f"{name}: is not there." in run(*command).stderr
+    assert f"{name}: does not exist." in run(*command).stderr
 
 
 def test_the_same_seed_sends_the_same(run, url):
@@ -100,6 +101,7 @@ def test_the_same_seed_sends_the_same(run, url):
 
     assert " 0 stored" in again.stdout
     assert again.exit_code == 0
+    assert "--seed 3 --end 2025-01-25T05:03:06+00:00" in again.stderr
 
 
 def test_the_clock_in_a_message_id_agrees_with_the_event(run, url, documents):
@@ -148,7 +150,7 @@ def test_a_forged_post_that_is_accepted_is_a_failure(run, url):
 
     assert sent.exit_code == 1
     assert "with a wrong key were accepted" in sent.stderr
-    assert "came with a wrong key and is there" in sent.stderr
+    assert "came with a wrong key and exists" in sent.stderr
 
 
 def test_a_wrong_time_zone_is_a_difference(run, url):
@@ -224,7 +226,30 @@ def test_a_server_that_accepts_and_keeps_nothing_is_a_failure(run, careless_url)
 
     assert sent.exit_code == 1
     assert "A post of 1 records was answered as one of 0." in sent.stderr
-    assert "is not there." in sent.stderr
+    assert "does not exist." in sent.stderr
+
+
+def test_verify_misses_a_record_that_is_not_in_quarantine(run, careless_url):
+    sent = run("send", "--count", "9", "--odd", "--seed", "1", "--verify", "--url", careless_url)
+
+    assert sent.exit_code == 1
+    assert "is not in quarantine." in sent.stderr
+
+
+def test_documents_of_a_post_whose_answer_was_lost_are_left_out(run, serve_app, make_function):
+    app = make_function(CMC_ALLOW_UNAUTHENTICATED="true").application
+    numbers = itertools.count(1)
+
+    def every_second_answer_is_lost(environ, start_response):
+        def start(status, headers, *more):
+            return start_response("502" if next(numbers) == 2 else status, headers, *more)
+
+        return app(environ, start)
+
+    sent = run("send", "--split", "--verify", "--url", serve_app(every_second_answer_is_lost))
+
+    assert "1 posts were not accepted: 502." in sent.stderr
+    assert "Verified: 0 documents, 0 in quarantine; 0 differences." in sent.stdout
 
 
 def test_a_function_that_is_not_there_is_a_failure(run):

@@ -29,7 +29,7 @@ CODES = {"2": "unknown_user", "4": "rejected", "10": "blocked_address"}
 def sent(post):
     """Status, cause, domain and time of each mail sent; some on the edges of the period."""
     rng = random.Random(8)
-    facts = []
+    facts, records = [], {"deliveries": [], "bounces": []}
     for number in range(400):
         word = rng.choice([*STATUSES, *CODES])
         at = rng.choice([*EDGES, SINCE + timedelta(seconds=rng.randrange(-40_000, 120_000))])
@@ -40,9 +40,10 @@ def sent(post):
             status=word,
             created=at.strftime("%Y-%m-%d %H:%M:%S"),
         )
-        post(**{"bounces" if word in CODES else "deliveries": [record]})
+        records["bounces" if word in CODES else "deliveries"].append(record)
         status = {"10": "suppressed"}.get(word, "bounced" if word in CODES else word)
         facts.append((status, CODES.get(word), domain, at))
+    post(**records)
     return facts
 
 

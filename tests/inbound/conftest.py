@@ -5,6 +5,15 @@ from collections.abc import Callable
 import pytest
 from google.cloud import storage
 
+from cmc_webhook.inbound.webhook import InboundWebhook
+
+
+@pytest.fixture(autouse=True)
+def patient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Time for a busy machine; the tests of deadlines set their own."""
+    monkeypatch.setattr(InboundWebhook, "budget_s", 120.0)
+    monkeypatch.setattr("cmc_webhook.inbound.bucket._LONGEST_REQUEST_S", 60.0)
+
 
 @pytest.fixture
 def objects(bucket: storage.Bucket) -> Callable[[], dict[str, bytes]]:

@@ -10,6 +10,27 @@ from google.cloud.firestore_v1 import types
 from google.cloud.firestore_v1.services.firestore import FirestoreClient
 from google.cloud.firestore_v1.services.firestore.transports import FirestoreGrpcTransport
 
+from cmc_webhook.local_firestore.server import start
+from tests.conftest import EMULATOR
+
+
+@pytest.fixture(scope="session")
+def lenient_address() -> Iterator[str]:
+    """A server that answers every query."""
+    server = start(data=":memory:", port=0)
+    yield server.address
+    server.stop()
+
+
+@pytest.fixture
+def firestore_address(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
+    """The Firestore that FIRESTORE_EMULATOR_HOST names, else a built-in one for any queries."""
+    if EMULATOR:
+        return EMULATOR
+    address: str = request.getfixturevalue("lenient_address")
+    monkeypatch.setenv("FIRESTORE_EMULATOR_HOST", address)
+    return address
+
 
 @pytest.fixture
 def mails(client: firestore.Client) -> firestore.CollectionReference:

@@ -9,7 +9,7 @@ import threading
 import uuid
 
 import pytest
-from google.api_core.exceptions import GoogleAPICallError
+from google.api_core.exceptions import DataLoss, GoogleAPICallError, ResourceExhausted
 from google.cloud import firestore
 
 from cmc_webhook.local_firestore.server import FirestoreServer, start
@@ -183,7 +183,7 @@ def test_a_full_disk_changes_nothing_and_does_not_stop_the_server(data, connect)
     mails = connect(server.address).collection("mails")
     mails.document("a").set({"n": 1})
     storage._connection.execute("PRAGMA max_page_count = 10")
-    with pytest.raises(GoogleAPICallError):
+    with pytest.raises(ResourceExhausted, match="full"):
         mails.document("b").set({"text": "x" * 500_000}, retry=None)
 
     mails.document("c").set({"n": 2})
@@ -191,6 +191,21 @@ def test_a_full_disk_changes_nothing_and_does_not_stop_the_server(data, connect)
     server.stop()
 
     assert found == {"a", "c"}
+
+
+def test_a_file_that_is_damaged_while_it_is_served_is_named_at_the_first_read(data, connect):
+    server = start(data, 0)
+    mails = connect(server.address).collection("mails")
+    for n in range(50):
+        mails.document(f"a{n:02}").set({"text": "x" * 100_000})
+    server.stop()
+    server = start(data, 0)
+    mails = connect(server.address).collection("mails")
+    with open(data, "r+b") as file:
+        file.write(b"\xff" * 2_000_000)
+    with pytest.raises(DataLoss, match="damaged"):
+        list(mails.stream(retry=None))
+    server.stop()
 
 
 def test_stop_answers_what_is_under_way(data, connect):

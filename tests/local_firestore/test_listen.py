@@ -8,10 +8,11 @@ import threading
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
-from google.api_core.exceptions import GoogleAPICallError
+from google.api_core.exceptions import GoogleAPICallError, ResourceExhausted
 from google.cloud import firestore
 from google.cloud.firestore_v1 import types
 
+from cmc_webhook.local_firestore.listen import MOST_LISTENERS
 from cmc_webhook.local_firestore.server import start
 from tests.support.processes import until
 
@@ -93,7 +94,7 @@ def told(changes):
 
 
 def following(calls):
-    return told(calls.get(timeout=10))
+    return told(calls.get(timeout=120))
 
 
 def until_consistent(answers):
@@ -277,3 +278,39 @@ def test_a_target_that_is_refused_is_removed_with_the_cause(stream, target):
 
     assert answer.target_change.target_change_type == 2
     assert answer.target_change.cause.code == 3
+
+
+@pytest.mark.builtin
+def test_a_listener_over_the_limit_is_refused_and_other_calls_go_on(api, database, mails):
+    request = types.ListenRequest(
+        database=database,
+        add_target={
+            "target_id": 1,
+            "documents": {"documents": [f"{database}/documents/mails/a"]},
+        },
+    )
+    done = threading.Event()
+
+    def requests():
+        yield request
+        done.wait()
+
+    streams = [api.listen(requests()) for _ in range(MOST_LISTENERS)]
+    for stream in streams:
+        next(stream)
+    with pytest.raises(ResourceExhausted, match="listeners"):
+        next(api.listen(requests(), retry=None))
+    mails.document("a").set({"n": 1})
+    found = mails.document("a").get(timeout=10).to_dict()
+    streams.pop().cancel()
+
+    def is_open():
+        with contextlib.suppress(ResourceExhausted):
+            streams.append(api.listen(requests(), retry=None))
+            return next(streams[-1])
+
+    until(is_open)
+    done.set()
+    for stream in streams:
+        stream.cancel()
+    assert found == {"n": 1}

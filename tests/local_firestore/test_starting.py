@@ -1,8 +1,12 @@
 """A server that cannot start says why in one sentence."""
 
+import contextlib
+import os
 import re
 import socket
 import sqlite3
+import tempfile
+from pathlib import Path
 
 import pytest
 from google.cloud import firestore
@@ -29,6 +33,17 @@ def execute(data, statement):
     connection = sqlite3.connect(data, isolation_level=None)
     connection.execute(statement)
     connection.close()
+
+
+@contextlib.contextmanager
+def without_root():
+    """Run the block as a user who may not write everywhere."""
+    user = os.geteuid()
+    os.seteuid(user or 65534)
+    try:
+        yield
+    finally:
+        os.seteuid(user)
 
 
 def test_a_second_server_on_the_file_is_refused_and_the_first_one_goes_on(data, monkeypatch):
@@ -99,6 +114,36 @@ def test_a_missing_directory_is_refused(tmp_path):
 
 def test_a_directory_is_no_file(tmp_path):
     assert str(tmp_path) in reason(str(tmp_path))
+
+
+def test_a_file_that_is_damaged_in_the_middle_is_refused_and_left_alone(data, tmp_path):
+    start(data, 0).stop()
+    execute(
+        data,
+        "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 2000)"
+        " INSERT INTO documents SELECT 'parent', 'mails', i, zeroblob(500) FROM n",
+    )
+    path = tmp_path / "firestore.sqlite3"
+    content = path.read_bytes()
+    middle = len(content) // 2
+    path.write_bytes(content[:middle] + b"\xff" * 8192 + content[middle + 8192 :])
+    before = path.read_bytes()
+
+    assert "is damaged" in reason(data)
+    assert path.read_bytes() == before
+
+
+def test_a_read_only_file_is_refused():
+    with tempfile.TemporaryDirectory(dir="/tmp") as folder:
+        data = f"{folder}/firestore.sqlite3"
+        start(data, 0).stop()
+        Path(data).chmod(0o444)
+        Path(folder).chmod(0o555)
+        with without_root():
+            sentence = reason(data)
+        Path(folder).chmod(0o755)
+
+    assert "cannot be written" in sentence
 
 
 def test_an_empty_file_is_a_new_one(data, tmp_path):

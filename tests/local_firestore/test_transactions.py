@@ -232,6 +232,7 @@ def test_many_threads_that_retry_on_preconditions_lose_nothing(client, counter):
     assert n_of(counter) == 80
 
 
+@pytest.mark.builtin("queries of Google's emulator see half of a batch")
 def test_a_read_only_transaction_never_sees_half_a_batch(client, mails):
     a, b = mails.document("a"), mails.document("b")
     stopped = threading.Event()

@@ -1,4 +1,4 @@
-"""A proxy before the real Firestore that makes it fail as told, and counts what it did."""
+"""A proxy before the real Firestore that makes calls fail by a plan, and counts the faults."""
 
 import random
 import threading
@@ -138,13 +138,13 @@ class FaultyFirestore:
 
 
 def once(rpc: str, fault: Fault) -> Plan:
-    """Return a plan that strikes the first call of *rpc*."""
-    struck: list[bool] = []
+    """Return a plan that makes the first call of *rpc* fail."""
+    done: list[bool] = []
 
     def plan(called: str) -> Fault | None:
-        if called != rpc or struck:
+        if called != rpc or done:
             return None
-        struck.append(True)
+        done.append(True)
         return fault
 
     return plan
@@ -154,7 +154,7 @@ Chance = Callable[[random.Random, str], Fault | None]
 
 
 def _code(name: str, when: str) -> Chance:
-    # An answer that comes after the effect is told from one before it for writes alone.
+    # Whether a call took effect before it failed makes a difference for writes only.
     return lambda rng, rpc: Fault(**{when if rpc == WRITE else "before": name})
 
 
@@ -166,12 +166,12 @@ def _single_writes(rng: random.Random, rpc: str) -> Fault | None:
     return Fault(writes=chosen, applied=frozenset(i for i in chosen if rng.random() < 0.5))
 
 
-# Every class of fault: what strikes a call.
+# Every class of fault.
 CHANCES: dict[str, Chance] = {
     **{
-        f"{code}, {told}": _code(code, when)
+        f"{code}, {effect}": _code(code, when)
         for code in (*TRANSIENT, "PERMISSION_DENIED", RESET)
-        for when, told in (("before", "no effect"), ("after", "applied"))
+        for when, effect in (("before", "no effect"), ("after", "applied"))
     },
     "single writes": _single_writes,
     "slow": lambda rng, rpc: Fault(delay=rng.uniform(0, 0.05)),
@@ -181,7 +181,7 @@ EVERYTHING = "all of them mixed"
 
 
 def at_random(rng: random.Random, share: float, name: str = EVERYTHING) -> Plan:
-    """Return a plan that strikes the first call, then that *share*, with the fault *name*."""
+    """Return a plan with the fault *name* for the first call and for that *share* of the others."""
     first = True
     mixed = [chance for key, chance in CHANCES.items() if key != "hanging"]
 

@@ -6,37 +6,37 @@ from datetime import UTC, datetime
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from cmc_webhook.simulator import oracle
-from cmc_webhook.simulator.lives import LIVES, Event, Mailing, Step, events
+from cmc_webhook.simulator import oracle, scenarios
+from cmc_webhook.simulator.scenarios import STEPS, Event, Mailing, Step
 from tests.support.records import as_form, as_json, make_post
 
 COMPOSITION = "pro"
 TOKYO = ZoneInfo("Asia/Tokyo")
-_LIVES = [*LIVES.values(), (Step(("queued",)), Step(("parked",)))]  # a word that is not known
+_STEPS = [*STEPS.values(), (Step(("queued",)), Step(("parked",)))]  # a word that is not known
 
-Fact = tuple[str, ...]  # what tells one record of a mail from another
+Fact = tuple[str, ...]  # what distinguishes the records of a mail
 
 
 def shuffled_posts(mails: int, size: int, rng: random.Random) -> list[list[Event]]:
-    """Return the lives of *mails* mails in posts of *size*, out of order, most records twice."""
-    told = [event for _ in range(mails) for event in _life(rng)]
-    sent = told * 2 + rng.sample(told, len(told) // 2)
+    """Return all events of *mails* mails in posts of *size*, out of order, most records twice."""
+    events = [event for _ in range(mails) for event in _life(rng)]
+    sent = events * 2 + rng.sample(events, len(events) // 2)
     rng.shuffle(sent)
     return [sent[start : start + size] for start in range(0, len(sent), size)]
 
 
 def _life(rng: random.Random) -> list[Event]:
     """Return the records of one mail's life, many of them in the same second."""
-    life = tuple(step._replace(earliest=0, latest=1) for step in rng.choice(_LIVES))
+    steps = tuple(step._replace(earliest=0, latest=1) for step in rng.choice(_STEPS))
     mailing = Mailing(
-        life=life,
+        steps=steps,
         count=1,
         recipients=1,
         version=2,
         zone=TOKYO,
         last_event_at=datetime(2025, 1, 25, 5, 3, 6, tzinfo=UTC),
     )
-    return events(mailing, rng)
+    return scenarios.events(mailing, rng)
 
 
 def body_of(post: list[Event], rng: random.Random) -> tuple[bytes, str]:

@@ -23,7 +23,7 @@ class Line:
         self.address = asyncio.run_coroutine_threadsafe(self._listen(), self._loop).result()
 
     def reset(self) -> None:
-        """Break every connection; both ends see a reset, and may connect anew."""
+        """Break every connection; both ends see a reset, and may connect again."""
         asyncio.run_coroutine_threadsafe(self._reset(), self._loop).result()
 
     def stop(self) -> None:

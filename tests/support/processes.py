@@ -13,6 +13,8 @@ from pathlib import Path
 from typing import Any
 
 ROOT = Path(__file__).parents[2]
+# Longer than anything takes on a busy machine: no claim, only the end of a test that hangs.
+PATIENCE_S = 120
 
 
 def free_port() -> int:
@@ -29,7 +31,7 @@ def free_port() -> int:
         return int(address[1])
 
 
-def until(condition: Any, seconds: float = 30) -> Any:
+def until(condition: Any, seconds: float = PATIENCE_S) -> Any:
     """Return the first true value of *condition*, asked again and again; raise when time is up."""
     deadline = time.monotonic() + seconds
     while not (value := condition()):
@@ -74,7 +76,7 @@ class Program:
     def send(self, number: int) -> int:
         """Send a signal and return the exit status."""
         self.process.send_signal(number)
-        return self.process.wait(30)
+        return self.process.wait(PATIENCE_S)
 
     @staticmethod
     def kill(pid: int) -> None:
@@ -88,7 +90,7 @@ class Program:
             self.kill(pid)
         with contextlib.suppress(ProcessLookupError):
             os.killpg(self.process.pid, signal.SIGKILL)
-        self.process.wait(30)
+        self.process.wait(PATIENCE_S)
         self._output.close()
 
 

@@ -7,7 +7,7 @@ import socket
 from pathlib import Path
 from typing import Any
 
-from tests.support.processes import Program, free_port
+from tests.support.processes import PATIENCE_S, Program, free_port
 
 
 class FunctionServer(Program):
@@ -26,7 +26,7 @@ class FunctionServer(Program):
         headers: Any = (),
     ) -> tuple[int, Any, dict[str, str]]:
         """Return status, the JSON of the answer and its headers."""
-        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=60)
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=PATIENCE_S)
         with contextlib.closing(connection):
             connection.request("POST", "/", body, {"Content-Type": content_type, **dict(headers)})
             response = connection.getresponse()
@@ -34,14 +34,14 @@ class FunctionServer(Program):
         return response.status, answer, dict(response.getheaders())
 
     def send_and_hang_up(self, data: bytes) -> bytes:
-        """Send *data*, and no more ever after, and return all that comes back."""
-        with socket.create_connection(("127.0.0.1", self.port), timeout=60) as connection:
+        """Send *data*, close that direction, and return all that comes back."""
+        with socket.create_connection(("127.0.0.1", self.port), timeout=PATIENCE_S) as connection:
             connection.sendall(data)
             connection.shutdown(socket.SHUT_WR)
             return b"".join(iter(lambda: connection.recv(65536), b""))
 
     def lines(self) -> list[dict[str, Any]]:
-        """Return the log lines; whatever is no JSON fails."""
+        """Return the log lines. Raises ValueError if one is not JSON."""
         return [json.loads(line) for line in self.output().splitlines()]
 
     def pids(self) -> list[int]:

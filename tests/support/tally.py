@@ -21,9 +21,9 @@ def close(
     """
     End a round in which all posts were answered 2xx at last: record it, then check it.
 
-    *planned* faults were ordered, of which *fired* struck; a round without any is none.
+    Of *planned* faults *fired* took place; a round without any fails.
     """
-    assert fired, f"{fault} did not strike"
+    assert fired, f"{fault} did not happen"
     lost, wrong = ledger.faults(documents)
     counts = (1, planned, fired, ledger.posts, ledger.records, len(lost), len(wrong))
     # A property of the test's report, so that it comes back from a worker of pytest-xdist.

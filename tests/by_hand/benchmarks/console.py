@@ -2,8 +2,8 @@
 Times the page over many mails: run as `python -m tests.by_hand.benchmarks.console`.
 
 For each number of mails: a built-in Firestore on a file is filled by posts to the function, mails
-of the simulator's campaign over the last 30 days. Then Firestore and page start anew, and each
-view is asked for over HTTP. The first time of a view may include work that later ones find done.
+of the simulator's campaign over the last 30 days. Then Firestore and page are started again, and
+each view is requested over HTTP. The first time of a view may include work that is then done.
 """
 
 import argparse
@@ -22,7 +22,7 @@ from pathlib import Path
 from urllib.parse import urlencode
 from zoneinfo import ZoneInfo
 
-from cmc_webhook.simulator.lives import COMPOSITION, Mailing, events
+from cmc_webhook.simulator.scenarios import COMPOSITION, Mailing, events
 from tests.by_hand.benchmarks.load import chunks
 from tests.by_hand.benchmarks.tables import progress, show
 from tests.support.processes import Program, free_port
@@ -42,7 +42,7 @@ def mailings(documents, now):
     rng = random.Random(documents)
     for _ in range(MAILINGS):
         mailing = Mailing(
-            life=None,
+            steps=None,
             count=max(1, documents // MAILINGS),
             recipients=1,
             version=2,

@@ -1,4 +1,4 @@
-"""Whole lives of mails: the mix that a company sees, and rivals that tell of the same mails."""
+"""Whole lives of mails: the mix that a company sees, and senders that post the same mails."""
 
 import queue
 import random
@@ -7,10 +7,9 @@ from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 
 from cmc_webhook.simulator import oracle
-from cmc_webhook.simulator.lives import LIVES, Mailing, events
+from cmc_webhook.simulator.scenarios import STEPS, Mailing, events
 from tests.by_hand.benchmarks.contenders import NAMES, OURS, Contender, Sender, running
-from tests.by_hand.benchmarks.load import body, chunks, new_mails
-from tests.by_hand.benchmarks.load import told as records
+from tests.by_hand.benchmarks.load import body, chunks, make_records, new_mails
 from tests.by_hand.benchmarks.tables import COST_HEADINGS, Cost, cost_cells, progress, show
 from tests.support.ledger import COMPOSITION, TOKYO
 
@@ -28,18 +27,18 @@ def mix(recorder, rounds):
     rng = random.Random(_SEED)
     costs = {}
     with running(NAMES, recorder) as contenders:
-        told = _mailing(rng, mails=40 * rounds)
-        told += rng.sample(told, len(told) // 50)
-        told.sort(key=lambda event: event.at)
-        posts = list(chunks(told, _MIXED_POST))
+        sent = _mailing(rng, mails=40 * rounds)
+        sent += rng.sample(sent, len(sent) // 50)
+        sent.sort(key=lambda event: event.at)
+        posts = list(chunks(sent, _MIXED_POST))
         for contender in contenders:
             sender = Sender(contender)
-            sender.post(body(records(new_mails(1), "queued")))
+            sender.post(body(make_records(new_mails(1), "queued")))
             contender.spent()
             cpu_s = contender.cpu_s()
             times = [sender.post(_body(post)) for post in posts]
             cost = costs[contender.name] = Cost()
-            cost.add(len(told), times, contender.cpu_s() - cpu_s, contender.spent())
+            cost.add(len(sent), times, contender.cpu_s() - cpu_s, contender.spent())
             progress(f"mix of real life: {contender.name}")
     rows = [[f"{_MIXED_POST} × mixed", name, *cost_cells(cost)] for name, cost in costs.items()]
     show("The mix of real life", ["records", "contender", *COST_HEADINGS], rows)
@@ -48,18 +47,18 @@ def mix(recorder, rounds):
 
 def contention(recorder, rounds):
     """
-    Tell two instances of the same mails, everything twice and shuffled, by six senders.
+    Post the same mails to two instances, everything twice and shuffled, by six senders.
 
     Return by contender the cost and the number of wrong documents, and show it.
     """
     rng = random.Random(_SEED)
     results, rows = {}, []
-    told = _mailing(rng, mails=12 * rounds) * 2
-    rng.shuffle(told)
-    posts = list(chunks(told, _RIVALS_POST))
+    sent = _mailing(rng, mails=12 * rounds) * 2
+    rng.shuffle(sent)
+    posts = list(chunks(sent, _RIVALS_POST))
     for name in (OURS, "per_record_set", "unsafe_batch", "transaction"):
         cost, repeated, documents = _contend(name, recorder, posts)
-        wrong = _wrong(documents, told)
+        wrong = _wrong(documents, sent)
         results[name] = (cost, wrong)
         cells = [*cost_cells(cost), repeated, f"{wrong} of {len(documents)}"]
         rows.append([f"{_RIVALS_POST} × overlapping", name, *cells])
@@ -77,7 +76,7 @@ def _mailing(rng, mails):
         for life, count in (("normal", mails - failing), ("hard-bounce", failing))
         for event in events(
             Mailing(
-                life=LIVES[life],
+                steps=STEPS[life],
                 count=count,
                 recipients=1,
                 version=2,
@@ -115,7 +114,7 @@ def _contend(name, recorder, posts):
 
     try:
         for contender in (first, second):
-            Sender(contender).post(body(records(new_mails(1), "queued")))
+            Sender(contender).post(body(make_records(new_mails(1), "queued")))
         first.spent()
         cpu_s = first.cpu_s() + second.cpu_s()
         with ThreadPoolExecutor(_RIVALS) as pool:
@@ -141,9 +140,9 @@ def _insist(sender, post):
     raise RuntimeError("a post was never accepted")
 
 
-def _wrong(documents, told_events):
+def _wrong(documents, sent):
     """Return how many documents are not what the oracle makes of all events."""
-    records = [(event.event_type, event.record) for event in told_events]
+    records = [(event.event_type, event.record) for event in sent]
     expected = oracle.outcome(records, COMPOSITION, TOKYO).documents.values()
     found = {document["message_id"]: document for document in documents}
     return sum(_differs(found.get(e["message_id"][0], {}), e) for e in expected)

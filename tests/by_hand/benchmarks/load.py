@@ -1,4 +1,4 @@
-"""The posts that are sent: as CMC makes them, each mail a new one unless it is told again."""
+"""The posts that are sent, as CMC makes them."""
 
 import itertools
 
@@ -14,7 +14,7 @@ def new_mails(count):
     return [f"<{next(_numbers):08x}-dacf-11ef-9c4c-06a7d1f5b2c3@example.com>" for _ in range(count)]
 
 
-def told(mails, status, second=0, reason=""):
+def make_records(mails, status, second=0, reason=""):
     """Return a record for each mail, which says *status* at *second* of the same day."""
     return [
         make_record(

@@ -3,12 +3,12 @@
 from concurrent.futures import ThreadPoolExecutor
 
 from tests.by_hand.benchmarks.contenders import OURS, Contender, Sender
-from tests.by_hand.benchmarks.load import body, new_mails, told
+from tests.by_hand.benchmarks.load import body, make_records, new_mails
 from tests.by_hand.benchmarks.tables import progress, show
 
 STEPS = (10_000, 50_000, 100_000, 200_000)
-# Records in a post. Of what another instance was told already, each document is read.
-_ELSEWHERE = "100, told elsewhere too"
+# Records in a post. Where another instance has got the mails before, each document is read.
+_ELSEWHERE = "100, known elsewhere too"
 CASES = {"100 at a time": 100, "500 at a time": 500, _ELSEWHERE: 100}
 
 
@@ -27,21 +27,21 @@ def run(recorder, rounds):
 
 
 def _live(case, recorder):
-    """Tell an instance of so many events and return its memory after each step."""
+    """Post so many events to an instance and return its memory after each step."""
     size = CASES[case]
     contender = first = Contender(OURS, recorder)
     if case == _ELSEWHERE:
         first = Contender(OURS, recorder, contender.project)
     try:
         earlier, later = Sender(first), Sender(contender)
-        later.post(body(told(new_mails(size), "queued")))
+        later.post(body(make_records(new_mails(size), "queued")))
         resident, events = {0: contender.resident_bytes()}, 0
         for step in STEPS:
             while events < step:
                 mails = new_mails(size)
                 status = "succeeded" if first is not contender else "queued"
-                earlier.post(body(told(mails, status, 5)))
-                later.post(body(told(mails, "succeeded", 5)))
+                earlier.post(body(make_records(mails, status, 5)))
+                later.post(body(make_records(mails, "succeeded", 5)))
                 events += 2 * size
             resident[step] = contender.resident_bytes()
             progress(f"memory: {step:,} events, {case}")

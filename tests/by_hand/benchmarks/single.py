@@ -1,5 +1,5 @@
 """
-One sender, one post at a time: what a post takes, by its size, its news and the history behind it.
+One sender, one post at a time: what a post takes, by its size, what is new in it, and the history.
 
 The contenders take turns post by post, so that a change of the machine's speed hits all alike.
 """
@@ -8,7 +8,7 @@ import time
 from collections import defaultdict
 
 from tests.by_hand.benchmarks.contenders import NAMES, OURS, Sender, running
-from tests.by_hand.benchmarks.load import LONG_REASON, body, chunks, new_mails, told
+from tests.by_hand.benchmarks.load import LONG_REASON, body, chunks, make_records, new_mails
 from tests.by_hand.benchmarks.tables import COST_HEADINGS, Cost, cost_cells, progress, show
 
 # Records in a post, and for how many posts of it there is time when --rounds is 20.
@@ -49,15 +49,15 @@ def _turn(items, number):
 def _warm_up(senders):
     for contender, sender in senders.items():
         for _ in range(10):
-            sender.post(body(told(new_mails(20), "queued")))
+            sender.post(body(make_records(new_mails(20), "queued")))
         contender.spent()
 
 
 def _round(costs, senders, contenders, size):
     """Send three posts about the same mails to each contender: new, next, once more."""
     mails = new_mails(size)
-    queued = body(told(mails, "queued"))
-    succeeded = body(told(mails, "succeeded", second=5))
+    queued = body(make_records(mails, "queued"))
+    succeeded = body(make_records(mails, "succeeded", second=5))
     for kind, post in zip(KINDS, (queued, succeeded, succeeded), strict=True):
         for contender in contenders:
             _measure(costs[kind, size, contender.name], senders[contender], contender, post, size)
@@ -80,7 +80,7 @@ def _full_histories(costs, senders, posts):
             sender.post(body(records))
         contender.spent()
     for number in range(posts):
-        post = body(told(mails, "deferred", 100 + number, LONG_REASON))
+        post = body(make_records(mails, "deferred", 100 + number, LONG_REASON))
         for contender in _turn(list(senders), number):
             cost = costs[FULL, 100, contender.name]
             _measure(cost, senders[contender], contender, post, 100)
@@ -96,7 +96,7 @@ def _histories(costs, senders, posts):
             for records in chunks(_deferrals(mails, length, "try again"), 1_600):
                 senders[ours].post(body(records))
             ours.spent()
-            post = body(told(mails, "deferred", 100, "try again"))
+            post = body(make_records(mails, "deferred", 100, "try again"))
             _measure(costs[length, OURS], senders[ours], ours, post, 100)
     progress("lengths of histories")
 
@@ -104,7 +104,9 @@ def _histories(costs, senders, posts):
 def _deferrals(mails, number, reason):
     """Return the records of so many deferrals of each mail."""
     return [
-        record for second in range(number) for record in told(mails, "deferred", second, reason)
+        record
+        for second in range(number)
+        for record in make_records(mails, "deferred", second, reason)
     ]
 
 

@@ -5,7 +5,7 @@ import statistics
 import time
 
 from tests.by_hand.benchmarks.contenders import OURS, Contender, Sender
-from tests.by_hand.benchmarks.load import body, new_mails, told
+from tests.by_hand.benchmarks.load import body, make_records, new_mails
 from tests.by_hand.benchmarks.tables import progress, show
 
 BARE = "bare"
@@ -34,7 +34,7 @@ def run(recorder, rounds):
 
 
 def _first_event_s(name, recorder):
-    post = body(told(new_mails(1), "queued"))
+    post = body(make_records(new_mails(1), "queued"))
     started = time.perf_counter()
     contender = Contender(name, recorder, wait=False)
     try:

@@ -5,7 +5,7 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 
 from tests.by_hand.benchmarks.contenders import NAMES, Sender, running
-from tests.by_hand.benchmarks.load import body, new_mails, told
+from tests.by_hand.benchmarks.load import body, make_records, new_mails
 from tests.by_hand.benchmarks.tables import COST_HEADINGS, Cost, cost_cells, progress, show
 
 SENDERS = (8, 32)
@@ -19,7 +19,10 @@ def run(recorder, rounds):
     with running(NAMES, recorder) as contenders:
         for (size, most), senders in itertools.product(_SIZES.items(), SENDERS):
             # Made before, not while it is measured: the senders need a processor too.
-            posts = [body(told(new_mails(size), "queued")) for _ in range(int(most * seconds) + 1)]
+            posts = [
+                body(make_records(new_mails(size), "queued"))
+                for _ in range(int(most * seconds) + 1)
+            ]
             for contender in contenders:
                 cost, took = _flood(contender, posts, size, senders, seconds)
                 rates = [f"{cost.posts / took:,.0f}", f"{cost.events / took:,.0f}"]

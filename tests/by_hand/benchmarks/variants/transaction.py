@@ -9,17 +9,17 @@ _collection = _client.collection(COLLECTION)
 
 
 def receive(request):
-    told = [(_collection.document(name), fields) for name, fields in mails(request.get_json())]
+    records = [(_collection.document(name), fields) for name, fields in mails(request.get_json())]
     # Decorated for each post: the decorated function keeps the state of its retries.
-    firestore.transactional(_store)(_client.transaction(), told)
+    firestore.transactional(_store)(_client.transaction(), records)
     return "stored"
 
 
-def _store(transaction, told):
-    references = {reference.id: reference for reference, _ in told}
+def _store(transaction, records):
+    references = {reference.id: reference for reference, _ in records}
     snapshots = _client.get_all(references.values(), transaction=transaction)
     documents = {snapshot.id: snapshot.to_dict() or {} for snapshot in snapshots}
-    for reference, fields in told:
+    for reference, fields in records:
         document = documents[reference.id]
         if _rank(fields) >= _rank(document):
             document.update(fields)

@@ -1,8 +1,8 @@
 """
-Lives of mails as CMC tells them: which events, when, in which records. Pure.
+All events of mails as CMC reports them: which, when, and in which records. Pure.
 
-Everything random comes from the caller's seed. Addresses are in domains and networks that are
-reserved for examples.
+Everything random comes from the caller's generator. Addresses are in domains and networks that
+are reserved for examples.
 """
 
 import random
@@ -29,14 +29,17 @@ _MTA = "mta{:02}.simulator.smtps.example"
 _RETURN_PATH = "{}@return.simulator.smtps.example"
 _SOURCE_IP, _SENDER_IP = "198.51.100.7", "192.0.2.{}"
 _MINUTE, _HOUR, _DAY = 60, 3600, 86400
-# How many mails CMC takes in a second of a mailing.
-_QUEUED_A_SECOND = 200
+_QUEUED_PER_SECOND = 200
 _UUID_EPOCH = datetime(1582, 10, 15, tzinfo=UTC)
 _SUPPRESSED = ("10", "11")
 
 
 class Step(NamedTuple):
-    """One event of a life: its word or one of its codes, so many seconds after the one before."""
+    """
+    One event of a mail: a status, or one of several bounce codes.
+
+    It happens *earliest* to *latest* seconds after the event before it.
+    """
 
     words: tuple[str, ...]
     earliest: int = 0
@@ -49,7 +52,7 @@ _FAILED = Step(("failed",), 1, 4)
 _DEFERRED = Step(("deferred",), 1, 4)
 _DEFERRED_AGAIN = Step(("deferred",), 10 * _MINUTE, 15 * _MINUTE)
 
-LIVES: dict[str, tuple[Step, ...]] = {
+STEPS: dict[str, tuple[Step, ...]] = {
     "normal": (_QUEUED, _SUCCEEDED),
     "delayed": (_QUEUED, _DEFERRED, _DEFERRED_AGAIN, Step(("succeeded",), _HOUR, 2 * _HOUR)),
     "hard-bounce": (_QUEUED, _FAILED, Step(("1", "2", "9"), 1, 1)),
@@ -61,6 +64,7 @@ LIVES: dict[str, tuple[Step, ...]] = {
     "forward-error": (_QUEUED, _SUCCEEDED, Step(("6",), _MINUTE, _HOUR)),
     "suppressed": (_QUEUED, Step(("failed",)), Step(_SUPPRESSED, 0, 1)),
 }
+# How many of a hundred mails of a campaign take which course.
 _CAMPAIGN = {
     "normal": 84,
     "delayed": 4,
@@ -70,12 +74,12 @@ _CAMPAIGN = {
     "forward-error": 1,
     "suppressed": 3,
 }
-SCENARIOS = (*(name for name in LIVES if name != "delayed"), "campaign")
+OFFERED = (*(name for name in STEPS if name != "delayed"), "campaign")
 
 
 @dataclass(frozen=True, slots=True)
 class Event:
-    """A record, when it happened (UTC), and the list in which CMC posts it."""
+    """A record, the time of the event in UTC, and the list in which CMC posts it."""
 
     at: datetime
     event_type: str
@@ -84,9 +88,14 @@ class Event:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Mailing:
-    """What is sent. *last_event_at* is when the last of all events happens, in UTC."""
+    """
+    What to send.
 
-    life: tuple[Step, ...] | None  # None for a mixture, as in a campaign
+    *steps* are the events of each mail, None for a mixture as in a campaign.
+    *last_event_at*: time of the last of all events, in UTC.
+    """
+
+    steps: tuple[Step, ...] | None
     count: int
     recipients: int
     version: int
@@ -95,7 +104,7 @@ class Mailing:
 
 
 class _Mail(NamedTuple):
-    """What all records of a mail and recipient have in common."""
+    """What all records of a mail and recipient share."""
 
     message_id: str
     subject: str
@@ -104,8 +113,8 @@ class _Mail(NamedTuple):
     to: str
 
 
-class _Moment(NamedTuple):
-    """A step that happened: seconds after the beginning of the mailing."""
+class _Occurrence(NamedTuple):
+    """A step of a mail, *second* seconds after the start of the mailing."""
 
     second: int
     mail: _Mail
@@ -115,57 +124,60 @@ class _Moment(NamedTuple):
 
 def events(mailing: Mailing, rng: random.Random) -> list[Event]:
     """Return all events of *mailing* in the order in which they happen."""
-    # Ids hold the clock, and the clock is known once all lives are: so the lives come first.
-    lives = [
-        [list(_life(mailing, rng)) for _ in range(mailing.recipients)] for _ in range(mailing.count)
+    # A message id holds the time at which the mail was queued, which depends on the last event of
+    # all: so the courses of all mails come first.
+    courses = [
+        [list(_course(mailing, rng)) for _ in range(mailing.recipients)]
+        for _ in range(mailing.count)
     ]
     latest = max(
-        number // _QUEUED_A_SECOND + life[-1][0]
-        for number, mail in enumerate(lives)
-        for life in mail
+        number // _QUEUED_PER_SECOND + course[-1][0]
+        for number, mail in enumerate(courses)
+        for course in mail
     )
-    begin = mailing.last_event_at.replace(microsecond=0) - timedelta(seconds=latest)
-    happened = [
-        _event(moment, begin, mailing)
-        for number, mail in enumerate(lives)
-        for moment in _moments(mail, number, begin, rng)
+    start = mailing.last_event_at.replace(microsecond=0) - timedelta(seconds=latest)
+    unordered = [
+        _event(occurrence, start, mailing)
+        for number, mail in enumerate(courses)
+        for occurrence in _occurrences(mail, number, start, rng)
     ]
-    return sorted(happened, key=lambda event: event.at)
+    return sorted(unordered, key=lambda event: event.at)
 
 
 def one_status(word: str) -> tuple[Step, ...]:
-    """Return the life that is a single event, *word* being a word or a code."""
+    """Return the steps of a mail with a single event: a status or a bounce code."""
     return (Step((word,)),)
 
 
-def _life(mailing: Mailing, rng: random.Random) -> Iterator[tuple[int, str]]:
-    steps = mailing.life or LIVES[rng.choices([*_CAMPAIGN], [*_CAMPAIGN.values()])[0]]
+def _course(mailing: Mailing, rng: random.Random) -> Iterator[tuple[int, str]]:
+    """Yield the second and the status or code of each event for one recipient."""
+    steps = mailing.steps or STEPS[rng.choices([*_CAMPAIGN], [*_CAMPAIGN.values()])[0]]
     second = 0
     for step in steps:
         second += rng.randint(step.earliest, step.latest)
         yield second, rng.choice(step.words)
 
 
-def _moments(
-    lives: list[list[tuple[int, str]]], number: int, begin: datetime, rng: random.Random
-) -> Iterator[_Moment]:
-    queued = number // _QUEUED_A_SECOND
+def _occurrences(
+    courses: list[list[tuple[int, str]]], number: int, start: datetime, rng: random.Random
+) -> Iterator[_Occurrence]:
+    queued = number // _QUEUED_PER_SECOND
     subject, sender = rng.choice(SUBJECTS), rng.choice(SENDERS)
-    message_id = cmc_message_id(begin + timedelta(seconds=queued), rng)
-    for place, life in enumerate(lives):
-        to = _recipient(number, place, rng)
+    message_id = _message_id(start + timedelta(seconds=queued), rng)
+    for position, course in enumerate(courses):
+        to = _recipient(number, position, rng)
         api_data = rng.choice(API_DATA).format(number + 1)
         mail = _Mail(message_id, subject, sender, api_data, to)
-        code = next((word for _, word in life if word.isdigit()), rng.choice([*REASONS]))
+        code = next((word for _, word in course if word.isdigit()), rng.choice([*REASONS]))
         final = SUPPRESSION if code in _SUPPRESSED else rng.choice(REASONS.get(code, REASONS["99"]))
-        for second, word in life:
+        for second, word in course:
             reason = rng.choice(DEFERRALS) if word == "deferred" else final
-            told = "" if word in ("queued", "succeeded") else reason.format(to=to)
-            yield _Moment(queued + second, mail, word, told)
+            text = "" if word in ("queued", "succeeded") else reason.format(to=to)
+            yield _Occurrence(queued + second, mail, word, text)
 
 
-def cmc_message_id(at: datetime, rng: random.Random) -> str:
-    """Return an id like CMC's own: a version 1 UUID whose clock is within the second of *at*."""
+def _message_id(at: datetime, rng: random.Random) -> str:
+    """Return an id like CMC's own: a version 1 UUID with a time in the second of *at*."""
     ticks = (at - _UUID_EPOCH) // timedelta(microseconds=1) * 10 + rng.randrange(10_000_000)
     low, middle, high = ticks & 0xFFFFFFFF, ticks >> 32 & 0xFFFF, ticks >> 48
     clock = rng.getrandbits(14)
@@ -174,31 +186,31 @@ def cmc_message_id(at: datetime, rng: random.Random) -> str:
     return f"<{uuid.UUID(fields=fields, version=1)}@{_MTA.format(rng.randint(1, 8))}>"
 
 
-def _recipient(number: int, place: int, rng: random.Random) -> str:
+def _recipient(number: int, position: int, rng: random.Random) -> str:
     [domain] = rng.choices([*DOMAINS], [*DOMAINS.values()])
-    return f"{rng.choice(NAMES)}.{number + 1:04}{chr(ord('a') + place % 26)}@{domain}"
+    return f"{rng.choice(NAMES)}.{number + 1:04}{chr(ord('a') + position % 26)}@{domain}"
 
 
-def _event(moment: _Moment, begin: datetime, mailing: Mailing) -> Event:
-    at = begin + timedelta(seconds=moment.second)
-    event_type = "bounces" if moment.word.isdigit() else "deliveries"
+def _event(occurrence: _Occurrence, start: datetime, mailing: Mailing) -> Event:
+    at = start + timedelta(seconds=occurrence.second)
+    event_type = "bounces" if occurrence.word.isdigit() else "deliveries"
     record = {
-        "reason": moment.reason,
+        "reason": occurrence.reason,
         "created": at.astimezone(mailing.zone).strftime("%Y-%m-%d %H:%M:%S"),
-        "subject": moment.mail.subject,
-        "messageId": moment.mail.message_id,
-        "status": moment.word,
-        **_names(moment.mail, mailing.version),
+        "subject": occurrence.mail.subject,
+        "messageId": occurrence.mail.message_id,
+        "status": occurrence.word,
+        **_names(occurrence.mail, mailing.version),
     }
     if event_type == "deliveries":
-        queued = moment.word == "queued"
+        queued = occurrence.word == "queued"
         record["sourceIp"] = _SOURCE_IP if queued else ""
         record["senderIp"] = "" if queued else _SENDER_IP.format(1 + at.second % 9)
     return Event(at, event_type, record)
 
 
 def _names(mail: _Mail, version: int) -> dict[str, str]:
-    """Return what versions 1 and 2 call by different names."""
+    """Return the fields whose names differ between versions 1 and 2."""
     return_path = _RETURN_PATH.format(mail.sender.partition("@")[0])
     if version == 1:
         return {"envelopeFrom": return_path, "envelopeTo": mail.to}

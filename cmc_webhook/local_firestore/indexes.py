@@ -1,0 +1,177 @@
+"""
+Which indexes the real Firestore requires for a query. Pure.
+
+It answers a part of a query that is joined by AND from one index, or from several whose entries it
+merges: each starts with fields that are tested for equality and ends with the order of the query.
+Rules: https://cloud.google.com/firestore/docs/query-data/index-overview
+"""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, TypeAlias
+
+from cmc_webhook.local_firestore.field_paths import NAME, FieldPath
+from cmc_webhook.local_firestore.filters import FieldTest
+from cmc_webhook.local_firestore.queries import Order, Query
+from cmc_webhook.local_firestore.resource_names import Scope
+
+_NAME = "__name__"
+_ASCENDING, _DESCENDING, _CONTAINS = "ASCENDING", "DESCENDING", "CONTAINS"
+
+# Paths as gcloud takes them, and ASCENDING, DESCENDING or CONTAINS.
+IndexFields: TypeAlias = tuple[tuple[str, str], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Index:
+    """An index on the collections with that id, or if *group* across all of them."""
+
+    collection: str
+    group: bool
+    fields: IndexFields
+
+    def how_to_create(self) -> str:
+        """Return the gcloud command that creates the index, or a sentence if there is none."""
+        configs = [
+            (path, f"{'array-config' if mode == _CONTAINS else 'order'}={mode.lower()}")
+            for path, mode in self.fields
+        ]
+        [(path, mode), *others] = configs
+        of_single_field = not others and path != _NAME
+        if of_single_field and self.group:
+            return (
+                f"a field override of {path} in {self.collection} with {mode} and queryScope"
+                " COLLECTION_GROUP (in the Firebase CLI's firestore.indexes.json)"
+            )
+        if of_single_field:
+            return (
+                f"gcloud firestore indexes fields update {path}"
+                f" --collection-group={self.collection} --index={mode}"
+            )
+        scope = " --query-scope=collection-group" if self.group else ""
+        return (
+            "gcloud firestore indexes composite create"
+            f" --collection-group={self.collection}{scope} "
+            + " ".join(f"--field-config=field-path={path},{mode}" for path, mode in configs)
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class IndexDefinitions:
+    """
+    The indexes that were created.
+
+    *overridden*: collection and path of the fields without the automatic indexes.
+    """
+
+    created: frozenset[Index] = frozenset()
+    overridden: frozenset[tuple[str, str]] = frozenset()
+
+
+def parse_definitions(content: Mapping[str, Any]) -> IndexDefinitions:
+    """
+    Parse the content of a firestore.indexes.json of the Firebase CLI.
+
+    Format: https://firebase.google.com/docs/reference/firestore/indexes
+    """
+    overrides = content.get("fieldOverrides", [])
+    single = (
+        _parse_index(each["collectionGroup"], index, [{**index, "fieldPath": each["fieldPath"]}])
+        for each in overrides
+        for index in each["indexes"]
+    )
+    composite = (
+        _parse_index(each["collectionGroup"], each, each["fields"])
+        for each in content.get("indexes", [])
+    )
+    return IndexDefinitions(
+        frozenset([*single, *composite]),
+        frozenset((each["collectionGroup"], each["fieldPath"]) for each in overrides),
+    )
+
+
+def _parse_index(
+    collection: str, index: Mapping[str, Any], fields: Sequence[Mapping[str, Any]]
+) -> Index:
+    modes = (str(field.get("order") or field.get("arrayConfig")) for field in fields)
+    paths = (str(field["fieldPath"]) for field in fields)
+    group = index.get("queryScope") == "COLLECTION_GROUP"
+    return Index(collection, group, tuple(zip(paths, modes, strict=True)))
+
+
+def missing_indexes(query: Query, defined: IndexDefinitions) -> set[Index]:
+    """
+    Return one index for each alternative of the query that none of *defined* answers.
+
+    Firestore may also accept several smaller indexes instead of one.
+    """
+    missing = (_missing(query.scope, tests, query.orders, defined) for tests in query.alternatives)
+    return {index for index in missing if index}
+
+
+def _missing(
+    scope: Scope, tests: Sequence[FieldTest], orders: Sequence[Order], defined: IndexDefinitions
+) -> Index | None:
+    equal = {
+        (test.path, test.is_of_elements())
+        for test in tests
+        if not test.is_inequality() and test.path != NAME
+    }
+    known = {path for path, of_elements in equal if not of_elements}
+    end = tuple(
+        (_quoted(order.path), _DESCENDING if order.descending else _ASCENDING)
+        for order in orders
+        if order.path not in known
+    )
+    # Documents by ascending name need no index.
+    if not equal and end == ((_NAME, _ASCENDING),):
+        return None
+    tested = {(_quoted(path), of_elements) for path, of_elements in equal}
+    paths = {path for path, _ in equal} | {order.path for order in orders} - {NAME}
+    starts = [start for start in _starts(scope, paths, end, defined) if start <= tested]
+    if starts and set().union(*starts) == tested:
+        return None
+    fields = [(path, _CONTAINS if contains else _ASCENDING) for path, contains in sorted(tested)]
+    return Index(scope.collection, scope.descendants, _shortened((*fields, *end)))
+
+
+def _starts(
+    scope: Scope, paths: Iterable[FieldPath], end: IndexFields, defined: IndexDefinitions
+) -> Iterator[set[tuple[str, bool]]]:
+    """Yield what comes before *end* in each index with it: path, and whether of elements."""
+    automatic = (
+        Index(scope.collection, False, ((_quoted(path), mode),))
+        for path in paths
+        for mode in (_ASCENDING, _DESCENDING, _CONTAINS)
+        if not _is_overridden(scope.collection, path, defined)
+    )
+    for index in (*automatic, *defined.created):
+        fields = _completed(index.fields)
+        start = len(fields) - len(end)
+        if (index.collection, index.group) == (scope.collection, scope.descendants) and (
+            start >= 0 and fields[start:] == end
+        ):
+            yield {(path, mode == _CONTAINS) for path, mode in fields[:start]}
+
+
+def _is_overridden(collection: str, path: FieldPath, defined: IndexDefinitions) -> bool:
+    """Whether the field or a map around it has no automatic indexes."""
+    around = (_quoted(path[: length + 1]) for length in range(len(path)))
+    return any((collection, each) in defined.overridden for each in around)
+
+
+def _completed(fields: IndexFields) -> IndexFields:
+    """Return *fields* with the `__name__` that every index ends with."""
+    path, mode = fields[-1]
+    if path == _NAME:
+        return fields
+    return (*fields, (_NAME, _DESCENDING if mode == _DESCENDING else _ASCENDING))
+
+
+def _shortened(fields: IndexFields) -> IndexFields:
+    """Return *fields* without a `__name__` that Firestore adds."""
+    return fields[:-1] if len(fields) > 1 and _completed(fields[:-1]) == fields else fields
+
+
+def _quoted(path: FieldPath) -> str:
+    return ".".join(s if s.isidentifier() and s.isascii() else f"`{s}`" for s in path)

@@ -1,0 +1,126 @@
+"""
+The queries that page, commands and documents make, and the indexes that follow from them.
+
+A field that no query names is exempted: index entries are most of what a stored document costs, and
+an indexed time limits a collection to about 500 writes a second
+(https://cloud.google.com/firestore/docs/best-practices).
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from cmc_webhook.reading.statuses import INDEXED
+from cmc_webhook.settings import DEFAULTS
+from cmc_webhook.status import document
+
+
+@dataclass(frozen=True, kw_only=True)
+class Queries:
+    """
+    All queries over one collection.
+
+    *fields*: the fields of its documents. *newest_by*: the time that lists are ordered by, the
+    latest first. *filters*: fields that such a list is filtered by, one of them or several
+    together. *alone*: fields that are compared or ordered by without any other field.
+    """
+
+    collection: str
+    fields: frozenset[str]
+    newest_by: str
+    filters: frozenset[str] = frozenset()
+    alone: frozenset[str] = frozenset()
+
+    def exempted(self) -> list[str]:
+        """Return the fields that no query names."""
+        return sorted(self.fields - self.filters - self.alone - {self.newest_by})
+
+
+_QUARANTINE = frozenset(
+    {
+        *("kind", "why", "event_type", "server_composition", "content", "size", "truncated"),
+        *("stored_at", "received_at", "expires_at"),
+    }
+)
+_RECEIVED = frozenset(
+    {
+        *("provider", "envelope_from", "envelope_to", "from", "to", "cc", "reply_to", "subject"),
+        *("date", "message_id", "in_reply_to", "references", "status_of", "auto_submitted"),
+        *("spf", "dkim", "sender_ip", "filter", "server_composition", "spam_score"),
+        *("attachments", "attachments_missing", "headers", "raw_stored_at", "received_at"),
+        *("text", "text_stored_at", "text_charset", "html", "html_stored_at", "html_charset"),
+        *("expires_at", "schema_version"),
+    }
+)
+
+
+def all_queries(
+    collection: str = DEFAULTS["CMC_COLLECTION"], inbound: str = DEFAULTS["CMC_INBOUND_COLLECTION"]
+) -> list[Queries]:
+    """Return the queries over the collections with these names and over their quarantines."""
+    return [
+        Queries(
+            collection=collection,
+            fields=frozenset(
+                {*document.FIELDS, "first_received_at", "last_received_at", "expires_at"}
+            ),
+            newest_by="status_at",
+            filters=frozenset(INDEXED),
+            alone=frozenset({"message_id", "bounce_class", "last_received_at"}),
+        ),
+        Queries(
+            collection=inbound,
+            fields=_RECEIVED,
+            newest_by="received_at",
+            alone=frozenset({"message_id"}),
+        ),
+        *(
+            Queries(
+                collection=f"{name}_quarantine",
+                fields=_QUARANTINE,
+                newest_by="received_at",
+                alone=frozenset({"server_composition"}),
+            )
+            for name in (collection, inbound)
+        ),
+    ]
+
+
+def commands(queries: list[Queries]) -> Iterator[str]:
+    """Yield the gcloud commands that create and remove indexes, without `--database`."""
+    for each in queries:
+        for name in each.exempted():
+            yield (
+                f"gcloud firestore indexes fields update {name}"
+                f" --collection-group={each.collection} --disable-indexes"
+            )
+        for name in sorted(each.filters):
+            yield (
+                "gcloud firestore indexes composite create"
+                f" --collection-group={each.collection}"
+                f" --field-config=field-path={name},order=ascending"
+                f" --field-config=field-path={each.newest_by},order=descending"
+            )
+
+
+def definitions(queries: list[Queries]) -> dict[str, Any]:
+    """Return the same as the content of a firestore.indexes.json of the Firebase CLI."""
+    return {
+        "indexes": [
+            {
+                "collectionGroup": each.collection,
+                "queryScope": "COLLECTION",
+                "fields": [
+                    {"fieldPath": name, "order": "ASCENDING"},
+                    {"fieldPath": each.newest_by, "order": "DESCENDING"},
+                ],
+            }
+            for each in queries
+            for name in sorted(each.filters)
+        ],
+        "fieldOverrides": [
+            {"collectionGroup": each.collection, "fieldPath": name, "indexes": []}
+            for each in queries
+            for name in each.exempted()
+        ],
+    }

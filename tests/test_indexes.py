@@ -1,0 +1,88 @@
+"""The indexes of production: the list of queries, the commands in the documents, the fields."""
+
+import pytest
+from google.api_core.exceptions import FailedPrecondition
+from google.cloud import firestore
+from google.cloud.firestore import FieldFilter
+
+from cmc_webhook.local_firestore.indexes import parse_definitions
+from cmc_webhook.reading.indexes import all_queries, commands, definitions
+from cmc_webhook.reading.statuses import INDEXED, Filters, MailStatuses
+from tests.support.documents import Document
+from tests.support.mails import cmc_multipart, file, sendgrid
+from tests.support.records import make_post, make_record
+from tests.test_documents import calls_of
+
+
+def documented(folder):
+    """Return each command for an index in the deployment, without database and --async."""
+    return [
+        " ".join(word for word in call if not word.startswith(("--database", "--async")))
+        for call in calls_of(Document(".github/DEPLOYMENT.md"), folder)
+        if call[:3] == ["gcloud", "firestore", "indexes"] and call[4] in ("create", "update")
+    ]
+
+
+def test_the_deployment_has_the_commands_that_follow_from_the_queries(tmp_path):
+    found, expected = documented(tmp_path), [*commands(all_queries())]
+
+    assert sorted(set(expected) - set(found)) == []
+    assert sorted(set(found) - set(expected)) == []
+    assert len(found) == len(set(found))
+
+
+def test_the_commands_make_what_the_strict_server_knows():
+    defined = parse_definitions(definitions(all_queries()))
+    exempted = {
+        f"gcloud firestore indexes fields update {path} --collection-group={collection}"
+        " --disable-indexes"
+        for collection, path in defined.overridden
+    }
+
+    assert {index.how_to_create() for index in defined.created} | exempted == {
+        *commands(all_queries())
+    }
+
+
+def test_every_stored_field_is_listed(function, inbound, documents):
+    function.post("/", json=make_post([make_record()], [make_record(status="2", to="b@x.jp")]))
+    function.post("/", json={"event_type": "x", "event": {"deliveries": [1]}})
+    function.post("/", data=b"\xff", content_type="application/json")
+    for make in (cmc_multipart, sendgrid):
+        inbound.post("/", data=make(file(1, b"content", "a.txt")))
+    inbound.post("/", json=make_post([make_record()]))
+    fields = {each.collection: each.fields for each in all_queries()}
+    stored = {
+        name: {field for document in documents(name).values() for field in document}
+        for name in fields
+    }
+
+    assert all(stored.values())
+    for name in fields:
+        assert stored[name] - fields[name] == set()
+
+
+@pytest.mark.builtin
+def test_a_field_that_nothing_queries_is_refused_as_in_production(client):
+    mails = client.collection("mail_statuses")
+    for field in ("first_received_at", "subject", "expires_at"):
+        with pytest.raises(FailedPrecondition, match="requires an index"):
+            list(mails.order_by(field).stream())
+
+
+@pytest.mark.builtin
+def test_an_order_that_the_list_does_not_have_is_refused(client):
+    filtered = client.collection("mail_statuses").where(filter=FieldFilter("to", "==", "x"))
+    newest = filtered.order_by("status_at", direction=firestore.Query.DESCENDING)
+
+    assert list(newest.stream()) == []
+    with pytest.raises(FailedPrecondition, match="requires an index"):
+        list(filtered.order_by("status_at").stream())
+
+
+def test_all_filters_together_are_answered(client):
+    names = {"to", "domain", "message_id", "api_data", "cause", "composition"}
+    every = Filters(statuses=("failed", "bounced"), **dict.fromkeys(names, "x"))
+
+    assert MailStatuses(client, "mail_statuses").counts([every]) == [0]
+    assert len(INDEXED) == len(names) + 1
