@@ -98,7 +98,8 @@ def _zone(deployment: Deployment) -> Iterator[Problem]:
         yield Problem(
             f"Times are {_hours(offset)}: the time zone of the posts differs from the function's"
             f" (CMC_TIME_ZONE is {key} here).",
-            "Make CMC_TIME_ZONE and タイムゾーン of the webhook in CMC the same.",
+            "Make CMC_TIME_ZONE and タイムゾーン of the webhook in CMC the same, then correct the"
+            " stored times: python -m cmc_webhook rebuild --zone ZONE.",
         )
 
 

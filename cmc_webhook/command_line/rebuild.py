@@ -18,7 +18,7 @@ from google.api_core.exceptions import (
 from google.cloud.firestore import DELETE_FIELD, Client, DocumentReference, DocumentSnapshot, Query
 
 from cmc_webhook.command_line import table
-from cmc_webhook.command_line.times import ZoneType
+from cmc_webhook.command_line.filters import ZoneType
 from cmc_webhook.reading.connection import FirestoreOptions
 from cmc_webhook.reading.options import connected, firestore_options
 from cmc_webhook.reading.queries import PATIENCE, count, is_id
@@ -46,7 +46,7 @@ class _IdType(click.ParamType[str]):
 @click.command()
 @click.option("--zone", type=ZoneType(), help="The time zone in which CMC wrote its times.")
 @click.option("--store", is_flag=True, help="Write the differences. Without it they are counted.")
-@click.option("--after", type=_IdType(), help="Go on after this document.")
+@click.option("--after", type=_IdType(), help="Continue where an interrupted run stopped.")
 @click.option("--yes", is_flag=True, help="Do not ask before writing to a real project.")
 @firestore_options
 def rebuild(
@@ -74,7 +74,7 @@ def rebuild(
         run.finish()
     except (KeyboardInterrupt, GoogleAPIError):
         if run.after:
-            click.echo(f"Not all is done. Go on with --after '{run.after}'", err=True)
+            click.echo(f"Incomplete; continue with --after '{run.after}'", err=True)
         raise
     finally:
         for line in run.report():

@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 
 from cmc_webhook.command_line import rebuild as command
 from cmc_webhook.reading.rebuilding import Left, LeftError, rebuilt
-from cmc_webhook.simulator.lives import LIVES, Mailing, events
 from cmc_webhook.simulator.posts import batches
+from cmc_webhook.simulator.scenarios import STEPS, Mailing, events
 from cmc_webhook.status import document as status
 from cmc_webhook.status.envelope import Envelope
 from cmc_webhook.status.events import read_events
@@ -30,9 +30,9 @@ WRITES = ("Commit", "BatchWrite", "Write")
 def lives():
     """Return posts that tell mails of every kind of life."""
     posts = []
-    for name, life in LIVES.items():
+    for name, steps in STEPS.items():
         mailing = Mailing(
-            life=life, count=3, recipients=2, version=2, zone=TOKYO,
+            steps=steps, count=3, recipients=2, version=2, zone=TOKYO,
             last_event_at=datetime(2025, 3, 9, 10, tzinfo=UTC),
         )  # fmt: skip
         posts += batches(events(mailing, random.Random(name)), 100)
