@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
 
 import pytest
+from google.api_core.exceptions import InvalidArgument
 from google.cloud.firestore import DELETE_FIELD, GeoPoint
 from hypothesis import given
 from hypothesis import strategies as st
@@ -206,6 +207,30 @@ def test_what_cannot_be_rebuilt_is_counted_named_and_left(run, post, client, sna
     assert f"1 document left: {Left.NEWER}." in result.stdout
     assert f"1 document left: {Left.NO_EVENT}." in result.stdout
     assert snapshots() == before
+
+
+def fill(reference):
+    """Make a document so large that it has no room for another field."""
+    for size in range(2**20, 0, -32):
+        try:
+            reference.update({"attachment": b"x" * size})
+        except InvalidArgument:
+            continue
+        return
+
+
+@pytest.mark.builtin("an emulator may have other limits")
+def test_a_document_without_room_for_a_new_field_is_named_and_left(run, post, client, snapshots):
+    post([make_record(to=to) for to in ("full@example.jp", "user@example.jp")])
+    make_version_1(client)
+    full = next(i for i, (_, fields) in snapshots().items() if fields["to"] == "full@example.jp")
+    fill(client.document(f"mail_statuses/{full}"))
+
+    result = run("rebuild", "--store")
+
+    assert result.exit_code == 1
+    assert "2 documents read, 1 changed." in result.stdout
+    assert f"1 document left: {Left.REFUSED}.\n  {full}\n" in result.stdout
 
 
 def test_a_document_that_only_an_app_has_made_is_no_failure(run, client):
