@@ -104,7 +104,8 @@ class Endpoint:
             _require_plain_post(request)
             response = self._accept(request, entry)
         except WebhookError as raised:
-            error = raised
+            # Its traceback refers to this frame: a cycle that would keep the body for a while.
+            error = raised.with_traceback(None)
             response = self._refuse(error, entry)
         finally:
             # functions-framework drains the body after the handler, without a limit: give it an

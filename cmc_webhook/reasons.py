@@ -30,7 +30,6 @@ class Reason(StrEnum):
     REPEATED_FIELD = "repeated_field"
     UNREADABLE_HEADERS = "unreadable_headers"
     UNREADABLE_ENVELOPE = "unreadable_envelope"
-    UNREADABLE_MIME = "unreadable_mime"
+    UNREADABLE_MAIL = "unreadable_mail"
     TOO_MANY_PARTS = "too_many_parts"
-    TOO_MANY_LINES = "too_many_lines"
     TOO_LONG = "too_long"

@@ -5,6 +5,8 @@ import re
 
 _UNREADABLE = re.compile(r"[^A-Za-z0-9@._=-]")
 _NUL_OR_SURROGATE = re.compile("[\x00\ud800-\udfff]")
+# Control characters, and what Unicode breaks lines at.
+_BREAKS = re.compile("[\x01-\x20\x7f-\x9f\u2028\u2029]+")
 
 
 def clean(text: str, limit: int) -> str:
@@ -13,6 +15,11 @@ def clean(text: str, limit: int) -> str:
         text = _NUL_OR_SURROGATE.sub("\N{REPLACEMENT CHARACTER}", text)
     encoded = text.encode()
     return text if len(encoded) <= limit else encoded[:limit].decode(errors="ignore")
+
+
+def one_line(text: str, limit: int) -> str:
+    """Return *text* cleaned like clean(), each run of blanks and line ends as one space."""
+    return clean(_BREAKS.sub(" ", text).strip(), limit)
 
 
 def ascii_lower(text: str) -> str:

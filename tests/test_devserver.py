@@ -389,8 +389,10 @@ def test_ctrl_c_during_the_start_is_quiet(command, delay_s):
     until(lambda: "cygrpc" in Path(f"/proc/{server.process.pid}/maps").read_text())
     time.sleep(delay_s)
 
-    status, said = server.send(signal.SIGINT), server.output()
-    server.stop()
+    try:
+        status, said = server.send(signal.SIGINT), server.output()
+    finally:
+        server.stop()
 
     assert said in ("", f"{STARTING}\n") or said.endswith("Stop with Ctrl-C.\n")
     # No KeyboardInterrupt, which some library could swallow.

@@ -95,14 +95,19 @@ def bar(value: int, most: int, columns: int) -> str:
 
 
 def _harmless(character: str) -> str:
+    # Emoji are joined by U+200D, and new ones are unknown to an older Python.
+    if character == "\u200d" or "\U0001f000" <= character <= "\U0001faff":
+        return character
     if unicodedata.category(character) not in _CONTROLS:
         return character
     return " " if character.isspace() else "\ufffd"
 
 
 def _width(character: str) -> int:
-    if unicodedata.category(character) in ("Mn", "Me"):
+    if unicodedata.category(character) in ("Mn", "Me") or character == "\u200d":
         return 0
+    if "\U0001f300" <= character <= "\U0001faff":
+        return 2
     return 2 if unicodedata.east_asian_width(character) in "WF" else 1
 
 

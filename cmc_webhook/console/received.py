@@ -3,13 +3,14 @@
 from collections.abc import Sequence
 from typing import Any, cast
 
+import nh3
 from flask import Blueprint, Response
 from werkzeug.exceptions import NotFound
 
 from cmc_webhook.console.downloads import download, safe_name
 from cmc_webhook.console.paging import paged
 from cmc_webhook.console.site import Site, render_page
-from cmc_webhook.reading.queries import Document
+from cmc_webhook.reading.documents import Document
 
 _PAGE = 50
 # The HTML gets an origin of its own, without scripts, forms and external content.
@@ -17,9 +18,31 @@ _FRAME_POLICY = (
     "sandbox; default-src 'none'; style-src 'unsafe-inline'; img-src data:; form-action 'none';"
     " base-uri 'none'; frame-ancestors 'self'"
 )
+# Chromium looks up the host of a frame and connects to it before the policy stops the navigation:
+# whatever can navigate or load is taken out, links too, as they lead nowhere from the sandbox.
+_TAGS = (nh3.ALLOWED_TAGS - {"a", "area", "map"}) | {"font"}
+_LOOKS = {"style", "align", "valign", "width", "height", "bgcolor", "color", "border", "dir"}
+_SIZES = {"cellpadding", "cellspacing", "colspan", "rowspan", "size", "face", "alt", "src"}
 # What may be in the bucket besides attachments, and its file name; HTML gets one that no browser
 # opens as HTML.
 _BODIES = {"text": "text.txt", "html": "html.txt", "headers": "headers.json", "raw": "mail.eml"}
+
+# Endings of files that came without a name.
+_SUFFIXES = {
+    "application/pdf": ".pdf",
+    "application/zip": ".zip",
+    "image/gif": ".gif",
+    "image/jpeg": ".jpg",
+    "image/png": ".png",
+    "message/delivery-status": ".txt",
+    "message/global": ".eml",
+    "message/rfc822": ".eml",
+    "text/calendar": ".ics",
+    "text/csv": ".csv",
+    "text/html": ".html.txt",
+    "text/plain": ".txt",
+    "text/rfc822-headers": ".txt",
+}
 
 
 def received(site: Site) -> Blueprint:
@@ -49,8 +72,9 @@ def received(site: Site) -> Blueprint:
     @views.get("/<document_id>/html")
     def html(document_id: str) -> Response:
         body = _mail(site, document_id).fields.get("html", "")
-        response = Response(body, content_type="text/html; charset=utf-8")
+        response = Response(_sanitised(str(body)), content_type="text/html; charset=utf-8")
         response.headers["Content-Security-Policy"] = _FRAME_POLICY
+        response.headers["X-DNS-Prefetch-Control"] = "off"
         return response
 
     @views.get("/<document_id>/attachments/<int:number>")
@@ -74,6 +98,22 @@ def received(site: Site) -> Blueprint:
     return views
 
 
+def _sanitised(html: str) -> str:
+    """Return *html* with its looks, without what tells the sender that it is read."""
+    return nh3.clean(
+        html,
+        tags=_TAGS,
+        attributes={"*": _LOOKS | _SIZES},
+        url_schemes={"data"},
+        attribute_filter=_without_addresses,
+        link_rel=None,
+    )
+
+
+def _without_addresses(_tag: str, name: str, value: str) -> str | None:
+    return value if name != "src" or value.startswith("data:image/") else None
+
+
 def _mail(site: Site, document_id: str) -> Document:
     found = site.received.get(document_id)
     if found is None:
@@ -86,4 +126,6 @@ def _attachments(mail: Document) -> Sequence[dict[str, Any]]:
 
 
 def _file_name(file: dict[str, Any], number: int) -> str:
-    return safe_name(file.get("file_name", ""), f"attachment-{number}")
+    # The standard's type only: that of a stranger must not make a name of a program.
+    suffix = _SUFFIXES.get(str(file.get("content_type", "")).partition(";")[0].strip().lower(), "")
+    return safe_name(file.get("file_name", ""), f"attachment-{number}{suffix}")

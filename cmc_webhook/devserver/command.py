@@ -16,6 +16,7 @@ from cmc_webhook.devserver.programs import (
     HOST,
     Program,
     console,
+    free_port,
     function_environ,
     inbound_function,
     status_function,
@@ -83,7 +84,7 @@ def devserver(
         Path(data).parent.mkdir(exist_ok=True)
     try:
         with ExitStack() as running:
-            firestore = start(data, firestore_port)
+            firestore = start(data, free_port(firestore_port, "--firestore-port"))
             running.callback(firestore.stop)
             greeting = [
                 f"Documents are in {data}. Settings of other programs:",

@@ -1,9 +1,11 @@
 """
-Decodes the bytes of a mail, even if its charset is unknown or wrong. Pure.
+Decodes the bytes of a mail: with the declared charset, else with the one that fits best. Pure.
 
-Japanese mail often names a standard charset and uses Microsoft's superset of it, which has ① and
-髙. Python has a codec for the superset of Shift_JIS only: cp932. The bytes of the supersets of
-ISO-2022-JP and EUC-JP are converted to cp932 by arithmetic.
+A name means what browsers take it for (https://encoding.spec.whatwg.org): gb2312 is its superset
+gb18030, iso-8859-1 is windows-1252. Japanese mail often names a standard charset and uses
+Microsoft's superset of it, which has ① and 髙. Python has a codec for the superset of Shift_JIS
+only: cp932. The bytes of the supersets of ISO-2022-JP and EUC-JP are converted to cp932 by
+arithmetic.
 """
 
 import codecs
@@ -12,12 +14,15 @@ import pkgutil
 import re
 from collections.abc import Callable, Iterator
 from encodings.aliases import aliases
+from typing import NamedTuple
 
-# Charset names in mail that Python does not know.
+import webencodings  # type: ignore[import-untyped]
+
+# Japanese names that neither Python nor the standard knows.
 _ALIASES = {
     **dict.fromkeys(("cp50220", "cp50221", "cp50222", "iso-2022-jp-ms"), "iso2022_jp"),
-    **dict.fromkeys(("cp51932", "eucjp-ms", "eucjp-win", "x-euc-jp"), "euc_jp"),
-    **dict.fromkeys(("x-sjis", "x-ms-cp932", "windows-932"), "cp932"),
+    **dict.fromkeys(("cp51932", "eucjp-ms", "eucjp-win"), "euc_jp"),
+    **dict.fromkeys(("x-ms-cp932", "windows-932"), "cp932"),
 }
 # Python caches every name that it looks up, known or not, without a limit: ask for these only.
 _KNOWN = {*aliases, *(module.name for module in pkgutil.iter_modules(encodings.__path__))}
@@ -28,30 +33,127 @@ _UNASSIGNED = re.compile("[\x80\xa0\uf8f0-\uf8f3]")
 # Possessive quantifiers: the regex must not keep states for backtracking into a long run.
 _JIS_RUN = re.compile(rb"(\x1b\$[@B]|\x1b\([BIJ]|^)([^\x1b]*+)")
 _EUC_RUN = re.compile(rb"([\x00-\x7f]++)|\x8e([\xa1-\xdf])|((?:[\xa1-\xfe]{2})++)")
-# Candidates for undeclared text, strictest first: text in a later charset usually fails to decode
-# in an earlier one.
-_GUESSES = ("utf-8", "iso2022_jp", "euc_jp", "cp932")
+_ASCII = {"ascii", "us-ascii", "ansi_x3.4-1968"}
+_BYTE_ORDER_MARKS = (
+    (codecs.BOM_UTF8, "utf-8"),
+    (codecs.BOM_UTF16_LE, "utf-16-le"),
+    (codecs.BOM_UTF16_BE, "utf-16-be"),
+)
+_META = re.compile(rb"""<meta\b[^>]{0,200}?\bcharset\s*=\s*["']?([\w.:-]{1,40})""", re.I | re.A)
+_META_WITHIN = 1_024  # bytes from the start, as in browsers
+_HALF_WIDTH_KANA = re.compile("[\uff61-\uff9f]")
+_KANA = re.compile("[\u3041-\u30fe\uff66-\uff9d]")
+_MOST_WITHOUT_KANA = 12  # characters: a name or a title may have none
+_PRIVATE_USE = re.compile("[\ue000-\uf8ff]")
+_CHINESE = re.compile("[\u3000-\u3017\u4e00-\u9fff\uff01-\uff5e\u2014-\u201d]")
+_FOUR_TOGETHER = re.compile("[^\x00-\x7f]{4}")
+_TOGETHER = re.compile("[^\x00-\x7f]{2}")
+_WINDOWS_1252 = {
+    byte: bytes((byte,)).decode("cp1252", "ignore") or chr(byte) for byte in range(0x80, 0xA0)
+}
 
 
-def decode(content: bytes, charset: str = "utf-8") -> str:
-    """Return the text of *content*; as UTF-8 with replacement characters if no charset fits."""
-    text = decode_or_none(content, charset)
-    return content.decode(errors="replace") if text is None else text
+class Decoded(NamedTuple):
+    """A text, the charset it was decoded with, and whether that was declared or is certain."""
+
+    text: str
+    charset: str
+    certain: bool
 
 
-def decode_or_none(content: bytes, charset: str) -> str | None:
-    """Return the text of *content* in *charset*, or in the first candidate that fits, or None."""
-    for name in (charset, *_GUESSES):
-        try:
-            known_name = _ALIASES.get(name.lower(), name)
-            if encodings.normalize_encoding(known_name).lower() not in _KNOWN:
-                continue
-            codec = codecs.lookup(known_name).name
-            if codec not in _REFUSED:
-                return _DECODERS.get(codec, lambda c, codec=codec: c.decode(codec))(content)
-        except (LookupError, ValueError):  # not a charset of text, or bytes that are not in it
-            continue
+def decode(content: bytes, charset: str = "", *, html: bool = False) -> Decoded:
+    """
+    Return the text of *content*.
+
+    *charset* is the declared one; of *html* without one, that of its ``<meta>`` counts.
+    Undeclared UTF-8 is certain, everything else undeclared is a guess. What no charset
+    fits has U+FFFD in it.
+    """
+    if not content:
+        return Decoded("", charset, certain=True)
+    for mark, name in _BYTE_ORDER_MARKS:
+        if content.startswith(mark):
+            found = _decode_as(content[len(mark) :], name)
+            if found is not None:
+                return Decoded(found, name, certain=True)
+    declared = charset.strip(" \t\"'").lower()
+    if html and declared in ("", *_ASCII) and (meta := _META.search(content[:_META_WITHIN])):
+        declared = meta[1].decode().lower()
+    if declared in _ASCII and not content.isascii():
+        declared = ""
+    if declared in ("", *_ASCII) and b"\x1b$" in content:
+        declared = "iso-2022-jp"  # its escape sequences are ASCII
+    if declared and (text := _decode_as(content, declared)) is not None:
+        return Decoded(text, declared, certain=True)
+    text = _decode_as(content, "utf-8")
+    if text is not None:
+        # Hardly a text of another charset is valid UTF-8 by accident.
+        return Decoded(text, "utf-8", certain=not declared)
+    return _guess(content, declared)
+
+
+def text_of(content: bytes, charset: str = "") -> str:
+    """Return the text of *content*, certain or not."""
+    return decode(content, charset).text
+
+
+def _guess(content: bytes, declared: str) -> Decoded:
+    damaged = _damaged(content, declared) or _damaged(content, "utf-8")
+    if damaged:
+        return damaged
+    for name, fits in _GUESSES.items():
+        text = _decode_as(content, name)
+        if text is not None and fits(text):
+            return Decoded(text, name, certain=False)
+    return Decoded(content.decode(errors="replace"), "utf-8", certain=False)
+
+
+def _damaged(content: bytes, charset: str) -> Decoded | None:
+    """Return the text if *content* is in *charset* but for a few bytes."""
+    codec = _codec(charset)
+    if codec is None or codec == "cp1252":
+        return None
+    codec = {"iso2022_jp": "iso2022_jp_ext"}.get(codec, codec)
+    text = content.decode(codec, "replace")
+    beyond_ascii = _beyond_ascii(text)
+    # A wrong charset damages about every second character.
+    if text.count("\ufffd") * 10 <= beyond_ascii:
+        return Decoded(text, charset, certain=False)
     return None
+
+
+def _decode_as(content: bytes, charset: str) -> str | None:
+    """Return the text of *content* in *charset*; None if it does not fit or is not known."""
+    codec = _codec(charset)
+    if codec is None:
+        return None
+    try:
+        decoder = _DECODERS.get(codec)
+        text = decoder(content) if decoder else content.decode(codec)
+    except (LookupError, ValueError):  # not a charset of text, or bytes that are not in it
+        return None
+    return text.removeprefix("\ufeff")
+
+
+def _codec(charset: str) -> str | None:
+    """Return Python's name of the codec for *charset*; None if there is none."""
+    name = _ALIASES.get(charset, charset)
+    encoding = webencodings.lookup(name)
+    if encoding and encoding.name not in ("replacement", "x-user-defined"):
+        name = encoding.codec_info.name
+    try:
+        if encodings.normalize_encoding(name).lower() not in _KNOWN:
+            return None
+        codec = codecs.lookup(name).name
+    except (LookupError, ValueError):  # a NUL in the name
+        return None
+    codec = _SUPERSETS.get(codec, codec)
+    return None if codec in _REFUSED else codec
+
+
+def _windows_1252(content: bytes) -> str:
+    # Python's codec refuses the five bytes that Microsoft left out.
+    return content.decode("latin-1").translate(_WINDOWS_1252)
 
 
 def _shift_jis(content: bytes) -> str:
@@ -108,9 +210,62 @@ def _shifted(jis: bytes) -> bytes:
     return bytes(moved)
 
 
+def _is_japanese(text: str) -> bool:
+    """
+    Return whether *text* can be meant, and is not made of another language's bytes.
+
+    Western text has ASCII letters around each odd byte, so no two characters beyond
+    ASCII stand together; Chinese bytes become half-width katakana, or a long text
+    without kana.
+    """
+    beyond_ascii = _beyond_ascii(text)
+    half_width = len(text) - len(_HALF_WIDTH_KANA.sub("", text))
+    return (
+        not _PRIVATE_USE.search(text)
+        and (_TOGETHER.search(text) is not None or beyond_ascii * 2 > len(text))
+        and half_width * 2 <= beyond_ascii
+        and (beyond_ascii <= _MOST_WITHOUT_KANA or _KANA.search(text) is not None)
+    )
+
+
+def _is_chinese(text: str) -> bool:
+    beyond_ascii = _beyond_ascii(text)
+    chinese = len(text) - len(_CHINESE.sub("", text))
+    return _TOGETHER.search(text) is not None and chinese * 10 >= beyond_ascii * 9
+
+
+def _is_western(text: str) -> bool:
+    # An escape sequence is of damaged ISO-2022-JP.
+    rare = "\x1b" in text or _FOUR_TOGETHER.search(text)
+    return _beyond_ascii(text) * 2 < len(text) and not rare
+
+
+def _beyond_ascii(text: str) -> int:
+    return len(text) - len(text.encode("ascii", "ignore"))
+
+
 _DECODERS: dict[str, Callable[[bytes], str]] = {
-    "shift_jis": _shift_jis,
     "cp932": _shift_jis,
     "iso2022_jp": _iso_2022_jp,
     "euc_jp": _euc_jp,
+    "cp1252": _windows_1252,
+}
+# Python's codecs by what they are taken for where the name is known to Python only.
+_SUPERSETS = {
+    "shift_jis": "cp932",
+    "iso2022_jp_ext": "iso2022_jp",
+    "euc_kr": "cp949",
+    "gb2312": "gb18030",
+    "gbk": "gb18030",
+    "big5": "big5hkscs",
+    "iso8859-1": "cp1252",
+}
+# Candidates for text that is neither in its declared charset nor UTF-8, and what speaks for each;
+# the strictest first.
+_GUESSES: dict[str, Callable[[str], bool]] = {
+    "iso2022_jp": _is_japanese,
+    "euc_jp": _is_japanese,
+    "cp932": _is_japanese,
+    "gb18030": _is_chinese,
+    "windows-1252": _is_western,
 }

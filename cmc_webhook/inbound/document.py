@@ -1,26 +1,31 @@
-"""Builds the document of a mail, and the objects in Cloud Storage that it refers to. Pure."""
+"""
+Builds the document of a mail, and the objects in Cloud Storage that it refers to. Pure.
+
+A field that cannot be read costs that field, never the mail: `_Fields` leaves it out and names it.
+"""
 
 import hashlib
 import json
 import math
 import re
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from cmc_webhook.inbound.charsets import decode, decode_or_none
+from cmc_webhook.inbound.addresses import ADDRESS_BYTES, addresses, sender
+from cmc_webhook.inbound.charsets import decode, text_of
+from cmc_webhook.inbound.encoded_words import decode_words
 from cmc_webhook.inbound.headers import (
-    ADDRESS_BYTES,
-    addresses,
+    Headers,
     auto_submitted,
     date,
-    decode_words,
-    file_name,
     message_id,
     message_ids,
-    parse_headers,
+    readable_file_name,
+    split_head,
 )
 from cmc_webhook.inbound.mail import Attachment, Contents, Mail, Text
-from cmc_webhook.text import clean, digest, mail_id
+from cmc_webhook.text import clean, digest, mail_id, one_line
 
 SCHEMA_VERSION = 1
 # Firestore refuses a document over 1 MiB, including its name and the names of its fields.
@@ -29,7 +34,17 @@ _LARGEST_DOCUMENT = 1_000_000
 _LONGEST_DECODED = 4 * _LARGEST_DOCUMENT
 _SHORT_BYTES = 1_024
 _MOST_RECIPIENTS = 500
-_ORIGINALS = ("message/rfc822", "text/rfc822-headers")
+# Types of an attached copy of a mail, or of its header.
+_ORIGINALS = {
+    "message/rfc822",
+    "message/rfc822-headers",
+    "message/global",
+    "message/global-headers",
+    "text/rfc822-headers",
+}
+# The line of a copy that a bounce has in its own text, perhaps quoted.
+_MESSAGE_ID_LINE = re.compile(r"^[>|\s]{0,8}Message-ID:\s*(<[^<>\s]{1,998}>)", re.I | re.M)
+_BOUNCING = {"mailer-daemon", "postmaster"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,31 +64,67 @@ class MailDocument:
         return f"gs://{self.bucket}/{name}"
 
 
+class _Fields:
+    """Fields of a document. What is empty is left out, what fails is named in *unreadable*."""
+
+    def __init__(self) -> None:
+        self.values: dict[str, Any] = {}
+        self.unreadable: list[str] = []
+
+    def add(self, name: str, read: Callable[[], Any]) -> None:
+        """Add what *read* returns; a dict of fields if *name* begins with ``*``."""
+        try:
+            found = read()
+        except Exception:  # an error of this program; the other fields are worth having
+            self.unreadable.append(name.removeprefix("*"))
+            return
+        for key, value in (found if name.startswith("*") else {name: found}).items():
+            if value not in ("", [], None):
+                self.values[key] = value
+
+
 def mail_document(mail: Mail, bucket: str) -> MailDocument:
     """Return the document of *mail*, whose objects go to *bucket*. Empty fields are left out."""
     document = MailDocument(_id(mail), bucket)
-    contents, header = mail.contents, mail.contents.headers
-    found: dict[str, Any] = {
-        "provider": mail.provider,
-        "envelope_from": clean(mail.envelope_from, ADDRESS_BYTES),
-        "envelope_to": [clean(to, ADDRESS_BYTES) for to in mail.envelope_to[:_MOST_RECIPIENTS]],
-        **_people(mail),
-        "subject": _subject(mail),
-        "date": date(header),
-        "message_id": message_id(header),
-        **_thread(contents),
-        "auto_submitted": auto_submitted(header),
-        **_extras(mail),
-        "attachments": [_attachment(file, document) for file in contents.attachments],
-        "headers": [_header(name, value) for name, value in header.items],
-        **_body("text", contents.text, document),
-        **_body("html", contents.html, document),
-        "raw_stored_at": document.add_object(contents.raw) if contents.raw is not None else "",
-        "schema_version": SCHEMA_VERSION,
-    }
-    document.fields.update(
-        (name, value) for name, value in found.items() if value not in ("", [], None)
-    )
+    contents, header, extras = mail.contents, mail.contents.headers, mail.extras
+    fields = _Fields()
+
+    def people(name: str, read: Callable[[Sequence[str]], Any]) -> None:
+        # From the provider if the header lacks the field.
+        fields.add(name, lambda: read(header.values(name) or [extras.get(name, "")]))
+
+    def extra(name: str) -> None:
+        fields.add(name, lambda: one_line(extras.get(name, ""), _SHORT_BYTES))
+
+    fields.add("provider", lambda: mail.provider)
+    fields.add("envelope_from", lambda: one_line(mail.envelope_from, ADDRESS_BYTES))
+    fields.add("envelope_to", lambda: _recipients(mail))
+    people("from", sender)
+    people("to", addresses)
+    people("cc", addresses)
+    fields.add("reply_to", lambda: addresses(header.values("reply-to")))
+    fields.add("subject", lambda: _subject(mail))
+    fields.add("date", lambda: date(header))
+    fields.add("message_id", lambda: message_id(header))
+    fields.add("in_reply_to", lambda: next(iter(message_ids(header.first("in-reply-to"))), ""))
+    fields.add("references", lambda: message_ids(header.first("references")))
+    fields.add("status_of", lambda: _status_of(mail))
+    fields.add("auto_submitted", lambda: auto_submitted(header))
+    for name in ("spf", "dkim", "sender_ip", "filter", "server_composition"):
+        extra(name)
+    fields.add("spam_score", lambda: _number(extras.get("spam_score", "")))
+    fields.add("attachments_missing", lambda: _missing(mail))
+    attachments = [_attachment(file, document, fields) for file in contents.attachments]
+    fields.add("attachments", lambda: attachments)
+    fields.add("headers", lambda: [_header(name, value) for name, value in header.items])
+    _add_body("text", contents.text, document, fields)
+    _add_body("html", contents.html, document, fields)
+    if contents.raw is not None:
+        raw = contents.raw
+        fields.add("raw_stored_at", lambda: document.add_object(raw))
+    fields.add("schema_version", lambda: SCHEMA_VERSION)
+    fields.add("unreadable_fields", lambda: fields.unreadable)
+    document.fields.update(fields.values)
     _make_room(document, contents)
     return document
 
@@ -91,7 +142,7 @@ def _id(mail: Mail) -> str:
         *(clean(item, len(item) * 4) for item in items)
     )
     envelope = [clean(place, ADDRESS_BYTES) for place in (mail.envelope_from, *mail.envelope_to)]
-    bodies = [body.content if body else b"" for body in (contents.text, contents.html)]
+    bodies = [b"\n".join(t.content for t in body) for body in (contents.text, contents.html)]
     return mail_id(
         identity, identity, *envelope, *bodies, *(_sha256(f.content) for f in contents.attachments)
     )
@@ -101,52 +152,52 @@ def _sha256(content: bytes) -> str:
     return hashlib.sha256(content).hexdigest()
 
 
-def _people(mail: Mail) -> dict[str, Any]:
-    """Return the addresses in the header, or those from the provider if a field is missing."""
-    header = mail.contents.headers
-    found = {
-        name: addresses(header.values(name) or [mail.extras.get(name, "")])
-        for name in ("from", "to", "cc")
-    }
-    sender = found.pop("from")
-    return {
-        "from": sender[0] if sender else None,
-        **found,
-        "reply_to": addresses(header.values("reply-to")),
-    }
+def _recipients(mail: Mail) -> list[str]:
+    return [one_line(to, ADDRESS_BYTES) for to in mail.envelope_to[:_MOST_RECIPIENTS]]
 
 
 def _subject(mail: Mail) -> str:
     value = mail.contents.headers.first("subject") or mail.extras.get("subject", "")
-    return clean(decode_words(value), 4 * _SHORT_BYTES)
+    return one_line(decode_words(value), 4 * _SHORT_BYTES)
 
 
-def _thread(contents: Contents) -> dict[str, Any]:
-    header = contents.headers
-    in_reply_to = message_ids(header.first("in-reply-to"))
-    references = message_ids(header.first("references"))
-    # A bounce names the mail only in the copy of its header that is attached.
-    originals = [f.content for f in contents.attachments if f.content_type.lower() in _ORIGINALS]
-    attached = [message_id(parse_headers(original)) for original in originals]
-    answered = [*in_reply_to[:1], *references[-1:], *filter(None, attached)]
-    return {
-        "in_reply_to": next(iter(in_reply_to), ""),
-        "references": references,
-        "status_of": next(iter(answered), ""),
-    }
+def _status_of(mail: Mail) -> str:
+    """Return the message id of the mail that this one answers or reports on."""
+    contents, header = mail.contents, mail.contents.headers
+    answered = message_ids(header.first("in-reply-to"))[:1]
+    answered += message_ids(header.first("references"))[-1:]
+    for file in contents.attachments:
+        if file.content_type.partition(";")[0].strip().lower() in _ORIGINALS:
+            answered.append(message_id(_head(file.content)))
+    if not any(answered) and _is_bounce(mail):
+        answered += [_quoted_id(part) for part in contents.text]
+    return next(filter(None, answered), "")
 
 
-def _extras(mail: Mail) -> dict[str, Any]:
-    names = ("spf", "dkim", "sender_ip", "filter", "server_composition")
-    texts = {name: clean(mail.extras.get(name, ""), _SHORT_BYTES) for name in names}
+def _head(content: bytes) -> Headers:
+    """Return the header of an attached mail, before which some programs write a blank line."""
+    start = re.match(rb"[\r\n]{0,8}", content)
+    return split_head(memoryview(content)[start.end() if start else 0 :])[0]
+
+
+def _is_bounce(mail: Mail) -> bool:
+    found = sender(mail.contents.headers.values("from")) or {}
+    local_part = found.get("address", found.get("name", "")).partition("@")[0]
+    return auto_submitted(mail.contents.headers) == "bounce" or local_part.lower() in _BOUNCING
+
+
+def _quoted_id(part: Text) -> str:
+    """Return the id in the copy of the mail's header, which old programs put into the text."""
+    found = _MESSAGE_ID_LINE.search(text_of(part.content[:_LONGEST_DECODED], part.charset))
+    return found[1] if found else ""
+
+
+def _missing(mail: Mail) -> int | None:
+    """Return how many of the announced attachments did not come, None if all did."""
     announced = mail.extras["attachments"]
     count = int(announced) if re.fullmatch("[0-9]{1,6}", announced) else 0
     missing = count - len(mail.contents.attachments)
-    return {
-        **texts,
-        "spam_score": _number(mail.extras.get("spam_score", "")),
-        "attachments_missing": missing if missing > 0 else None,
-    }
+    return missing if missing > 0 else None
 
 
 def _number(text: str) -> float | None:
@@ -161,50 +212,71 @@ def _header(name: str, value: str) -> dict[str, str]:
     return {"name": clean(name, _SHORT_BYTES), "value": clean(value, len(value) * 4)}
 
 
-def _attachment(file: Attachment, document: MailDocument) -> dict[str, Any]:
+def _attachment(file: Attachment, document: MailDocument, mail: _Fields) -> dict[str, Any]:
     stored_at = document.add_object(file.content)
-    texts = {
-        "file_name": file_name(file.file_name),
-        "content_type": clean(file.content_type, 256),
-        "content_id": clean(file.content_id, 256),
-    }
+    fields = _Fields()
+    fields.add("file_name", lambda: readable_file_name(file.file_name))
+    fields.add("content_type", lambda: one_line(file.content_type, 256))
+    fields.add("content_id", lambda: one_line(file.content_id, 256))
+    mail.unreadable += [f"attachments.{name}" for name in fields.unreadable]
     return {
-        **{name: value for name, value in texts.items() if value},
+        **fields.values,
         "size": len(file.content),
         "sha256": stored_at.rpartition("/")[2],
         "stored_at": stored_at,
     }
 
 
-def _body(name: str, body: Text | None, document: MailDocument) -> dict[str, str]:
-    if body is None:
-        return {}
-    long = len(body.content) > _LONGEST_DECODED
-    text = None if long else decode_or_none(body.content, body.charset)
-    if text is not None:
-        return {name: clean(text, len(body.content) * 4)}
-    # No charset fits: the text is what can be read of it, so the bytes are stored too.
-    readable = "" if long else clean(decode(body.content), len(body.content) * 4)
-    return {name: readable, **_stored(name, body, document)}
+def _add_body(name: str, texts: list[Text], document: MailDocument, fields: _Fields) -> None:
+    if not texts:
+        return
+    unreadable = len(fields.unreadable)
+    fields.add(f"*{name}", lambda: _body(name, texts, document))
+    if len(fields.unreadable) > unreadable:
+        fields.add(f"*{name}_stored_at", lambda: _stored(name, _whole(texts), document))
+
+
+def _body(name: str, texts: list[Text], document: MailDocument) -> dict[str, str]:
+    whole = _whole(texts)
+    if len(whole.content) > _LONGEST_DECODED:
+        return _stored(name, whole, document)
+    parts = [decode(t.content, t.charset, html=name == "html") for t in texts]
+    text = "\n".join(part.text.removesuffix("\n") for part in parts[:-1] if part.text)
+    text = "\n".join(filter(None, (text, parts[-1].text)))
+    found = {name: clean(text, len(whole.content) * 4)}
+    if guessed := [part.charset for part in parts if not part.certain]:
+        # Whoever knows better finds the bytes.
+        found |= {f"{name}_guessed_charset": guessed[0], **_stored(name, whole, document)}
+    return found
+
+
+def _whole(texts: list[Text]) -> Text:
+    """Return the bytes of a body, in UTF-8 if it consists of texts in several charsets."""
+    charsets = {text.charset.lower() for text in texts}
+    if len(charsets) == 1:
+        return Text(b"\n".join(text.content for text in texts), texts[0].charset)
+    # The bytes as they came are in the raw mail: no provider posts several texts.
+    decoded = (text_of(text.content, text.charset).encode(errors="replace") for text in texts)
+    return Text(b"\n".join(decoded), "utf-8")
 
 
 def _stored(name: str, body: Text, document: MailDocument) -> dict[str, str]:
     """Store the bytes of a body, and return their address and declared charset."""
-    charset = clean(body.charset, 256)
-    return {f"{name}_stored_at": document.add_object(body.content), f"{name}_charset": charset}
+    charset = one_line(body.charset, 256)
+    stored = {f"{name}_stored_at": document.add_object(body.content)}
+    return stored | {f"{name}_charset": charset} if charset else stored
 
 
 def _make_room(document: MailDocument, contents: Contents) -> None:
     """Move text, HTML or headers, the largest first, to the bucket until the document fits."""
     fields = document.fields
-    headers = Text(json.dumps(fields.get("headers")).encode())
-    long = {"text": contents.text, "html": contents.html, "headers": headers}
+    long = {"text": contents.text, "html": contents.html, "headers": []}
     sizes = {name: _size(value) for name, value in fields.items()}
     for name in sorted(sizes.keys() & long, key=lambda name: -sizes[name]):
-        body = long[name]
-        if body is None or sum(sizes.values()) <= _LARGEST_DOCUMENT:
+        if sum(sizes.values()) <= _LARGEST_DOCUMENT:
             return
-        del fields[name]
+        value = fields.pop(name)
+        body = _whole(long[name]) if long[name] else Text(json.dumps(value).encode(), "utf-8")
         fields.update(_stored(name, body, document))
         sizes[name] = _SHORT_BYTES
 

@@ -1,37 +1,57 @@
-"""Parses the header of a mail: fields, addresses, message ids, times. Pure."""
+"""Reads the header of a mail or of a part: fields, message ids, times, file names. Pure."""
 
-import email.policy
 import re
 from collections.abc import Iterable
 from datetime import UTC, datetime
-from email.errors import HeaderParseError
-from email.header import decode_header
-from email.parser import BytesHeaderParser
-from email.utils import getaddresses, parsedate_to_datetime
+from email.utils import parsedate_to_datetime
 
-from cmc_webhook.inbound.charsets import decode
-from cmc_webhook.text import clean
+from cmc_webhook.inbound.charsets import text_of
+from cmc_webhook.inbound.encoded_words import decode_words
+from cmc_webhook.inbound.parameters import read_parameters
+from cmc_webhook.text import clean, one_line
 
-# 64 before the @, 255 after it (RFC 5321, 4.5.3.1).
-ADDRESS_BYTES = 320
 _NAME_BYTES = 256
 _ID_BYTES = 998  # a line (RFC 5322, 2.1.1)
-_MOST_ADDRESSES = 200
 _MOST_IDS = 100
 _MOST_VALUE = 64 * 1024  # characters of a field that are parsed
-_MOST_WORDS = (
-    16 * 1024
-)  # characters with encoded words that are decoded, which takes quadratic time
 MOST_HEADER = 1024 * 1024  # bytes; mail servers accept about a tenth of it
-_WORD = r"=\?[^?\s]+\?[bq]\?[^?]*\?="
-_WORDS = re.compile(rf"{_WORD}(?:\s*{_WORD})*", re.I)
+_MOST_LINES = 20_000
+_BLANK_LINE = re.compile(rb"(?:\A|\n)\r*+(?:\n|\Z)")
+# A line, and those that continue it.
+_LOGICAL_LINE = re.compile(rb"[^\n]*+(?:\n(?=[ \t])[^\n]*+)*+(?:\n|\Z)")
+_FIELD = re.compile(rb"([!-9;-~]++)[ \t]*+:[ \t]*+(.*)", re.DOTALL)
+# Zones by name, in hours; those of RFC 5322 are known to Python. None has a second meaning in use.
+_ZONES = {
+    "JST": 9,
+    "KST": 9,
+    "HKT": 8,
+    "SGT": 8,
+    "AWST": 8,
+    "AEST": 10,
+    "AEDT": 11,
+    "NZST": 12,
+    "NZDT": 13,
+    "WET": 0,
+    "WEST": 1,
+    "CET": 1,
+    "MET": 1,
+    "CEST": 2,
+    "MEST": 2,
+    "EET": 2,
+    "EEST": 3,
+    "MSK": 3,
+    "AKST": -9,
+    "AKDT": -8,
+    "HST": -10,
+}
+_ZONE = re.compile(r"(?<=[\d\s])([A-Z]{3,4})\s*$", re.I)
 
 
 class Headers:
     """The header fields of a mail in order, names as written."""
 
     def __init__(self, items: Iterable[tuple[str, str]]) -> None:
-        self.items = [(name, re.sub(r"\r?\n(?=[ \t])", "", value)) for name, value in items]
+        self.items = [(name, re.sub(r"\r*\n(?=[ \t])", "", value)) for name, value in items]
         self._values: dict[str, list[str]] = {}
         for name, value in self.items:
             self._values.setdefault(name.lower(), []).append(value[:_MOST_VALUE])
@@ -45,87 +65,80 @@ class Headers:
         return next((value.strip() for value in self.values(name)), "")
 
 
+def split_head(content: memoryview) -> tuple[Headers, memoryview]:
+    """
+    Return the fields of a mail or part, and what follows them.
+
+    A line that is no field has an empty name; if no field follows it, the body begins
+    there, because the blank line is missing. Fields after the limits are left out.
+    """
+    blank = _BLANK_LINE.search(content)
+    head = _beginning(content[: blank.start()] if blank else content)
+    body = content[blank.end() :] if blank else content[:0]
+    items, end = _fields(head)
+    return Headers(items), body if end == len(head) else content[end:]
+
+
 def parse_headers(block: bytes) -> Headers:
-    """Return the fields of a header *block*; what follows a broken line has an empty name."""
-    head, tail = block[:MOST_HEADER], block[MOST_HEADER:]
-    message = BytesHeaderParser(policy=email.policy.compat32).parsebytes(head)
-    items = [(name, as_text(value)) for name, value in message.raw_items()]
-    del message["Content-Transfer-Encoding"]  # it applies to the body of the mail
-    broken = message.get_payload(decode=True)
-    rest = (broken if isinstance(broken, bytes) else b"") + tail
-    return Headers([*items, ("", decode(rest))] if rest else items)
+    """Return the fields of a header *block*; what follows the last one has an empty name."""
+    items, end = _fields(_beginning(memoryview(block)))
+    rest = text_of(block[end:])
+    return Headers([*items, ("", rest)] if rest.strip() else items)
 
 
-def as_text(value: str) -> str:
-    """Decode a *value* in which the parser replaced bytes beyond ASCII by surrogates."""
-    return decode(value.encode("utf-8", "surrogateescape"))
+def _beginning(head: memoryview) -> bytes:
+    """Return the lines of *head* within the limits, before anything looks at each of them."""
+    short = bytes(head[:MOST_HEADER])
+    lines = short.split(b"\n", _MOST_LINES)
+    many = len(lines) > _MOST_LINES or len(short) < len(head)
+    return short[: len(short) - len(lines[-1])] if many else short
 
 
-def decode_words(value: str) -> str:
-    """Return the beginning of *value* with all encoded words (RFC 2047) decoded."""
-    return _WORDS.sub(_decode_run, value[:_MOST_WORDS])
-
-
-def _decode_run(run: re.Match[str]) -> str:
-    try:
-        words = decode_header(run[0])
-    except HeaderParseError:
-        return run[0]
-    # A language may follow the charset (RFC 2231, section 5).
-    return "".join(decode(word, str(charset).partition("*")[0]) for word, charset in words)
-
-
-def addresses(values: Iterable[str]) -> list[dict[str, str]]:
-    """Return the addresses in header *values*, each with its name if it has one."""
-    found: list[dict[str, str]] = []
-    room = _MOST_VALUE  # of all values together
-    for whole in values:
-        value = whole[:room]
-        room -= len(value)
-        pairs = _address_pairs(value)
-        if not any(
-            address for _, address in pairs
-        ):  # Python rejects all of a value in which one address is malformed
-            words = re.split(r"[\s<>,;]+", value)
-            pairs = [("", word) for word in words if re.fullmatch(".+@.+", word)]
-        named = [(name, address) for name, address in pairs if address]
-        found += [_address(*pair) for pair in named[: _MOST_ADDRESSES - len(found)]]
-    return found
-
-
-def _address_pairs(value: str) -> list[tuple[str, str]]:
-    try:
-        return getaddresses([value])
-    except RecursionError:  # thousands of nested comments or groups
-        return []
-
-
-def _address(name: str, address: str) -> dict[str, str]:
-    readable = clean(decode_words(name), _NAME_BYTES)
-    bare = {"address": clean(address, ADDRESS_BYTES)}
-    return bare | {"name": readable} if readable else bare
+def _fields(head: bytes) -> tuple[list[tuple[str, str]], int]:
+    """Return the fields in *head*, and where the last one ends."""
+    lines = [line[0] for line in _LOGICAL_LINE.finditer(head)]
+    # The first line continues none, even if it is indented.
+    fields = [_FIELD.match(line if n else line.lstrip(b" \t")) for n, line in enumerate(lines)]
+    while fields and not fields[-1]:
+        del fields[-1]
+    found: list[tuple[str, bytes]] = []
+    for line, field in zip(lines, fields, strict=False):
+        if field:
+            found.append((field[1].decode(), field[2]))
+        elif found and found[-1][1].rstrip().endswith(b";"):  # a parameter without its indent
+            found[-1] = (found[-1][0], found[-1][1].rstrip() + b" " + line)
+        else:
+            found.append(("", line))
+    items = [(name, text_of(value.rstrip(b"\r\n"))) for name, value in found]
+    return items, sum(map(len, lines[: len(fields)]))
 
 
 def message_ids(value: str) -> list[str]:
     """Return the message ids in *value*, with their angle brackets."""
     found = re.findall(r"<[^<>\s]+>", value)
-    return [clean(message_id, _ID_BYTES) for message_id in found[:_MOST_IDS]]
+    return [one_line(message_id, _ID_BYTES) for message_id in found[:_MOST_IDS]]
 
 
 def message_id(headers: Headers) -> str:
     """Return the id of the mail; the whole value if it has no angle brackets."""
     value = headers.first("message-id")
-    return next(iter(message_ids(value)), clean(value, _ID_BYTES))
+    return next(iter(message_ids(value)), one_line(value, _ID_BYTES))
 
 
 def date(headers: Headers) -> datetime | None:
     """Return the date of the mail in UTC; None if it has none that can be read."""
     try:
-        written = parsedate_to_datetime(headers.first("date"))
+        written = parsedate_to_datetime(_with_offset(headers.first("date")))
         # -0000 is UTC without a known local time zone (RFC 5322, 3.3).
         return written.replace(tzinfo=written.tzinfo or UTC).astimezone(UTC)
     except (ValueError, TypeError, IndexError, OverflowError):
         return None
+
+
+def _with_offset(value: str) -> str:
+    zone = _ZONE.search(value)
+    hours = _ZONES.get(zone[1].upper()) if zone else None
+    return value if zone is None or hours is None else f"{value[: zone.start()]}{hours:+03d}00"
 
 
 def auto_submitted(headers: Headers) -> str:
@@ -139,15 +152,23 @@ def auto_submitted(headers: Headers) -> str:
         return "bounce"
     word = headers.first("auto-submitted").lower().partition(";")[0].strip()
     if word and word != "no":
-        return clean(word, _NAME_BYTES)
+        return one_line(word, _NAME_BYTES)
     replies = headers.first("x-autoreply") or headers.first("x-autorespond")
     if replies or headers.first("precedence").lower() == "auto_reply":
         return "auto-replied"
     return ""
 
 
-def file_name(value: str) -> str:
+def content_type(headers: Headers, default: str = "text/plain") -> tuple[str, dict[str, str]]:
+    """Return the type of a part in lower case, *default* without one, and its parameters."""
+    kind, parameters = read_parameters(headers.first("content-type"))
+    if not kind:
+        return default, parameters
+    # A type that is none means plain text (RFC 2045, 5.2).
+    return (kind if re.fullmatch("[^/]+/[^/]+", kind) else "text/plain"), parameters
+
+
+def readable_file_name(value: str) -> str:
     """Return the decoded file name without a path, which the sender may have set to attack."""
-    readable = re.sub(r"[\x00-\x1f\x7f]+", " ", decode_words(value))
-    last = re.split(r"[/\\]", readable)[-1].strip()
+    last = re.split(r"[/\\]", one_line(decode_words(value), len(value) * 4))[-1].strip()
     return "" if last in (".", "..") else clean(last, _NAME_BYTES)

@@ -17,10 +17,10 @@ class UnreadableMail(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Text:
-    """A body of a mail, and its declared charset."""
+    """A text of a mail, and its declared charset, empty if there is none."""
 
     content: bytes
-    charset: str = "utf-8"
+    charset: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,11 +35,15 @@ class Attachment:
 
 @dataclass(frozen=True, slots=True)
 class Contents:
-    """The contents of a mail; *raw* is the whole mail if the provider posts it."""
+    """
+    The contents of a mail; *raw* is the whole mail if the provider posts it.
+
+    A mail has several texts if a picture or the footer of a list stands between them.
+    """
 
     headers: Headers
-    text: Text | None = None
-    html: Text | None = None
+    text: list[Text] = field(default_factory=list)
+    html: list[Text] = field(default_factory=list)
     attachments: list[Attachment] = field(default_factory=list)
     raw: bytes | None = None
 

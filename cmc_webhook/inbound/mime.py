@@ -1,143 +1,140 @@
-"""Reads the contents of a whole mail with the standard library's parser. Pure."""
+"""
+Reads the contents of a whole mail, however it is built. Pure.
 
-import functools
-from collections import Counter
-from collections.abc import Iterator
-from email.message import Message
-from email.parser import BytesParser
-from email.policy import compat32
-from typing import Any
+Not with the standard library's parser: it takes a part without header fields for none, rewrites
+attached mails, and depends on Python's version in what it makes of a broken mail. Here a part is
+the bytes between two delimiters.
+"""
 
-from cmc_webhook.inbound.charsets import decode
-from cmc_webhook.inbound.headers import Headers, as_text
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+from cmc_webhook.inbound import multipart
+from cmc_webhook.inbound.headers import Headers, content_type, split_head
 from cmc_webhook.inbound.mail import Attachment, Contents, Text, UnreadableMail
-from cmc_webhook.inbound.parts import MOST_PARTS
+from cmc_webhook.inbound.parameters import read_parameters
+from cmc_webhook.inbound.transfer import decode_transfer
 from cmc_webhook.reasons import Reason
 
-_MOST_LINE_ENDS = 1_000_000
-# The parser makes a part of each delivery status in a report, too.
-_MOST_PARSED = 2_000
-# The parser compares every line with the boundary of every enclosing multipart.
-_MOST_MULTIPARTS = 50
-_MOST_VALUE = 16 * 1024
+# Each level searches its content once more.
+_DEEPEST = 20
+_BODIES = ("text/plain", "text/html")
+# The first delimiter of a multipart whose boundary is not given or wrong.
+_FIRST_DELIMITER = re.compile(rb"(?:\A|\n)--(\S[^\r\n]{0,199})\r*\n(?=Content-)", re.I)
 
 
-class _Part(Message):
-    """
-    A mail or a part of it; *counts* are those of the whole mail.
+@dataclass(slots=True)
+class _Found:
+    """What is in a part: its texts by type, and its files, each in order."""
 
-    Only the beginning of a long field is parsed, because parsing takes quadratic time.
-    """
+    texts: dict[str, list[Text]] = field(default_factory=lambda: {kind: [] for kind in _BODIES})
+    files: list[Attachment] = field(default_factory=list)
 
-    def __init__(self, policy: Any, counts: Counter[str]) -> None:
-        super().__init__(policy)
-        self._counts = counts
-        self._counts["parts"] += 1
-        if self._counts["parts"] > _MOST_PARSED:
+
+class _Reader:
+    """Reads one mail; counts its parts."""
+
+    def __init__(self) -> None:
+        self._parts = 0
+        # The first text of each type that has a file name, a body if the mail has no other.
+        self.named: dict[str, Text] = {}
+        # Mails that are shown in this one, its body if it has no other.
+        self.inline_mails: list[bytes] = []
+
+    def read(self, content: memoryview, depth: int = 0, default: str = "text/plain") -> _Found:
+        headers, body = split_head(content)
+        return self.read_part(headers, body, depth, default)
+
+    def read_part(self, headers: Headers, body: memoryview, depth: int, default: str) -> _Found:
+        self._parts += 1
+        if self._parts > multipart.MOST_PARTS:
             raise UnreadableMail(Reason.TOO_MANY_PARTS)
+        kind, parameters = content_type(headers, default)
+        if kind.startswith("multipart/") and depth < _DEEPEST:
+            inner = "message/rfc822" if kind == "multipart/digest" else "text/plain"
+            boundary = parameters.get("boundary", "")
+            found = [self.read(part, depth + 1, inner) for part in _parts(body, boundary)]
+            if found:
+                return _one_of(found) if kind == "multipart/alternative" else _all_of(found)
+            kind = "text/plain"
+        return self._leaf(headers, body, kind, parameters)
 
-    def get_boundary(self, failobj: Any = None) -> Any:
-        """
-        Return the boundary, which the parser reads once for each multipart.
-
-        An empty one counts as missing: the generator would replace it by a random one, and
-        an attached mail would change with every repeat.
-        """
-        self._counts["multiparts"] += 1
-        if self._counts["multiparts"] > _MOST_MULTIPARTS:
-            raise UnreadableMail(Reason.TOO_MANY_PARTS)
-        return super().get_boundary() or failobj
-
-    def get(self, name: str, failobj: Any = None) -> Any:
-        """Return the beginning of the first field *name*; Message parses what this returns."""
-        value = super().get(name, failobj)
-        return value[:_MOST_VALUE] if isinstance(value, str) else value
+    def _leaf(
+        self, headers: Headers, body: memoryview, kind: str, parameters: dict[str, str]
+    ) -> _Found:
+        disposition, details = read_parameters(headers.first("content-disposition"))
+        name = details.get("filename") or parameters.get("name") or ""
+        content, footer = decode_transfer(body, headers.first("content-transfer-encoding"))
+        found = _Found()
+        if kind in _BODIES and disposition != "attachment":
+            text = Text(content, parameters.get("charset", ""))
+            if not name:
+                found.texts[kind].append(text)
+                if footer.strip():
+                    found.texts["text/plain"].append(Text(footer))
+                return found
+            self.named.setdefault(kind, text)
+        elif kind == "message/rfc822" and disposition != "attachment":
+            self.inline_mails.append(content)
+        content_id = headers.first("content-id").strip("<> ")
+        found.files.append(Attachment(content, name, kind, content_id))
+        return found
 
 
 def read_mime(raw: bytes) -> Contents:
     """
-    Return the contents of *raw*: the first text, the first HTML, and the rest as attachments.
+    Return the contents of *raw*: its texts, its HTML, and the rest as attachments.
 
-    Raises UnreadableMail if it has too many lines or parts, or cannot be parsed.
+    Raises UnreadableMail if it has too many parts.
     """
-    # The parser makes an object of every line; base64 of 30 MB has 400,000.
-    if raw.count(b"\n") + raw.count(b"\r") > _MOST_LINE_ENDS:
-        raise UnreadableMail(Reason.TOO_MANY_LINES)
-    try:
-        make: Any = functools.partial(_Part, counts=Counter())
-        message = BytesParser(make, policy=compat32).parsebytes(raw)
-        leaves = list(_leaves(message))
-        if len(leaves) > MOST_PARTS:
-            raise UnreadableMail(Reason.TOO_MANY_PARTS)
-        headers = Headers((name, as_text(value)) for name, value in message.raw_items())
-        bodies = [_first_body(leaves, kind) for kind in ("text/plain", "text/html")]
-        text, html = map(_text, bodies)
-        attachments = [_attachment(leaf) for leaf in leaves if leaf not in bodies]
-    except UnreadableMail:
-        raise
-    except Exception as error:
-        # The parser raises many errors on odd mail: TypeError for a parameter in pieces without
-        # a number, RecursionError, LookupError and others.
-        raise UnreadableMail(Reason.UNREADABLE_MIME) from error
-    return Contents(headers, text, html, attachments, raw)
+    # Old programs of one system end lines with CR alone.
+    readable = raw if b"\n" in raw else raw.replace(b"\r", b"\n")
+    headers, body = split_head(memoryview(readable))
+    reader = _Reader()
+    found = reader.read_part(headers, body, 0, "text/plain")
+    if not any(found.texts.values()):
+        for kind, text in reader.named.items():
+            found.texts[kind].append(text)
+    if not any(found.texts.values()):
+        for mail in list(reader.inline_mails):
+            for kind, texts in reader.read(memoryview(mail), _DEEPEST - 1).texts.items():
+                found.texts[kind] += texts
+    return Contents(headers, found.texts["text/plain"], found.texts["text/html"], found.files, raw)
 
 
-def _leaves(part: Message) -> Iterator[Message]:
-    if part.get_content_maintype() == "multipart" and part.is_multipart():
-        for inner in _inner(part):
-            yield from _leaves(inner)
-    else:
-        yield part
+def _parts(body: memoryview, boundary: str) -> Iterable[memoryview]:
+    """Yield the parts; after a closing delimiter, too, if another delimiter follows."""
+    marks = [boundary.encode(errors="replace")]
+    if first := _FIRST_DELIMITER.search(body):
+        marks.append(first[1].rstrip())
+    for mark in marks:
+        found = False
+        for piece in multipart.split(body, mark):
+            found = True
+            if not piece.closed:
+                yield piece.content
+        if found:
+            return
 
 
-def _inner(part: Message) -> list[Message]:
-    parts: Any = part.get_payload()  # a list, because the part is multipart
-    return list(parts)
+def _all_of(found: list[_Found]) -> _Found:
+    everything = _Found()
+    for each in found:
+        everything.files += each.files
+        for kind, texts in each.texts.items():
+            everything.texts[kind] += texts
+    return everything
 
 
-def _first_body(leaves: list[Message], kind: str) -> Message | None:
-    return next(
-        (
-            leaf
-            for leaf in leaves
-            if leaf.get_content_type() == kind
-            and leaf.get_content_disposition() != "attachment"
-            and not leaf.get_filename()
-        ),
-        None,
-    )
-
-
-def _text(part: Message | None) -> Text | None:
-    return Text(_content(part), part.get_content_charset("utf-8")) if part else None
-
-
-def _attachment(part: Message) -> Attachment:
-    return Attachment(
-        _content(part),
-        _file_name(part),
-        part.get_content_type(),
-        str(part.get("Content-ID", "")).strip("<> "),
-    )
-
-
-def _content(part: Message) -> bytes:
-    if part.is_multipart():  # an attached mail or report
-        return b"\n".join(inner.as_bytes() for inner in _inner(part))
-    content = part.get_payload(decode=True)
-    return content if isinstance(content, bytes) else b""
-
-
-def _file_name(part: Message) -> str:
-    # The parser does not read names with bytes beyond ASCII: parse the decoded fields again.
-    readable = _Part(compat32, Counter())
-    for name, value in part.raw_items():
-        if name.lower() in ("content-disposition", "content-type"):
-            readable[name] = as_text(value)
-    places = (("filename", "content-disposition"), ("name", "content-type"))
-    names = (readable.get_param(name, "", header) for name, header in places)
-    found: Any = next(filter(None, names), "")
-    if isinstance(found, tuple):  # RFC 2231: a charset, and the bytes as characters
-        charset, _, text = found
-        return decode(text.encode("raw-unicode-escape"), charset or "utf-8")
-    return str(found)
+def _one_of(found: list[_Found]) -> _Found:
+    """Return the first plain text and the last HTML of alternatives; the others are files."""
+    chosen = _Found(files=[file for each in found for file in each.files])
+    for kind in _BODIES:
+        ways = [each.texts[kind] for each in found if any(t.content for t in each.texts[kind])]
+        if kind == "text/html":
+            ways.reverse()
+        chosen.texts[kind] = ways[0] if ways else []
+        others = (text for way in ways[1:] for text in way if text.content.strip())
+        chosen.files += [Attachment(text.content, content_type=kind) for text in others]
+    return chosen

@@ -4,31 +4,18 @@ import json
 import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from itertools import chain
 from typing import Any
 
-from werkzeug.datastructures import Headers
-from werkzeug.exceptions import RequestEntityTooLarge
-from werkzeug.sansio.multipart import (
-    Data,
-    Epilogue,
-    Event,
-    Field,
-    File,
-    MultipartDecoder,
-    NeedData,
-)
-
 from cmc_webhook.fields import read_fields
-from cmc_webhook.inbound.charsets import decode
+from cmc_webhook.inbound import multipart
+from cmc_webhook.inbound.charsets import text_of
+from cmc_webhook.inbound.headers import split_head
 from cmc_webhook.inbound.mail import UnreadableMail
+from cmc_webhook.inbound.parameters import read_parameters
 from cmc_webhook.reasons import Reason
 
-# More are an attack; the attachments of such a mail could not be stored in time either.
-MOST_PARTS = 200
 # Parsing JSON takes up to thirty times its size in memory.
 _LARGEST_JSON = 8 * 1024 * 1024
-_PIECE = 64 * 1024
 _FIRST_LINE = re.compile(rb"\s*--([^\r\n]{1,200})\r?\n")
 
 
@@ -60,7 +47,7 @@ class Parts:
 
     def text(self, name: str) -> str:
         """Return the beginning of a field as text; empty if there is no such field."""
-        return decode(self.fields.get(name, b"")[:_LARGEST_JSON]).strip()
+        return text_of(self.fields.get(name, b"")[:_LARGEST_JSON]).strip()
 
     def json(self, name: str) -> Any:
         """Return the JSON value of a field; None if it is not JSON."""
@@ -109,42 +96,28 @@ def _as_bytes(value: Any) -> bytes:
 
 
 def _read_multipart(body: bytes, boundary: bytes) -> Iterator[Part]:
-    head: Field | File | None = None
-    pieces: list[bytes] = []
-    for event in _events(body, boundary):
-        if isinstance(event, Field | File):
-            head, pieces = event, []
-        elif isinstance(event, Data) and head:
-            pieces.append(event.data)
-            if not event.more_data:
-                yield Part(
-                    head.name or "",
-                    b"".join(pieces),
-                    head.filename if isinstance(head, File) else None,
-                    head.headers.get("Content-Type", ""),
-                )
+    closed = False
+    for number, piece in enumerate(multipart.split(memoryview(body), boundary)):
+        # A mail that contains the boundary, which SendGrid does not change, ends the post early.
+        if closed or (piece.closed and bytes(piece.content).strip()):
+            raise UnreadableMail(Reason.UNREADABLE_MULTIPART)
+        if number > multipart.MOST_PARTS:
+            raise UnreadableMail(Reason.TOO_MANY_PARTS)
+        closed = piece.closed
+        if not closed:
+            yield _part(piece.content)
+    if not closed:
+        raise UnreadableMail(Reason.UNREADABLE_MULTIPART)
 
 
-def _events(body: bytes, boundary: bytes) -> Iterator[Event]:
-    decoder = _Decoder(boundary, max_parts=MOST_PARTS)
-    pieces = (body[start : start + _PIECE] for start in range(0, len(body), _PIECE))
-    try:
-        for piece in chain(pieces, (None,)):
-            decoder.receive_data(piece)
-            while not isinstance(event := decoder.next_event(), NeedData):
-                if isinstance(event, Epilogue):
-                    if event.data.strip():
-                        raise UnreadableMail(Reason.UNREADABLE_MULTIPART)
-                    return
-                yield event
-    except RequestEntityTooLarge as error:
-        raise UnreadableMail(Reason.TOO_MANY_PARTS) from error
-    except ValueError as error:
-        raise UnreadableMail(Reason.UNREADABLE_MULTIPART) from error
-
-
-class _Decoder(MultipartDecoder):
-    """Reads file names in any charset; Werkzeug's own class raises unless they are UTF-8."""
-
-    def _parse_headers(self, data: bytes | bytearray) -> Headers:
-        return super()._parse_headers(decode(bytes(data)).encode())
+def _part(entity: memoryview) -> Part:
+    headers, content = split_head(entity)
+    disposition, parameters = read_parameters(headers.first("content-disposition"))
+    if disposition != "form-data":
+        raise UnreadableMail(Reason.UNREADABLE_MULTIPART)
+    return Part(
+        parameters.get("name", ""),
+        bytes(content),
+        parameters.get("filename"),
+        headers.first("content-type"),
+    )

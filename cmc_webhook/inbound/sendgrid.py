@@ -35,23 +35,22 @@ def read_sendgrid(parts: Parts) -> Mail:
 
 def _contents(parts: Parts) -> Contents:
     charsets = parts.mapping("charsets")
-    bodies = {
-        name: Text(parts.fields[name], str(charsets.get(name) or "utf-8"))
+    text, html = (
+        [Text(parts.fields[name], str(charsets.get(name) or ""))] if name in parts.fields else []
         for name in ("text", "html")
-        if name in parts.fields
-    }
+    )
     details = parts.mapping("attachment-info")
     inline = {str(name): content_id for content_id, name in parts.mapping("content-ids").items()}
     attachments = [_attachment(f, details.get(f.name), inline.get(f.name, "")) for f in parts.files]
     headers = parse_headers(parts.fields.get("headers", b""))
-    return Contents(headers, bodies.get("text"), bodies.get("html"), attachments)
+    return Contents(headers, text, html, attachments)
 
 
 def _attachment(file: Part, details: Any, content_id: str) -> Attachment:
     info = details if isinstance(details, dict) else {}
     return Attachment(
         file.content,
-        str(info.get("filename") or file.file_name or ""),
+        str(info.get("filename") or info.get("name") or file.file_name or ""),
         str(info.get("type") or file.content_type),
         str(info.get("content-id") or content_id),
     )

@@ -1,8 +1,10 @@
 """Stores received mails: attachments in Cloud Storage, then the document or quarantine entry."""
 
 import hashlib
+import traceback
 from collections import Counter
 from datetime import UTC, datetime
+from pathlib import PurePath
 
 from cmc_webhook.answers import Receipt
 from cmc_webhook.database import Budget
@@ -11,6 +13,7 @@ from cmc_webhook.errors import DocumentRefused, MalformedEnvelope, StoreUnavaila
 from cmc_webhook.inbound.bucket import Bucket
 from cmc_webhook.inbound.document import MailDocument, mail_document
 from cmc_webhook.inbound.mail import UnreadableMail
+from cmc_webhook.inbound.memory import free_cycles, return_large_blocks
 from cmc_webhook.inbound.parts import read_parts
 from cmc_webhook.inbound.providers import read_mail
 from cmc_webhook.logs import LogEntry
@@ -33,6 +36,7 @@ class InboundWebhook:
     def __init__(
         self, settings: InboundSettings, writer: Writer, bucket: Bucket, redactor: Redactor
     ) -> None:
+        return_large_blocks()
         self._collection = settings.collection
         self._writer = writer
         self._bucket = bucket
@@ -49,12 +53,14 @@ class InboundWebhook:
         entry.bytes = len(body)
         received_at = datetime.now(UTC)
         try:
-            return self._keep(body, received_at, budget)
-        except StoreUnavailable:
+            return self._keep(body, received_at, budget, entry)
+        except StoreUnavailable as error:
             self._dead_letters.log_body(body)
-            raise
+            failure = type(error)(*error.args)
+        free_cycles()
+        raise failure
 
-    def _keep(self, body: bytes, received_at: datetime, budget: Budget) -> Receipt:
+    def _keep(self, body: bytes, received_at: datetime, budget: Budget, entry: LogEntry) -> Receipt:
         try:
             document = mail_document(read_mail(read_parts(body)), self._bucket.name)
             return self._store(document, received_at, budget)
@@ -65,6 +71,12 @@ class InboundWebhook:
         except MalformedEnvelope:
             self._quarantine(body, Reason.NOT_A_MAIL, received_at, budget)
             raise
+        except StoreUnavailable:
+            raise
+        except Exception as error:
+            # A mail on which this program fails is not lost: it can be posted again after the fix.
+            why = Reason.UNREADABLE_MAIL
+            entry.detail = _place(error)
         self._quarantine(body, why, received_at, budget)
         return Receipt(stored=0, unchanged=0, quarantined=Counter([why.value]))
 
@@ -86,3 +98,10 @@ class InboundWebhook:
         self._bucket.upload({name: content}, budget)
         collection = f"{self._collection}_quarantine"
         self._writer.create(collection, {name.partition("/")[2]: entry}, received_at, budget)
+
+
+def _place(error: Exception) -> str:
+    """Return what failed and where, without the message of *error*, which may quote the mail."""
+    frames = traceback.extract_tb(error.__traceback__)[-3:]
+    places = (f"{PurePath(frame.filename).name}:{frame.lineno}" for frame in frames)
+    return f"{type(error).__name__} at {', '.join(places)}"

@@ -69,6 +69,9 @@ _BY_REPLY = (
     (Receiver.ICLOUD, "support.apple.com/"),
 )
 
+# These say "unknown user" when the recipient's filter refuses, too.
+_AMBIGUOUS = (Receiver.DOCOMO, Receiver.AU)
+
 # Codes whose reply says nothing of this recipient: somebody else's server, or none.
 _NOT_DIAGNOSED = (FORWARD_ERROR, "10", "11")
 
@@ -210,12 +213,20 @@ def diagnose(code: str, reason: str, to_domain: str) -> Diagnosis | None:
             and (not rule.enhanced or pattern.fullmatch(enhanced))
             and words.search(text)
         ):
-            # docomo and au say "unknown user" when a filter refuses, too.
-            ambiguous = receiver in (Receiver.DOCOMO, Receiver.AU)
-            return (
-                None if ambiguous and rule.diagnosis is Diagnosis.UNKNOWN_USER else rule.diagnosis
-            )
+            uncertain = receiver in _AMBIGUOUS and rule.diagnosis is Diagnosis.UNKNOWN_USER
+            return None if uncertain else rule.diagnosis
     return None
+
+
+def may_be_filtered(code: str, reason: str, to_domain: str) -> bool:
+    """
+    Return whether a carrier says "unknown user" and this may be the recipient's filter.
+
+    The arguments are those of diagnose. Where it finds a diagnosis, that stands.
+    """
+    if code in _NOT_DIAGNOSED or receiver_of(to_domain, reason) not in _AMBIGUOUS:
+        return False
+    return code == "2" or re.search(_UNKNOWN_USER, reason, re.IGNORECASE) is not None
 
 
 def receiver_of(domain: str, reply: str = "") -> Receiver | None:

@@ -53,6 +53,8 @@ CLASSES = {
 _JAPAN = timezone(timedelta(hours=9))
 # A bounce with one of these codes is no failure of the receiving server to take this mail.
 _NO_FAILURE = (FORWARD_ERROR, "10", "11")
+# The ids of the events that stand for an edited verdict.
+_STAND_INS = ("held", "held-bounce")
 _BOUNCE_STATUSES = (Status.BOUNCED, Status.SUPPRESSED)
 _FAILURES = (Status.FAILED, *_BOUNCE_STATUSES)
 _FIRST_TIMES: dict[str, str] = {
@@ -134,7 +136,7 @@ def fold(held: Mapping[str, Any], events: Iterable[StatusEvent]) -> dict[str, An
     repetition or grouping into posts. Raises UnreadableDocumentError.
     """
     try:
-        known = _HELD.validate_python(_without_nulls(held), strict=True)
+        known = _HELD.validate_python(without_nulls(held), strict=True)
     except ValidationError:
         raise UnreadableDocumentError from None  # pydantic's text would quote the document
     events = list(events)
@@ -163,12 +165,12 @@ def changes(held: Mapping[str, Any], folded: Mapping[str, Any]) -> dict[str, Any
     return {name: folded.get(name) for name in FIELDS if held.get(name) != folded.get(name)}
 
 
-def _without_nulls(value: Any) -> Any:
+def without_nulls(value: Any) -> Any:
     """Return *value* without null in its maps: Firestore's null is an empty field to people."""
     if isinstance(value, Mapping):
-        return {name: _without_nulls(each) for name, each in value.items() if each is not None}
+        return {name: without_nulls(each) for name, each in value.items() if each is not None}
     if isinstance(value, list):
-        return [_without_nulls(each) for each in value]
+        return [without_nulls(each) for each in value]
     return value
 
 
@@ -355,7 +357,7 @@ def _times(known: StatusDocument, events: Iterable[HistoryEvent]) -> dict[str, d
     first = min(times.values(), default=None)
     for event in events:
         at = event["at"]
-        if at == EARLIEST:  # a stand-in whose time is not known
+        if at == EARLIEST and event["id"] in _STAND_INS:  # its time is not known
             continue
         if name := _FIRST_TIMES.get(event["status"]):
             times[name] = min(times.get(name, at), at)

@@ -104,7 +104,7 @@ def test_a_mail_says_what_to_do(reader, post):
     follow(reader, reader.get_by_role("link", name="Mail 1"))
 
     assert reader.locator(".timeline .badge").all_text_contents() == ["Failed", "Bounced"]
-    assert "Stop sending to this address" in reader.locator("#mail").inner_text()
+    assert "Ask the recipient to confirm the address." in reader.locator("#mail").inner_text()
     assert reader.locator("#path").inner_text().startswith("mail_statuses/")
 
 

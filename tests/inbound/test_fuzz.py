@@ -17,6 +17,14 @@ RAW = (
 MAILS = (
     sendgrid(file(1, b"MARKER", "MARKER.txt"), headers=MARKED, api_key=KEY),
     sendgrid(headers=..., email=RAW, api_key=KEY),
+    sendgrid(
+        file(1, b"MARKER", "=?utf-8?b?44GC\n 44GE?=.txt"),
+        headers=MARKED.replace("UTF-8?B?", "gb2312?Q?"),
+        text="MARKER 本".encode("cp932"),
+        charsets={"text": "gb2312"},
+        attachment_info={"attachment1": {"name": "MARKER"}},
+        api_key=KEY,
+    ),
     cmc_json(text="MARKER", api_key=KEY),
     cmc_multipart(file(1, b"MARKER", "MARKER見積.pdf"), text="MARKER", api_key=KEY),
 )

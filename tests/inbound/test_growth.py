@@ -10,7 +10,7 @@ from cmc_webhook.inbound.mail import UnreadableMail
 from cmc_webhook.inbound.parts import read_parts
 from cmc_webhook.inbound.providers import read_mail
 from tests.support.growth import assert_linear
-from tests.support.mails import file, sendgrid
+from tests.support.mails import cmc_json, cmc_multipart, file, part, sendgrid
 
 PIECES = ("a", "<", "a@", '"', "(", "\\", "=?", "=?a?b?", "=?a?b?x?=", "=?a?b?x?= ", "a,", ":")
 PARAMETERS = (";", "; ", ";a=b", "; a*1*=x", ';"', '\\";', "; filename=a", "=?a?b?x?=", "'")
@@ -26,6 +26,16 @@ FILLING = {
     "EUC-JP": sendgrid(text=b"\xad\xa1a" * 50_000, charsets={"text": "euc-jp"}),
     "EUC-JP in a field": sendgrid(subject=b"\xad\xa1a" * 50_000, headers=...),
     "parts": raw("Content-Type: multipart/mixed; boundary=b\n\n" + "--b\n\n" * 200_000),
+    "lines of a header": raw("a:\n" * 400_000),
+    "lines of a part's header": raw(
+        "Content-Type: multipart/mixed; boundary=b\n\n--b\n" + "a:\n" * 400_000
+    ),
+    "lines of the header of a part of the post": sendgrid(part("a", "\n" + "a:\n" * 400_000)),
+    "parameters of a part of the post": sendgrid(part("a", "x", "; a=b" * 300_000)),
+    "parameters of CMC's part": cmc_multipart(part("a", "x", "; filename*1=b" * 100_000)),
+    "CMC's headers": cmc_json(headers=[{"name": "a", "value": ""}] * 50_000),
+    "base64 in pieces": raw("Content-Transfer-Encoding: base64\n\n" + "QQ==" * 300_000),
+    "delimiters": raw("Content-Type: multipart/mixed; boundary=b\n\n" + "--b" * 500_000),
     "reports": raw("Content-Type: message/delivery-status\n\n" + "a:b\n\n" * 200_000),
 }
 
@@ -61,6 +71,31 @@ def test_long_file_names(piece, scale):
         return sendgrid(*(file(n, b"x", piece * (size // 50 // len(piece))) for n in range(50)))
 
     assert_linear(keep, mail, int(512 * 1024 * scale))
+
+
+@pytest.mark.parametrize(
+    "piece", ["a\n", "a:\n", " \n", "\n ", "a", "=", "A=", "A= ", "=\n", "--b", "--b\n"]
+)
+@pytest.mark.parametrize("encoding", ["7bit", "base64", "quoted-printable", "x-uuencode"])
+def test_a_long_part_in_a_raw_mail(piece, encoding):
+    def mail(size):
+        content = piece * (size // len(piece))
+        head = f"Content-Type: text/plain\nContent-Transfer-Encoding: {encoding}\n\n"
+        return raw(
+            f"Content-Type: multipart/mixed; boundary=b\n\n--b\n{head}{content}\n"
+            f"--b\n{content}\n--b--"
+        )
+
+    assert_linear(keep, mail, 128 * 1024)
+
+
+@pytest.mark.parametrize("piece", PARAMETERS)
+@pytest.mark.parametrize("post", [sendgrid, cmc_multipart])
+def test_a_long_header_of_a_part_of_the_post(piece, post):
+    def body(size):
+        return post(part("a", "x", "; " + piece * (size // len(piece))))
+
+    assert_linear(keep, body, 256 * 1024)
 
 
 def test_multiparts_in_each_other_around_many_lines():

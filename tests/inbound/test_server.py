@@ -1,11 +1,13 @@
 """The function for received mail under gunicorn: large mails, cut bodies, memory."""
 
+import base64
 import random
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from tests.support.mails import cmc_multipart, file, sendgrid
-from tests.support.processes import until
+from tests.support.mails import cmc_multipart, file, mixed, raw, sendgrid
+from tests.support.processes import free_port, until
 
 MIB = 1024 * 1024
 
@@ -31,23 +33,55 @@ def post_until_stored(server, body):
     assert statuses[-1] == 200
 
 
-def test_a_mail_of_30_mb_with_ten_attachments_is_kept_byte_for_byte(server, mails, objects):
+def test_a_mail_of_30_mb_with_ten_attachments_is_kept_byte_for_byte(serve_inbound, mails, objects):
     rng = random.Random(6)
     contents = [rng.randbytes(3_000_000 + i) for i in range(10)]
     # A delimiter's beginning, and line ends where one would begin.
     contents[0] = b"\r\n--xYzZ" + contents[0] + b"\r\n--\r\n"
     contents[1] = contents[1][:-2] + b"\r\n"
     body = cmc_multipart(*(file(i, c, f"{i}.bin") for i, c in enumerate(contents, 1)))
-    server.post(sendgrid())
-    before = server.peak_memory()
+    status = 503
+    while status == 503:  # a process for each attempt, as memory is measured
+        server = serve_inbound(CMC_ALLOW_UNAUTHENTICATED="true")
+        server.post(sendgrid())
+        before = server.peak_memory()
+        status = server.post(body, "multipart/form-data; boundary=xYzZY")[0]
 
-    post_until_stored(server, body)
-
+    assert status == 200
+    assert server.peak_memory() - before < 120 * MIB
     [document] = [mail for mail in mails() if "attachments" in mail]
     kept = objects()
     assert [a["file_name"] for a in document["attachments"]] == [f"{i}.bin" for i in range(1, 11)]
     assert [kept[a["stored_at"]] for a in document["attachments"]] == contents
-    assert server.peak_memory() - before < 120 * MIB
+
+
+def large_mail(number):
+    content = base64.encodebytes(random.Random(number).randbytes(21 * MIB))
+    part = b"Content-Type: a/b\r\nContent-Transfer-Encoding: base64\r\n\r\n" + content
+    return raw(mixed(part, head=f"Message-ID: <{number}@example.org>\n"))
+
+
+def test_as_many_mails_of_30_mb_as_are_read_at_once_stay_under_the_memory(serve_inbound):
+    server = serve_inbound(CMC_ALLOW_UNAUTHENTICATED="true", THREADS="3")
+    server.post(sendgrid())
+    bodies = [large_mail(number) for number in range(3)]
+
+    with ThreadPoolExecutor(3) as pool:
+        statuses = [status for status, *_ in pool.map(server.post, bodies)]
+
+    # The bucket of the tests may be too slow for three; then the sender repeats.
+    assert set(statuses) <= {200, 503}
+    assert server.peak_memory() < 600 * MIB  # of 1 GiB
+
+
+def test_memory_is_given_back_when_the_bucket_fails(serve_inbound):
+    address = f"http://127.0.0.1:{free_port()}"
+    server = serve_inbound(CMC_ALLOW_UNAUTHENTICATED="true", STORAGE_EMULATOR_HOST=address)
+    server.post(b"{}", headers={"Content-Encoding": "gzip"})
+    before = server.memory()
+
+    assert server.post(large_mail(1))[0] == 503
+    assert server.memory() - before < 20 * MIB
 
 
 def test_one_attachment_as_large_as_the_platform_lets_through(server, mails, objects):

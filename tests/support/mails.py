@@ -91,3 +91,18 @@ def cmc_json(**changes):
 
 def cmc_multipart(*files, **changes):
     return multipart(changed(CMC, attachments=str(len(files)), **changes), *files)
+
+
+def raw(email, **changes):
+    """Return the post of a whole mail; *email* is text or bytes."""
+    return sendgrid(headers=..., text=..., subject=..., to=..., email=email, **changes)
+
+
+def mixed(*parts, kind="mixed", head=""):
+    """Return a mail of *parts* (header and content), in bytes, with CRLF."""
+    lines = [f'{head}Content-Type: multipart/{kind}; boundary="b"', ""]
+    content = "\n".join(lines).replace("\n", "\r\n").encode()
+    for each in parts:
+        each = each.replace("\n", "\r\n").encode() if isinstance(each, str) else each
+        content += b"\r\n--b\r\n" + each
+    return content + b"\r\n--b--\r\n"
