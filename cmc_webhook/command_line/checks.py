@@ -139,8 +139,8 @@ def _zone(deployment: Deployment) -> Iterator[Problem]:
     if error is None:
         return
     remedy = (
-        "Make CMC_TIME_ZONE and タイムゾーン of the webhook in CMC the same, then correct the stored"
-        " times: python -m cmc_webhook rebuild --zone ZONE."
+        "Make CMC_TIME_ZONE and タイムゾーン of the webhook in CMC the same, then correct the"
+        " stored times: python -m cmc_webhook rebuild --zone ZONE."
     )
     if not error.certain:
         remedy = f"Compare the time of a new mail with a clock. If it is wrong: {remedy}"
