@@ -199,6 +199,14 @@ def test_agrees_with_the_naive_oracle(some):
     assert differences_from_the_oracle(some) == {}
 
 
+def test_an_event_at_the_earliest_time_has_a_day():
+    event = make_event(status="queued", created="2000-01-01T00:00:00Z")
+
+    document = status.fold({}, [event])
+
+    assert (document["queued_on"], document["queued_at"]) == ("2000-01-01", event.at)
+
+
 def test_the_history_keeps_the_latest_64_and_what_decides():
     bounce = make_event("bounces", status="2", created=at(0), reason="unknown user")
     deferrals = [

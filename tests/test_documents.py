@@ -25,10 +25,13 @@ from cmc_webhook.inbound.document import mail_document
 from cmc_webhook.inbound.headers import Headers
 from cmc_webhook.inbound.mail import Attachment, Contents, Mail, Text
 from cmc_webhook.logs import FIELDS
+from cmc_webhook.reading.meanings import CLASSES as CLASS_WORDS
+from cmc_webhook.reading.texts import load
 from cmc_webhook.reasons import Reason
 from cmc_webhook.settings import DEFAULTS
+from cmc_webhook.status.diagnosis import Diagnosis
+from cmc_webhook.status.document import CLASSES, HistoryEvent, document_id
 from cmc_webhook.status.document import FIELDS as DOCUMENT_FIELDS
-from cmc_webhook.status.document import HistoryEvent, document_id
 from cmc_webhook.status.events import BOUNCE_CODES, Status
 from tests.support import shell
 from tests.support.documents import ROOT, Document, all_documents, code, names
@@ -112,7 +115,26 @@ def test_the_bounce_codes_are_those_of_the_code():
     classes = STATUS.table("`bounce_class`", "meaning", "what to do")
 
     assert {row[0]: (code(row[1]), code(row[2])) for row in rows} == BOUNCE_CODES
-    assert {code(row[0]) for row in classes} == {each for _, each in BOUNCE_CODES.values()}
+    by_code = {each for _, each in BOUNCE_CODES.values()}
+    assert {code(row[0]) for row in classes} == by_code | {*CLASSES.values()}
+    diagnoses = STATUS.table("`diagnosis`", "meaning", "class", "what to do")
+    assert {code(row[0]): code(row[2]) for row in diagnoses} == CLASSES
+
+
+@pytest.mark.parametrize(
+    ("language", "document", "colon"),
+    [("en", STATUS, ": "), ("ja", Document("cmc_webhook/status/README.ja.md"), ":")],
+)
+def test_the_meanings_are_those_that_page_and_commands_show(language, document, colon):
+    texts = load(language)
+    rows = [[code(row[0]), *row[1:]] for table in document.tables() for row in table]
+
+    for word in CLASS_WORDS:
+        meaning = f"{texts[f'class.{word}']}{colon}{texts[f'class_happened.{word}']}"
+        assert [word, meaning, texts[f"class_todo.{word}"]] in rows
+    for word in Diagnosis:
+        [todo] = [row[3] for row in rows if row[:2] == [word, texts[f"diagnosis.{word}"]]]
+        assert todo == texts[f"diagnosis_todo.{word}"]
 
 
 def test_the_statuses_are_those_of_the_code():

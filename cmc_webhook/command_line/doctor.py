@@ -2,16 +2,36 @@
 
 import os
 import sys
+from collections.abc import Callable
 from datetime import UTC, datetime
+from typing import TypeVar
 
 import click
+from google.api_core.exceptions import (
+    DeadlineExceeded,
+    GoogleAPIError,
+    RetryError,
+    ServiceUnavailable,
+)
 
-from cmc_webhook.command_line.checks import Deployment, problems
+from cmc_webhook.command_line.checks import Deployment, bounces_alone, problems
 from cmc_webhook.command_line.rendering import labelled
-from cmc_webhook.reading.connection import Connection, FirestoreOptions, settings_here
+from cmc_webhook.reading.connection import (
+    Connection,
+    FirestoreOptions,
+    settings_here,
+    settings_with_credentials,
+)
+from cmc_webhook.reading.documents import Document
 from cmc_webhook.reading.options import connected, firestore_options
 from cmc_webhook.reading.quarantine import Quarantine
+from cmc_webhook.reading.received import ReceivedMails
 from cmc_webhook.reading.statuses import MailStatuses
+from cmc_webhook.settings import SettingsError
+
+T = TypeVar("T")
+
+_ODD = 20
 
 _INDENT = 4
 _REFUSED_POSTS = """\
@@ -54,9 +74,10 @@ def doctor(where: FirestoreOptions, last: int) -> None:
     connection = connected(where)
     deployment = _deployment(connection, last)
     click.echo(_REFUSED_POSTS)
-    if not any(deployment.settings.credentials.values()):
+    if not (deployment.refused_setting or any(deployment.settings.credentials.values())):
         click.echo(_NO_CREDENTIAL)
     click.echo(f"\nChecked {len(deployment.latest):,} mails and the settings.")
+    click.echo(bounces_alone(deployment.latest))
     found = problems(deployment)
     for number, problem in enumerate(found, 1):
         click.echo()
@@ -70,16 +91,61 @@ def doctor(where: FirestoreOptions, last: int) -> None:
     click.echo("No problem was found.")
 
 
+class _Looks:
+    """Looks into Firestore of which each may fail; *failed* has what each error hid."""
+
+    def __init__(self) -> None:
+        self.failed: dict[str, list[str]] = {}
+
+    def at(self, what: str, read: Callable[[], T], otherwise: T) -> T:
+        """Return what *read* returns; *otherwise* if Firestore answers with an error."""
+        try:
+            return read()
+        except (RetryError, ServiceUnavailable, DeadlineExceeded):
+            raise  # nothing else would be answered either
+        except GoogleAPIError as error:
+            self.failed.setdefault(str(error).splitlines()[0], []).append(what)
+            return otherwise
+
+
 def _deployment(connection: Connection, last: int) -> Deployment:
     statuses = MailStatuses(connection.client, connection.collection)
+    kept = Quarantine(connection.client, connection.collection)
+    received_kept = Quarantine(connection.client, connection.inbound_collection)
+    received = ReceivedMails(connection.client, connection.inbound_collection)
+    settings, refused = settings_here(), ""
+    try:
+        settings = settings_with_credentials()
+    except SettingsError as error:
+        refused = str(error)
+    looks = _Looks()
+    nothing: list[Document] = []
+    latest = looks.at("the mails", lambda: statuses.last_received(last), nothing)
+    odd = looks.at("mails of odd times", lambda: statuses.oddly_received(_ODD), nothing)
     return Deployment(
         environ=os.environ,
-        settings=settings_here(),
+        settings=settings,
+        refused_setting=refused,
         real=connection.real,
         now=datetime.now(UTC),
-        latest=statuses.last_received(last),
-        oldest=statuses.first_received(),
-        quarantined=Quarantine(connection.client, connection.collection).count(),
-        received_quarantined=Quarantine(connection.client, connection.inbound_collection).count(),
-        missing_indexes=statuses.missing_indexes(),
+        latest=latest,
+        oldest=looks.at("the oldest mail", statuses.first_received, nothing),
+        documents={
+            "mails": [*latest, *odd],
+            "entries of the quarantine": looks.at(
+                "entries of the quarantine", lambda: kept.heads(_ODD), nothing
+            ),
+            "received mails": looks.at(
+                "the received mails", lambda: received.listing().page(_ODD), nothing
+            ),
+            "entries of the quarantine of received mail": looks.at(
+                "entries of the quarantine of received mail",
+                lambda: received_kept.heads(_ODD),
+                nothing,
+            ),
+        },
+        quarantined=looks.at("the quarantine", kept.count, 0),
+        received_quarantined=looks.at("the quarantine of received mail", received_kept.count, 0),
+        missing_indexes=looks.at("the indexes", statuses.missing_indexes, []),
+        failed_looks=looks.failed,
     )

@@ -3,9 +3,10 @@
 import contextlib
 import csv
 import io
+import re
 import sys
+import unicodedata
 from collections.abc import Callable, Iterable, Iterator
-from datetime import datetime
 from itertools import chain
 from pathlib import Path
 from typing import IO, Any, TypeAlias
@@ -15,11 +16,12 @@ import click
 from google.api_core.exceptions import GoogleAPIError
 
 from cmc_webhook.command_line.filters import filter_options
-from cmc_webhook.command_line.paging import CursorType
-from cmc_webhook.command_line.rendering import as_json
+from cmc_webhook.command_line.paging import CursorType, argument
+from cmc_webhook.command_line.rendering import document_json, warn_of_unreadable
 from cmc_webhook.reading.connection import FirestoreOptions
+from cmc_webhook.reading.documents import Document
 from cmc_webhook.reading.options import connected, firestore_options
-from cmc_webhook.reading.queries import Cursor, Document, Listing
+from cmc_webhook.reading.queries import Cursor, Listing
 from cmc_webhook.reading.statuses import Filters, MailStatuses
 from cmc_webhook.reading.times import shown
 from cmc_webhook.status.document import FIELDS
@@ -28,14 +30,20 @@ _Encoder: TypeAlias = Callable[[Iterable[Document], ZoneInfo, bool], Iterator[st
 
 # Each page is a call; Firestore charges by document, whatever the size of a page.
 _PAGE = 2_000
+_MOST_NAMED = 20
 _BOM = "\ufeff"
 _COLUMNS = (
     *(name for name in FIELDS if name not in ("events", "schema_version")),
     *("first_received_at", "last_received_at"),
 )
-# Text that begins like this is a formula to a spreadsheet, in full width too:
+# Text that begins like this, after blanks and in any width, is a formula to a spreadsheet:
 # https://owasp.org/www-community/attacks/CSV_Injection
-_FORMULA = tuple("=+-@\t\r\n＝＋－＠")
+_FORMULA = ("=", "+", "-", "@")
+_INVISIBLE = "CZM"  # the categories of control characters, blanks and marks
+# Without brackets, quotes, blanks, `|` and `!` a formula cannot call a function or a program, so
+# an address is never changed, even if it begins like a formula.
+_ADDRESS = re.compile(r"[\w.#$%&'*+/=?^`{}~-]+@[\w.-]+")
+_REVERSING = ("LRE", "RLE", "LRO", "RLO", "PDF", "LRI", "RLI", "FSI", "PDI")
 
 
 @click.command()
@@ -79,7 +87,9 @@ def export(
                 file.write(text)
         except (KeyboardInterrupt, GoogleAPIError):
             if progress.after:
-                click.echo(f"Incomplete; continue with --after '{progress.after}'", err=True)
+                click.echo(
+                    f"Incomplete; continue with --after {argument(progress.after)}", err=True
+                )
             raise
 
 
@@ -89,6 +99,12 @@ class _Progress:
     def __init__(self, listing: Listing, after: Cursor | None) -> None:
         self._listing = listing
         self.after = after
+        self._unreadable = 0
+
+    def _note(self, mail: Document) -> None:
+        self._unreadable += bool(mail.unreadable)
+        if self._unreadable <= _MOST_NAMED:
+            warn_of_unreadable([mail])
 
     def track(self, total: int) -> Iterator[Document]:
         """Yield every mail; a mail counts as written when the next one is asked for."""
@@ -97,15 +113,18 @@ class _Progress:
         with click.progressbar(mails, total, file=sys.stderr, hidden=hidden) as tracked:
             for mail in tracked:
                 yield mail
+                self._note(mail)
                 self.after = self._listing.behind(mail)
+        if self._unreadable > _MOST_NAMED:
+            click.echo(f"In all {self._unreadable:,} mails have fields like this.", err=True)
 
 
 def _csv(mails: Iterable[Document], zone: ZoneInfo, with_head: bool) -> Iterator[str]:
     if with_head:
         yield _BOM + _csv_line(("id", *_COLUMNS))
     for mail in mails:
-        cells = (mail.fields.get(column, "") for column in _COLUMNS)
-        yield _csv_line((mail.id, *(_cell(value, zone) for value in cells)))
+        cells = (mail.stored.get(column) for column in _COLUMNS)
+        yield _csv_line(_cell(value, zone) for value in (mail.id, *cells))
 
 
 def _csv_line(cells: Iterable[str]) -> str:
@@ -115,10 +134,26 @@ def _csv_line(cells: Iterable[str]) -> str:
 
 
 def _cell(value: Any, zone: ZoneInfo) -> str:
-    text = shown(value, zone) if isinstance(value, datetime) else str(value)
-    return f"'{text}" if text.startswith(_FORMULA) else text
+    text = shown(value, zone)
+    if not text.isprintable():
+        controls = {ord(c): "\ufffd" for c in set(text) if _is_control(c)}
+        text = text.replace("\r\n", "\n").translate(controls)
+    return f"'{text}" if _is_formula(text) else text
+
+
+def _is_formula(text: str) -> bool:
+    first = next((c for c in text if unicodedata.category(c)[0] not in _INVISIBLE), "")
+    return unicodedata.normalize("NFKC", first) in _FORMULA and not _ADDRESS.fullmatch(text)
+
+
+def _is_control(character: str) -> bool:
+    """Return whether a terminal would obey *character*, or it reverses the text after it."""
+    if character in "\t\n":
+        return False
+    category = unicodedata.category(character)
+    return category in ("Cc", "Zl", "Zp") or unicodedata.bidirectional(character) in _REVERSING
 
 
 def _json_lines(mails: Iterable[Document], zone: ZoneInfo, with_head: bool) -> Iterator[str]:
     for mail in mails:
-        yield as_json(mail.id, mail.fields, zone) + "\n"
+        yield document_json(mail, zone) + "\n"

@@ -4,6 +4,7 @@ import functools
 from collections.abc import Callable
 from datetime import datetime
 from typing import Any
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import click
 
@@ -12,7 +13,6 @@ from cmc_webhook.reading.meanings import CAUSES
 from cmc_webhook.reading.statuses import Filters
 from cmc_webhook.reading.times import read_time
 from cmc_webhook.status.events import Status
-from cmc_webhook.text import ascii_lower
 
 
 class TimeType(click.ParamType[datetime]):
@@ -31,6 +31,31 @@ class TimeType(click.ParamType[datetime]):
             )
 
 
+class ZoneType(click.ParamType[ZoneInfo]):
+    """The name of a time zone."""
+
+    name = "zone"
+
+    def convert(self, value: Any, param: Any, ctx: Any) -> ZoneInfo:
+        """Return the zone."""
+        try:
+            return ZoneInfo(value)
+        except (ZoneInfoNotFoundError, ValueError, OSError):
+            self.fail(f"{value!r} is not a time zone such as Asia/Tokyo.", param, ctx)
+
+
+class TextType(click.ParamType[str]):
+    """A text that is not blank: a blank one would choose all mails."""
+
+    name = "text"
+
+    def convert(self, value: Any, param: Any, ctx: Any) -> str:
+        """Return it."""
+        if value and not value.strip():
+            self.fail("It is blank.", param, ctx)
+        return str(value)
+
+
 _OPTIONS = (
     click.option(
         "--status",
@@ -39,18 +64,21 @@ _OPTIONS = (
         type=click.Choice([status.value for status in Status]),
         help="Only this status; may be repeated.",
     ),
-    click.option("--to", default="", help="Only this recipient."),
-    click.option("--domain", default="", help="Only recipients in this domain."),
-    click.option("--message-id", default="", help="Only this message id."),
-    click.option("--api-data", default="", help="Only this X-Api-Data."),
+    click.option("--to", default="", type=TextType(), help="Only this recipient."),
+    click.option("--domain", default="", type=TextType(), help="Only recipients in this domain."),
+    click.option("--message-id", default="", type=TextType(), help="Only this message id."),
+    click.option("--api-data", default="", type=TextType(), help="Only this X-Api-Data."),
     click.option(
         "--cause",
-        default="",
-        type=click.Choice(["", *sorted(CAUSES)]),
+        "causes",
+        multiple=True,
+        type=click.Choice(sorted(CAUSES)),
         metavar="CAUSE",
-        help=f"Only this cause: {', '.join(sorted(CAUSES))}.",
+        help=f"Only this cause; may be repeated: {', '.join(sorted(CAUSES))}.",
     ),
-    click.option("--composition", default="", help="Only this server composition."),
+    click.option(
+        "--composition", default="", type=TextType(), help="Only this server composition."
+    ),
     click.option(
         "--since", type=TimeType(), help="Only mails whose status is of this time or later."
     ),
@@ -66,9 +94,10 @@ def filter_options(command: Callable[..., Any]) -> Callable[..., Any]:
     @functools.wraps(command)
     def with_filters(**options: Any) -> Any:
         names = Filters.__dataclass_fields__
-        chosen = {name: options.pop(name) for name in names}
-        chosen["to"] = ascii_lower(chosen["to"])  # as it is stored
-        return command(filters=Filters(**chosen), **options)
+        filters = Filters(**{name: options.pop(name) for name in names})
+        if filters.are_too_many():
+            raise click.UsageError("Too many --status and --cause at once; ask for fewer.")
+        return command(filters=filters, **options)
 
     for option in reversed(_OPTIONS):
         with_filters = option(with_filters)

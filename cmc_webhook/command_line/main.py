@@ -2,6 +2,7 @@
 
 import signal
 import sys
+from collections import Counter
 from importlib import import_module
 from typing import Any
 
@@ -21,8 +22,25 @@ _COMMANDS = {
     "inbound": ("cmc_webhook.command_line.received", "inbound"),
     "quarantine": ("cmc_webhook.command_line.quarantine", "quarantine"),
     "replay": ("cmc_webhook.command_line.replay", "replay"),
+    "rebuild": ("cmc_webhook.command_line.rebuild", "rebuild"),
     "doctor": ("cmc_webhook.command_line.doctor", "doctor"),
 }
+
+
+def _refuse_repeated(ctx: click.Context, args: list[str]) -> None:
+    """Raise UsageError if an option that has one value stands twice in *args*."""
+    try:
+        _, rest, order = ctx.command.make_parser(ctx).parse_args(list(args))
+    except click.UsageError:
+        return  # the command itself says what is wrong
+    for option, count in Counter(order).items():
+        is_single = isinstance(option, click.Option) and not (option.multiple or option.is_flag)
+        if count > 1 and is_single:
+            raise click.UsageError(f"{option.opts[0]} may be given once only.", ctx)
+    if isinstance(ctx.command, click.Group) and rest:
+        name, *rest = rest
+        if command := ctx.command.get_command(ctx, name):
+            _refuse_repeated(click.Context(command, ctx, name), rest)
 
 
 class _Commands(click.Group):
@@ -35,6 +53,14 @@ class _Commands(click.Group):
         module, name = _COMMANDS[cmd_name]
         command: click.Command = getattr(import_module(module), name)
         return command
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        name, command, rest = super().resolve_command(ctx, args)
+        if command:
+            _refuse_repeated(click.Context(command, ctx, name), rest)
+        return name, command, rest
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         for argument in args:

@@ -8,8 +8,10 @@ from zoneinfo import ZoneInfo
 
 import click
 
-from cmc_webhook.command_line.rendering import as_json
-from cmc_webhook.reading.queries import Cursor, Document, Listing, parse_cursor
+from cmc_webhook.command_line.rendering import document_json, warn_of_unreadable
+from cmc_webhook.command_line.table import printable
+from cmc_webhook.reading.documents import Document
+from cmc_webhook.reading.queries import Cursor, Listing, parse_cursor
 
 
 class CursorType(click.ParamType[Cursor]):
@@ -32,6 +34,11 @@ class PageOptions:
     limit: int
     after: Cursor | None
     json_lines: bool
+
+
+def argument(after: Cursor) -> str:
+    """Return *after* as an argument for a shell."""
+    return f"'{printable(after)}'"
 
 
 def page_options(command: Callable[..., Any]) -> Callable[..., Any]:
@@ -64,12 +71,16 @@ def print_page(
     """
     documents = listing.page(page.limit, page.after)
     if page.json_lines:
-        lines: Iterable[str] = (as_json(each.id, each.fields, zone) for each in documents)
+        lines: Iterable[str] = (document_json(each, zone) for each in documents)
     else:
         lines = table(documents)
     for line in lines:
         click.echo(line)
+    if not page.json_lines:
+        warn_of_unreadable(documents)
     if not documents:
         click.echo("There are no more." if page.after else empty(), err=True)
     elif len(documents) == page.limit:
-        click.echo(f"There may be more: --after '{listing.behind(documents[-1])}'", err=True)
+        click.echo(
+            f"There may be more: --after {argument(listing.behind(documents[-1]))}", err=True
+        )

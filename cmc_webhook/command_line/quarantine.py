@@ -1,5 +1,6 @@
 """`quarantine`: look at what could not be read, post it again, or delete it."""
 
+import itertools
 import re
 from collections.abc import Iterator
 from typing import Any
@@ -8,18 +9,35 @@ import click
 
 from cmc_webhook.command_line import table
 from cmc_webhook.command_line.paging import PageOptions, page_options, print_page
-from cmc_webhook.command_line.rendering import columns
+from cmc_webhook.command_line.rendering import columns, not_readable
 from cmc_webhook.command_line.sending import conclude_replay, post_all
 from cmc_webhook.reading.connection import Connection, FirestoreOptions
+from cmc_webhook.reading.documents import Document
 from cmc_webhook.reading.options import connected, firestore_options, function_options
-from cmc_webhook.reading.quarantine import CutEntryError, Quarantine, body_of, text_of
-from cmc_webhook.reading.queries import Document
+from cmc_webhook.reading.quarantine import (
+    NotReplayableError,
+    Obstacle,
+    Quarantine,
+    body_of,
+    has_odd_bytes,
+    text_of,
+)
 from cmc_webhook.reading.times import shown
 from cmc_webhook.simulator.posting import is_loopback, saved_message, without_query
 
 _SHORT_ID = 12
 # Characters of a content, which may have a megabyte in one line.
 _LONGEST_CONTENT = 200
+_READ_AT_ONCE = 50
+_OBSTACLES = {
+    Obstacle.CUT: "It was stored incomplete and cannot be posted again: delete it.",
+    Obstacle.NO_JSON: "Its content is not JSON: correct it in Firestore.",
+    Obstacle.UNREADABLE: "Its kind, event_type or content is missing or not readable:"
+    " correct it in Firestore.",
+    Obstacle.FUTURE: "Its time (created) is more than 48 hours after it was received, so it is"
+    " wrong or forged, and would win over every later event: correct it in Firestore or delete it.",
+}
+_ODD_BYTES = "Bytes that are not UTF-8 are stored as U+FFFD."
 
 
 @click.group()
@@ -77,13 +95,16 @@ def show(where: FirestoreOptions, name: str, inbound: bool) -> None:
     """
     connection = connected(where)
     entry = _one(_quarantine(connection, inbound), name)
-    for field, value in sorted(entry.fields.items()):
-        if field != "content":
-            text = shown(value, connection.zone) if field.endswith("_at") else value
-            click.echo(f"{field:<20}{table.printable(text)}")
-    if "content" in entry.fields:
+    content = text_of(entry)
+    for field, value in sorted(entry.stored.items()):
+        if field != "content" or content is None:
+            text = shown(value, connection.zone)
+            click.echo(table.printable(f"{field:<20}{text}"))
+    if entry.unreadable:
+        click.echo(not_readable(entry))
+    if content is not None:
         click.echo()
-        for line in table.paragraphs(text_of(entry)):
+        for line in table.paragraphs(content):
             click.echo(line)
 
 
@@ -99,7 +120,8 @@ def replay(
     """
     Post entries to the function again.
 
-    They stay in quarantine until deleted.
+    They stay in quarantine until deleted. An entry that cannot be posted is named
+    and left out.
 
     \b
     python -m cmc_webhook quarantine replay 3f2a9c 77ab01
@@ -108,14 +130,28 @@ def replay(
     _require_choice(names, everything)
     connection = connected(where)
     kept = _quarantine(connection, inbound=False)
-    entries = [*kept.each()] if everything else [_one(kept, name) for name in names]
-    messages = [(saved_message(_body(entry), options["credential"]), 1) for entry in entries]
-    if connection.real or not is_loopback(options["url"]):
+    pages = kept.pages(_READ_AT_ONCE) if everything else [[_one(kept, name) for name in names]]
+    messages, left_out = [], 0
+    for entry in itertools.chain.from_iterable(pages):
+        try:
+            body = body_of(entry, connection.zone)
+        except NotReplayableError as error:
+            left_out += 1
+            click.echo(
+                f"{table.printable(entry.id[:_SHORT_ID])}: {_OBSTACLES[error.why]}", err=True
+            )
+            continue
+        if has_odd_bytes(entry):
+            click.echo(f"{table.printable(entry.id[:_SHORT_ID])}: {_ODD_BYTES}", err=True)
+        messages.append((saved_message(body, options["credential"]), 1))
+    if messages and (connection.real or not is_loopback(options["url"])):
         _ask(
-            f"Post {_entries(len(entries), connection)} to {without_query(options['url'])}?",
+            f"Post {_entries(len(messages), connection)} to {without_query(options['url'])}?",
             options["yes"],
         )
     conclude_replay(post_all(options["url"], messages))
+    if left_out:
+        raise click.ClickException(f"{_entries(left_out, connection)} could not be posted again.")
 
 
 @quarantine.command()
@@ -166,15 +202,6 @@ def _one(kept: Quarantine, name: str) -> Document:
     return found[0]
 
 
-def _body(entry: Document) -> Any:
-    try:
-        return body_of(entry)
-    except CutEntryError as error:
-        raise click.ClickException(
-            f"{entry.id[:_SHORT_ID]} was stored incomplete and cannot be posted again: delete it."
-        ) from error
-
-
 def _ask(question: str, yes: bool) -> None:
     if not yes:
         click.confirm(question, abort=True, err=True)
@@ -188,5 +215,6 @@ def _entries(count: int, connection: Connection) -> str:
 def _row(entry: Document, connection: Connection) -> list[str]:
     fields = entry.fields
     received = shown(fields.get("received_at"), connection.zone, "%m-%d %H:%M")
-    content = text_of(entry) if "content" in fields else fields.get("stored_at", "")
-    return [entry.id[:_SHORT_ID], received, fields.get("why", ""), content[:_LONGEST_CONTENT]]
+    content = text_of(entry)
+    shown_content = fields.get("stored_at", "") if content is None else content[:_LONGEST_CONTENT]
+    return [entry.id[:_SHORT_ID], received, fields.get("why", ""), shown_content]

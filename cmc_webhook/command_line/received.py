@@ -8,11 +8,11 @@ import click
 
 from cmc_webhook.command_line import table
 from cmc_webhook.command_line.paging import PageOptions, page_options, print_page
-from cmc_webhook.command_line.rendering import as_json, columns, labelled
+from cmc_webhook.command_line.rendering import columns, document_json, labelled, not_readable
 from cmc_webhook.command_line.statuses import SHORT_ID, find_mails
 from cmc_webhook.reading.connection import FirestoreOptions
+from cmc_webhook.reading.documents import Document
 from cmc_webhook.reading.options import connected, firestore_options
-from cmc_webhook.reading.queries import Document
 from cmc_webhook.reading.received import ReceivedMails
 from cmc_webhook.reading.times import shown
 
@@ -80,7 +80,7 @@ def show(where: FirestoreOptions, name: str, json_lines: bool) -> None:
     mails = find_mails(ReceivedMails(connection.client, connection.inbound_collection), name)
     for number, mail in enumerate(mails):
         if json_lines:
-            click.echo(as_json(mail.id, mail.fields, connection.zone))
+            click.echo(document_json(mail, connection.zone))
             continue
         if number:
             click.echo()
@@ -104,6 +104,8 @@ def _description(mail: Document, zone: ZoneInfo) -> Iterator[str]:
     fields = mail.fields
     yield click.style(table.printable(fields.get("subject", "(no subject)")), bold=True)
     yield from labelled("document", mail.id)
+    if mail.unreadable:
+        yield from labelled("", not_readable(mail))
     for name in ("received_at", "date"):
         if name in fields:
             yield from labelled(name, f"{shown(fields[name], zone)} ({zone.key})")

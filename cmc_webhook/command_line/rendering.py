@@ -2,7 +2,8 @@
 
 import base64
 import json
-from collections.abc import Iterator, Mapping, Sequence
+import math
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -10,9 +11,13 @@ from zoneinfo import ZoneInfo
 import click
 
 from cmc_webhook.command_line import table
+from cmc_webhook.reading.documents import Document
+from cmc_webhook.reading.times import in_zone
 from cmc_webhook.status.events import Status
 
 LABEL = len("server_composition") + 2
+# A name that Firestore gives to no field.
+_OTHER_ID = "__id__"
 _COLOURS = {
     Status.SUCCEEDED: "green",
     Status.DEFERRED: "yellow",
@@ -22,15 +27,62 @@ _COLOURS = {
 }
 
 
-def as_json(document_id: str, fields: Mapping[str, Any], zone: ZoneInfo) -> str:
-    """Return a document as one line of JSON, times in *zone*, bytes as base64."""
+def document_json(document: Document, zone: ZoneInfo) -> str:
+    """
+    Return every field of a document as one line of JSON, with its id as ``id``.
 
-    def plain(value: Any) -> str:
-        if isinstance(value, datetime):
-            return value.astimezone(zone).isoformat()
-        return base64.b64encode(value).decode() if isinstance(value, bytes) else str(value)
+    Times are in *zone*, bytes in base64. A field ``id`` of another writer is ``__id__``.
+    """
+    fields = dict(document.stored)
+    other = {_OTHER_ID: fields.pop("id")} if "id" in fields else {}
+    return as_json({"id": document.id, **fields, **other}, zone)
 
-    return json.dumps({"id": document_id, **fields}, ensure_ascii=False, default=plain)
+
+def as_json(value: Any, zone: ZoneInfo) -> str:
+    """
+    Return *value* as one line of strict JSON without control characters.
+
+    Other values than those of JSON are text, as in Firestore's REST API: "NaN", base64.
+    """
+    text = json.dumps(_json_value(value, zone), ensure_ascii=False, allow_nan=False)
+    if text.isprintable():
+        return text
+    # They can only be inside of strings, where an escape means the same.
+    return text.translate({ord(c): _escape(c) for c in set(text) if table.printable(c) != c})
+
+
+def _escape(character: str) -> str:
+    digits = character.encode("utf-16-be").hex()
+    return "".join(f"\\u{digits[n : n + 4]}" for n in range(0, len(digits), 4))
+
+
+def _json_value(value: Any, zone: ZoneInfo) -> Any:
+    match value:
+        case Mapping():
+            return {str(name): _json_value(each, zone) for name, each in value.items()}
+        case list():
+            return [_json_value(each, zone) for each in value]
+        case datetime():
+            return in_zone(value, zone).isoformat()
+        case bytes():
+            return base64.b64encode(value).decode()
+        case float() if not math.isfinite(value):
+            return "NaN" if math.isnan(value) else "Infinity" if value > 0 else "-Infinity"
+        case _:
+            return value
+
+
+def not_readable(document: Document) -> str:
+    """Return the sentence on the fields that views cannot show, empty if there are none."""
+    names = table.printable(", ".join(document.unreadable))
+    return f"Not readable: {names} (see --json)." if names else ""
+
+
+def warn_of_unreadable(documents: Iterable[Document]) -> None:
+    """Print on stderr which fields of which documents views cannot show."""
+    for document in documents:
+        if document.unreadable:
+            click.echo(f"{table.printable(document.id)}: {not_readable(document)}", err=True)
 
 
 def coloured(text: str, status: str) -> str:

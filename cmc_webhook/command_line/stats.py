@@ -1,6 +1,5 @@
 """`stats`: count the mails by status, day, cause and domain."""
 
-import json
 from collections.abc import Iterator, Mapping
 from datetime import UTC, date, datetime, time, timedelta
 from zoneinfo import ZoneInfo
@@ -8,7 +7,8 @@ from zoneinfo import ZoneInfo
 import click
 
 from cmc_webhook.command_line import table
-from cmc_webhook.command_line.rendering import coloured
+from cmc_webhook.command_line.filters import TextType
+from cmc_webhook.command_line.rendering import as_json, coloured
 from cmc_webhook.command_line.statuses import nothing_found
 from cmc_webhook.reading.connection import FirestoreOptions
 from cmc_webhook.reading.counts import Counts, MailCounts
@@ -23,7 +23,7 @@ _WIDEST_BAR = 40
 
 @click.command()
 @click.option("--days", default=7, type=click.IntRange(1, 366), show_default=True)
-@click.option("--domain", default="", help="Only recipients in this domain.")
+@click.option("--domain", default="", type=TextType(), help="Only recipients in this domain.")
 @click.option("--json", "as_object", is_flag=True, help="One JSON object.")
 @firestore_options
 def stats(where: FirestoreOptions, days: int, domain: str, as_object: bool) -> None:
@@ -51,7 +51,7 @@ def stats(where: FirestoreOptions, days: int, domain: str, as_object: bool) -> N
     domains = dict(statuses.domains(filters, _NEWEST).most_common(_MOST_DOMAINS))
     if as_object:
         result = {"statuses": by_status, "days": by_day, "causes": by_cause, "domains": domains}
-        click.echo(json.dumps(result, ensure_ascii=False))
+        click.echo(as_json(result, connection.zone))
     elif by_status:
         for line in _report(by_status, by_day, by_cause, domains):
             click.echo(line)
@@ -59,7 +59,7 @@ def stats(where: FirestoreOptions, days: int, domain: str, as_object: bool) -> N
         reason = "today" if days == 1 else f"in the last {days} days"
         if domain:
             reason = f"to {table.printable(domain)} {reason}"
-        click.echo(nothing_found(reason, statuses, where, connection.zone), err=True)
+        click.echo(nothing_found(reason, filters, statuses, where, connection.zone), err=True)
 
 
 def _period(first: date, last: date, zone: ZoneInfo) -> Period:

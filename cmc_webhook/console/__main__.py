@@ -11,7 +11,7 @@ from werkzeug.serving import make_server
 
 from cmc_webhook.console.app import create_app
 from cmc_webhook.console.site import Site
-from cmc_webhook.reading.connection import FirestoreOptions, settings_here
+from cmc_webhook.reading.connection import FirestoreOptions, settings_with_credentials
 from cmc_webhook.reading.objects import objects
 from cmc_webhook.reading.options import connected, firestore_options, function_options
 from cmc_webhook.settings import API_KEYS, BASIC_CREDENTIALS, Settings
@@ -49,7 +49,7 @@ def main(
         objects=objects(connection.client.project, local=bool(emulator)),
         emulator=emulator,
         url=url,
-        credential=_credential(credential, url, settings_here()),
+        credential=_credential(credential, url, settings_with_credentials()),
         may_change=allow_changes or not where.project,
         port=port,
     )

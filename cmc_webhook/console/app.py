@@ -7,6 +7,7 @@ from werkzeug.exceptions import ServiceUnavailable
 from werkzeug.wrappers import Response
 
 from cmc_webhook.console import error_pages, security
+from cmc_webhook.console.addresses import addresses
 from cmc_webhook.console.dashboard import dashboard
 from cmc_webhook.console.mails import mails
 from cmc_webhook.console.polling import polling
@@ -33,7 +34,8 @@ def create_app(site: Site) -> Flask:
     error_pages.register(app)
     _add_template_values(app, site)
     _add_own_routes(app, site)
-    for views in (dashboard, mails, quarantine, received_quarantine, received, polling):
+    every = (dashboard, mails, addresses, quarantine, received_quarantine, received, polling)
+    for views in every:
         app.register_blueprint(views(site))
     return app
 

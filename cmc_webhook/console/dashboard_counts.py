@@ -36,6 +36,7 @@ class DashboardCounts:
     """
     The numbers of one period; *over_time* has its hours or days.
 
+    *unreadable*: how many of the mails that were read have fields that are not readable.
     *partial*: domains, server compositions and median are of the newest MOST mails only.
     """
 
@@ -47,6 +48,7 @@ class DashboardCounts:
     open_deferrals: int
     median: timedelta | None
     partial: bool
+    unreadable: int
     documents_read: int
     count_queries: int
 
@@ -63,7 +65,8 @@ def dashboard_counts(
     firestore = MailCounts(mails)
     deferred = Filters(statuses=(Status.DEFERRED,), composition=filters.composition)
     [open_deferrals] = firestore.count([deferred])
-    read = [mail.fields for mail in mails.newest(filters, MOST, _FIELDS)]
+    found = mails.newest(filters, MOST, _FIELDS)
+    read = [mail.fields for mail in found]
     partial = len(read) == MOST
     pieces = split(period, zone)
     if partial:
@@ -84,6 +87,7 @@ def dashboard_counts(
         open_deferrals=open_deferrals,
         median=_median(read),
         partial=partial,
+        unreadable=sum(bool(mail.unreadable) for mail in found),
         documents_read=len(read),
         count_queries=firestore.queries,
     )

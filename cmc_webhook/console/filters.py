@@ -12,13 +12,11 @@ from cmc_webhook.reading.meanings import CAUSES
 from cmc_webhook.reading.statuses import Filters
 from cmc_webhook.reading.times import read_time
 from cmc_webhook.status.events import Status
-from cmc_webhook.text import ascii_lower
 
 Parameters = MultiDict[str, str]
 # Indexed fields cannot hold longer values.
 _LONGEST = 1_500
-_LOWER = ("to", "domain")
-_EXACT = ("message_id", "api_data", "composition")
+_TEXTS = ("to", "domain", "message_id", "api_data", "composition")
 
 
 class BadParameterError(Exception):
@@ -36,16 +34,17 @@ class UrlFilters:
 
 def read_filters(given: Parameters, zone: ZoneInfo, now: datetime, period: str) -> UrlFilters:
     """Return the filters that *given* asks for, by default *period*. Raises BadParameterError."""
-    texts = {name: _text(given, name) for name in (*_LOWER, *_EXACT)}
+    texts = {name: _text(given, name) for name in _TEXTS}
     period, since, until = _period(given, zone, now, period)
     filters = Filters(
-        **{n: ascii_lower(texts[n]) for n in _LOWER},
-        **{n: texts[n] for n in _EXACT},
+        **texts,
         statuses=_statuses(given),
-        cause=_one_of(given, "cause", ("", *CAUSES)),
+        causes=tuple(filter(None, [_one_of(given, "cause", ("", *CAUSES))])),
         since=since,
         until=until,
     )
+    if filters.are_too_many():
+        raise BadParameterError("status")
     names = ("status", *texts, "cause", "period", "since", "until")
     kept = {name: [v for v in given.getlist(name) if v] for name in names}
     return UrlFilters(filters, period, {name: values for name, values in kept.items() if values})
@@ -64,15 +63,23 @@ def _period(
     return (name, since, until) if name == "own" else (name, None, None)
 
 
+def _once(given: Parameters, name: str) -> str:
+    """Return the only value of *name*: of two, one would be ignored. Raises BadParameterError."""
+    values = [*filter(None, given.getlist(name))]
+    if len(values) > 1:
+        raise BadParameterError(name)
+    return values[0] if values else ""
+
+
 def _text(given: Parameters, name: str) -> str:
-    value = given.get(name, "").strip()
+    value = _once(given, name).strip()
     if len(value.encode(errors="replace")) > _LONGEST:
         raise BadParameterError(name)
     return value
 
 
 def _one_of(given: Parameters, name: str, values: Collection[str]) -> str:
-    value = given.get(name, "")
+    value = _once(given, name)
     if value not in values:
         raise BadParameterError(name)
     return value
@@ -86,7 +93,7 @@ def _statuses(given: Parameters) -> tuple[str, ...]:
 
 
 def _time(given: Parameters, name: str, zone: ZoneInfo) -> datetime | None:
-    text = given.get(name, "")
+    text = _once(given, name)
     try:
         return read_time(text, zone) if text else None
     except ValueError:

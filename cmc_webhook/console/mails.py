@@ -12,9 +12,9 @@ from cmc_webhook.console.empty import why_empty
 from cmc_webhook.console.filters import read_filters
 from cmc_webhook.console.paging import paged
 from cmc_webhook.console.periods import NAMED
-from cmc_webhook.console.site import Site, render_page
+from cmc_webhook.console.site import Site, render_page, request_texts
 from cmc_webhook.reading.connection import Connection
-from cmc_webhook.reading.meanings import CAUSES, cause_of, meaning
+from cmc_webhook.reading.meanings import CAUSES, cause_of, explain, is_bounce_alone, short_cause
 from cmc_webhook.status.events import Status
 
 _PAGE = 50
@@ -43,6 +43,7 @@ def mails(site: Site) -> Blueprint:
             periods=("all", *NAMED, "own"),
             statuses=[*Status],
             causes=CAUSES,
+            short_cause=lambda fields: short_cause(fields, request_texts()),
         )
 
     @views.get("/<document_id>")
@@ -54,7 +55,8 @@ def mails(site: Site) -> Blueprint:
             "mail.html",
             documents_read=1,
             mail=found,
-            meaning=meaning(found.fields),
+            explanation=explain(found.fields, request_texts(), site.zone),
+            bounce_alone=is_bounce_alone(found.fields),
             events=list(_events(found.fields)),
             path=f"{site.connection.collection}/{found.id}",
             in_google=google_url(site.connection, found.id) if not site.emulator else None,

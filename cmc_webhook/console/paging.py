@@ -7,7 +7,8 @@ from typing import Any
 from flask import request, url_for
 
 from cmc_webhook.console.filters import BadParameterError
-from cmc_webhook.reading.queries import Cursor, Document, Listing, parse_cursor
+from cmc_webhook.reading.documents import Document
+from cmc_webhook.reading.queries import Cursor, Listing, parse_cursor
 
 # More would make the URL too long.
 _MOST_STEPS_BACK = 40

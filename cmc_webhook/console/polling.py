@@ -10,7 +10,7 @@ from flask import Blueprint, jsonify
 from werkzeug.wrappers import Response
 
 from cmc_webhook.console.site import Site
-from cmc_webhook.reading.queries import Document
+from cmc_webhook.reading.documents import Document
 
 
 def polling(site: Site) -> Blueprint:
@@ -42,4 +42,4 @@ def polling(site: Site) -> Blueprint:
 
 
 def _latest(documents: Sequence[Document], time: str) -> Response:
-    return jsonify([[found.id, str(found.fields.get(time))] for found in documents])
+    return jsonify([[found.id, str(found.stored.get(time))] for found in documents])

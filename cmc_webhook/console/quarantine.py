@@ -14,10 +14,16 @@ from werkzeug.exceptions import Forbidden, NotFound
 from cmc_webhook.console.downloads import download
 from cmc_webhook.console.paging import paged
 from cmc_webhook.console.site import Site, render_page
-from cmc_webhook.reading.quarantine import CutEntryError, Quarantine, body_of, text_of
-from cmc_webhook.reading.queries import Document
+from cmc_webhook.reading.documents import Document
+from cmc_webhook.reading.quarantine import (
+    NotReplayableError,
+    Obstacle,
+    Quarantine,
+    body_of,
+    has_odd_bytes,
+    text_of,
+)
 from cmc_webhook.simulator.posting import (
-    Credential,
     Message,
     Pace,
     Target,
@@ -38,16 +44,16 @@ class Replay:
     """
     What became of the entries that were processed again.
 
-    *posted* counts requests; *counts* are those of the function's answers. Not posted are
-    entries that were *cut* when they were stored, or are *no_json* since somebody changed them.
+    *posted* counts requests; *counts* are those of the function's answers. *left_out* are the
+    entries that cannot be posted, by the reason; *odd_bytes* those of which bytes are replaced.
     """
 
     entries: int = 0
     posted: int = 0
     counts: Counter[str] = field(default_factory=Counter)
     refused: Counter[str] = field(default_factory=Counter)
-    cut: int = 0
-    no_json: int = 0
+    left_out: Counter[Obstacle] = field(default_factory=Counter)
+    odd_bytes: int = 0
 
 
 def quarantine(site: Site) -> Blueprint:
@@ -57,7 +63,7 @@ def quarantine(site: Site) -> Blueprint:
     @views.post("/replay")
     def replay_all() -> str:
         _refuse_unless_allowed(site)
-        pages = site.quarantine.listing().pages(_REPLAYED_AT_ONCE)
+        pages = site.quarantine.pages(_REPLAYED_AT_ONCE)
         return _listed(site.quarantine, replayed=_replay(site, pages))
 
     @views.post("/<entry_id>/replay")
@@ -94,7 +100,7 @@ def _views(name: str, prefix: str, site: Site, held: Quarantine) -> Blueprint:
     @views.get("/<entry_id>")
     def entry(entry_id: str) -> str:
         found = _entry(held, entry_id)
-        return render_page("entry.html", documents_read=1, entry=found, content=_content(found))
+        return render_page("entry.html", documents_read=1, entry=found, content=text_of(found))
 
     @views.post("/<entry_id>/delete")
     def delete(entry_id: str) -> str:
@@ -115,15 +121,10 @@ def _listed(held: Quarantine, replayed: Replay | None = None, *, deleted: bool =
         "quarantine.html",
         documents_read=found.documents_read + before,
         found=found,
-        entries=[(entry, _content(entry)) for entry in found.documents],
+        entries=[(entry, text_of(entry)) for entry in found.documents],
         replayed=replayed,
         deleted=deleted,
     )
-
-
-def _content(entry: Document) -> str | None:
-    """Return the content of *entry*; None if it is in the bucket."""
-    return text_of(entry) if "content" in entry.fields else None
 
 
 def _entry(held: Quarantine, entry_id: str) -> Document:
@@ -143,7 +144,7 @@ def _replay(site: Site, pages: Iterable[Sequence[Document]]) -> Replay:
     done, target = Replay(), Target(site.url)
     for entries in pages:
         done.entries += len(entries)
-        messages = [m for entry in entries if (m := _message(entry, site.credential, done))]
+        messages = [m for entry in entries if (m := _message(entry, site, done))]
         done.posted += len(messages)
         for answer in deliver(target, ((m, 1) for m in messages), pace=Pace(0), senders=_SENDERS):
             done.counts.update(answer.counts)
@@ -151,12 +152,12 @@ def _replay(site: Site, pages: Iterable[Sequence[Document]]) -> Replay:
     return done
 
 
-def _message(entry: Document, credential: Credential, done: Replay) -> Message | None:
+def _message(entry: Document, site: Site, done: Replay) -> Message | None:
     """Return the request for *entry*; if none can be made, count the reason in *done*."""
     try:
-        return saved_message(body_of(entry), credential)
-    except CutEntryError:
-        done.cut += 1
-    except ValueError:
-        done.no_json += 1
-    return None
+        message = saved_message(body_of(entry, site.zone), site.credential)
+    except NotReplayableError as error:
+        done.left_out[error.why] += 1
+        return None
+    done.odd_bytes += has_odd_bytes(entry)
+    return message

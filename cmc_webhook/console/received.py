@@ -10,7 +10,7 @@ from werkzeug.exceptions import NotFound
 from cmc_webhook.console.downloads import download, safe_name
 from cmc_webhook.console.paging import paged
 from cmc_webhook.console.site import Site, render_page
-from cmc_webhook.reading.queries import Document
+from cmc_webhook.reading.documents import Document
 
 _PAGE = 50
 # The HTML gets an origin of its own, without scripts, forms and external content.

@@ -3,13 +3,14 @@
 import json
 import logging
 import signal
-import threading
 from typing import Any
 
 import click
 
 from cmc_webhook.local_firestore.errors import StartError
 from cmc_webhook.local_firestore.server import LOOPBACK, start
+
+_SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 
 @click.command(context_settings={"show_default": True})
@@ -20,9 +21,8 @@ from cmc_webhook.local_firestore.server import LOOPBACK, start
 def main(firestore_port: int, host: str, data: str, indexes: Any) -> None:
     """Serve a Firestore for tests and development."""
     logging.basicConfig(format="Firestore: %(message)s", level=logging.INFO)
-    stopping = threading.Event()
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, lambda *_: stopping.set())
+    # Blocked in every thread from here on, and waited for below: a handler could deadlock.
+    signal.pthread_sigmask(signal.SIG_BLOCK, _SIGNALS)
     try:
         definitions = json.load(indexes) if indexes else None
         server = start(data, firestore_port, host=host, indexes=definitions)
@@ -34,7 +34,7 @@ def main(firestore_port: int, host: str, data: str, indexes: Any) -> None:
             err=True,
         )
     click.echo(f"Firestore on {server.address}")
-    stopping.wait()
+    signal.sigwait(_SIGNALS)
     server.stop()
 
 

@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo
 from google.auth.exceptions import DefaultCredentialsError
 from google.cloud import firestore
 
-from cmc_webhook.settings import StatusSettings, from_env, inbound_collection
+from cmc_webhook.settings import CREDENTIALS, StatusSettings, from_env, inbound_collection
 
 _LOCAL = "127.0.0.1:8081"
 _LOCAL_PROJECT = "demo-cmc-webhook"
@@ -94,10 +94,20 @@ def settings_here(database: str = "") -> StatusSettings:
     """
     Return the settings of this environment, with *database* instead of CMC_DATABASE if given.
 
-    No credential is required, because a reader accepts no posts. Raises SettingsError.
+    Without credentials: a reader accepts no posts, and wrong ones do not stop it. Raises
+    SettingsError.
     """
-    given = {"CMC_ALLOW_UNAUTHENTICATED": "true"} | ({"CMC_DATABASE": database} if database else {})
-    return from_env({**os.environ, **given})
+    environ = {name: value for name, value in os.environ.items() if name not in CREDENTIALS}
+    return _settings(environ | ({"CMC_DATABASE": database} if database else {}))
+
+
+def settings_with_credentials() -> StatusSettings:
+    """Return the settings of this environment; no credential is required. Raises SettingsError."""
+    return _settings(dict(os.environ))
+
+
+def _settings(environ: dict[str, str]) -> StatusSettings:
+    return from_env({**environ, "CMC_ALLOW_UNAUTHENTICATED": "true"})
 
 
 def _client(project: str, database: str) -> firestore.Client:

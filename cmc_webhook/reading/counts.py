@@ -30,7 +30,7 @@ class MailCounts:
 
     def by_cause(self, filters: Filters) -> Counts:
         """Return the count of each bounce cause that any mail has, the most frequent first."""
-        found = self._by(sorted(CAUSES), lambda word: replace(filters, cause=word))
+        found = self._by(sorted(CAUSES), lambda word: replace(filters, causes=(word,)))
         return dict(sorted(found.items(), key=lambda item: -item[1]))
 
     def over_time(

@@ -1,47 +1,104 @@
 """Queries over a quarantine, and how to post an entry again."""
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import UTC, datetime
+from enum import StrEnum
 from itertools import chain
 from typing import Any
+from zoneinfo import ZoneInfo
 
 from google.cloud.firestore import Client, Query
 from google.cloud.firestore_v1.base_query import FieldFilter
 
+from cmc_webhook.errors import MalformedEnvelope
+from cmc_webhook.fields import read_fields
 from cmc_webhook.reading import queries
-from cmc_webhook.reading.queries import PATIENCE, Document, Listing, run
+from cmc_webhook.reading.documents import ENTRY, Document
+from cmc_webhook.reading.queries import PATIENCE, Listing, run
+from cmc_webhook.reasons import Reason
+from cmc_webhook.status.envelope import read_envelope
+from cmc_webhook.status.events import read_events
 
-_READ_AT_ONCE = 50
 _DELETED_AT_ONCE = 500
+# All but the content, which may have 1 MB.
+_HEAD = ("kind", "why", "event_type", "server_composition", "received_at", "size", "stored_at")
 
 
-class CutEntryError(Exception):
-    """The entry was cut when it was stored, so it cannot be posted again."""
+class Obstacle(StrEnum):
+    """Why an entry cannot be posted again."""
+
+    CUT = "cut"
+    NO_JSON = "no_json"
+    UNREADABLE = "unreadable"
+    FUTURE = "future"
 
 
-def text_of(entry: Document) -> str:
-    """Return the content of *entry*; bytes that are not UTF-8 become U+FFFD."""
-    content = entry.fields["content"]
-    return content.decode(errors="replace") if isinstance(content, bytes) else str(content)
+class NotReplayableError(Exception):
+    """The entry cannot be posted again; *why* is the reason."""
+
+    def __init__(self, why: Obstacle) -> None:
+        super().__init__(why.value)
+        self.why = why
 
 
-def body_of(entry: Document) -> Any:
+def text_of(entry: Document) -> str | None:
     """
-    Return the body to post, as bytes or as an object of JSON.
+    Return the content of *entry*, with U+FFFD for bytes that are not UTF-8.
 
-    Raises CutEntryError, and ValueError if somebody has changed the content so that it is not JSON.
+    None if the entry holds no content that can be read: that of a received mail is in the bucket.
     """
-    fields = entry.fields
+    content = entry.fields.get("content")
+    return content.decode(errors="replace") if isinstance(content, bytes) else content
+
+
+def has_odd_bytes(entry: Document) -> bool:
+    """Return whether the status function replaces bytes of *entry* when it is posted again."""
+    return entry.fields.get("kind") != "body" and isinstance(entry.fields.get("content"), bytes)
+
+
+def body_of(entry: Document, zone: ZoneInfo) -> bytes | dict[str, Any]:
+    """
+    Return the body to post again, as bytes or as an object of JSON.
+
+    Times without an offset are in *zone*. Raises NotReplayableError.
+    """
+    body = _body(entry)
+    received_at = entry.fields.get("received_at", datetime.now(UTC))
+    if isinstance(body, dict):
+        fields: Mapping[str, list[Any]] = {name: [value] for name, value in body.items()}
+    else:
+        fields = read_fields(body).values
+    try:
+        envelope = read_envelope(fields)
+    except MalformedEnvelope:
+        return body
+    # The function would compare with the time of this post, and accept a forged date in the end.
+    _, unreadable = read_events(envelope, zone, received_at)
+    if any(record.why is Reason.FUTURE_CREATED for record in unreadable):
+        raise NotReplayableError(Obstacle.FUTURE)
+    return body
+
+
+def _body(entry: Document) -> bytes | dict[str, Any]:
+    fields, content = entry.fields, text_of(entry)
     if fields.get("truncated"):
-        raise CutEntryError
+        raise NotReplayableError(Obstacle.CUT)
+    if content is None or fields.get("kind") not in ("body", "record", "event"):
+        raise NotReplayableError(Obstacle.UNREADABLE)
     if fields["kind"] == "body":
-        content = fields["content"]
-        return content if isinstance(content, bytes) else content.encode()
-    event = json.loads(text_of(entry))
-    if fields["kind"] == "record":
-        event = {fields["event_type"]: [event]}
-    composition = fields.get("server_composition", "")
+        kept = fields["content"]
+        return kept if isinstance(kept, bytes) else content.encode()
     event_type = fields.get("event_type", "")
+    try:
+        event = json.loads(content)
+    except (ValueError, RecursionError):
+        raise NotReplayableError(Obstacle.NO_JSON) from None
+    if fields["kind"] == "record":
+        if not event_type:  # the list that the record was in
+            raise NotReplayableError(Obstacle.UNREADABLE)
+        event = {event_type: [event]}
+    composition = fields.get("server_composition", "")
     return {"event_type": event_type, "server_composition": composition, "event": event}
 
 
@@ -54,33 +111,37 @@ class Quarantine:
 
     def listing(self) -> Listing:
         """Return the entries, the latest first."""
-        return Listing(Query(self._collection), "received_at")
+        return Listing(Query(self._collection), "received_at", ENTRY)
 
     def newest(self, most: int) -> list[Document]:
-        """Return the latest entries, at most *most*."""
-        return self.listing().page(most)
+        """Return the latest entries without their content, at most *most*."""
+        return queries.latest(self._collection.select(_HEAD), "received_at", most, ENTRY)
 
-    def each(self) -> Iterator[Document]:
-        """Yield all entries; each may have nearly 1 MB."""
-        return chain.from_iterable(self.listing().pages(_READ_AT_ONCE))
+    def heads(self, most: int) -> list[Document]:
+        """Return the first entries of the listing without their content, at most *most*."""
+        return Listing(self._collection.select(_HEAD), "received_at", ENTRY).page(most)
+
+    def pages(self, size: int) -> Iterator[list[Document]]:
+        """Yield all entries in pages of *size*; each may have nearly 1 MB."""
+        return queries.all_pages(Query(self._collection), size, ENTRY)
 
     def ids(self) -> Iterator[str]:
         """Yield the ids of all entries without reading their content."""
-        bare = Listing(self._collection.select(["received_at"]), "received_at")
-        return (entry.id for page in bare.pages(_DELETED_AT_ONCE) for entry in page)
+        bare = queries.all_pages(self._collection.select([]), _DELETED_AT_ONCE, ENTRY)
+        return (entry.id for entry in chain.from_iterable(bare))
 
     def of_composition(self, server_composition: str) -> list[Document]:
         """Return the entries of one server composition."""
         named = FieldFilter("server_composition", "==", server_composition)
-        return run(self._collection.where(filter=named))
+        return run(self._collection.where(filter=named), ENTRY)
 
     def beginning(self, start: str) -> list[Document]:
         """Return the entries whose id begins with *start*, which must not contain a slash."""
-        return queries.beginning(self._collection, start)
+        return queries.beginning(self._collection, start, ENTRY)
 
     def get(self, entry_id: str) -> Document | None:
         """Return the entry with this id, if there is one."""
-        return queries.get(self._collection, entry_id)
+        return queries.get(self._collection, entry_id, ENTRY)
 
     def count(self) -> int:
         """Return the number of entries."""

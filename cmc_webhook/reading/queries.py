@@ -1,36 +1,41 @@
-"""What all queries share: time limits, documents as plain values, lists page by page."""
+"""What all queries share: time limits, whatever is stored as documents, lists page by page."""
 
 import re
 from collections.abc import Iterator, Sequence
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any, NamedTuple
 
 from google.api_core.retry import Retry
 from google.cloud.firestore import CollectionReference, Query
 from google.cloud.firestore_v1.base_query import FieldFilter
+from google.cloud.firestore_v1.types import Cursor as Position
+from google.cloud.firestore_v1.types import Document as StoredDocument
+from google.cloud.firestore_v1.types import Value
 
-PATIENCE: dict[str, Any] = {"retry": Retry(timeout=30), "timeout": 30}
+from cmc_webhook.reading.documents import Document, Shape, document
+from cmc_webhook.reading.pasted import message_ids
+
+_TIMEOUT_S = 30
+CLOCKS_DIFFER = timedelta(days=1)
+PATIENCE: dict[str, Any] = {"retry": Retry(timeout=_TIMEOUT_S), "timeout": _TIMEOUT_S}
 # https://cloud.google.com/firestore/docs/query-data/queries#limits_on_or_queries
 _MOST_VALUES = 30
 # https://cloud.google.com/firestore/quotas#collections_documents_and_fields
 _LONGEST_ID = 1_500
 
 
-class Document(NamedTuple):
-    """A document: its id and its fields, times in UTC."""
-
-    id: str
-    fields: dict[str, Any]
-
-
 class Cursor(NamedTuple):
-    """The place after a document in a listing; its text form stands in URLs and options."""
+    """
+    The place after a document in a listing; its text form stands in URLs and options.
 
-    at: datetime
+    *at* is None after a document whose field of the order is no time: it is read again.
+    """
+
+    at: datetime | None
     document_id: str
 
     def __str__(self) -> str:
-        return f"{self.at.isoformat()}/{self.document_id}"
+        return f"{self.at.isoformat() if self.at else ''}/{self.document_id}"
 
 
 class Listing:
@@ -38,21 +43,32 @@ class Listing:
     The documents of *query* by their field *time*, the latest first.
 
     Documents of the same time are ordered by id, so that a page starts where the
-    previous one ended, even if documents arrive in between. Needs a composite index
-    only if *query* filters by another field.
+    previous one ended, even if documents arrive in between. Firestore puts values of some
+    other types before all times, and leaves out documents without the field. Needs a
+    composite index only if *query* filters by another field.
     """
 
-    def __init__(self, query: Query, time: str) -> None:
+    def __init__(self, query: Query, time: str, shape: Shape) -> None:
         ordered = query.order_by(time, direction=Query.DESCENDING)
         self.query = ordered.order_by("__name__", direction=Query.DESCENDING)
         self._time = time
+        self._shape = shape
 
-    def page(self, size: int, after: Cursor | None = None) -> list[Document]:
-        """Return at most *size* documents, starting at *after* if it is given."""
-        query = self.query
-        if after:
+    def page(
+        self, size: int, after: Cursor | None = None, fields: Sequence[str] = ()
+    ) -> list[Document]:
+        """Return at most *size* documents from *after* on, with all or only these *fields*."""
+        query = self.query.limit(size)
+        if fields:
+            query = query.select(fields)
+        position = None
+        if after and after.at:
             query = query.start_after({self._time: after.at, "__name__": after.document_id})
-        return run(query.limit(size))
+        elif after:
+            position = self._position(after.document_id)
+            if position is None:
+                return []
+        return _documents(read_stored(query, position), self._shape)
 
     def pages(self, size: int, after: Cursor | None = None) -> Iterator[list[Document]]:
         """Yield all documents in pages of *size*."""
@@ -62,32 +78,98 @@ class Listing:
 
     def behind(self, document: Document) -> Cursor:
         """Return the cursor of the place after *document*."""
-        return Cursor(document.fields[self._time], document.id)
+        at = document.stored[self._time]
+        return Cursor(at if isinstance(at, datetime) else None, document.id)
+
+    def _position(self, document_id: str) -> Position | None:
+        """Return the place after this document, None if it does not exist any more."""
+        found = read_stored(_named(self.query, document_id))
+        if not found:
+            return None
+        [stored] = found
+        place = [stored.fields[self._time], Value(reference_value=stored.name)]
+        return Position(values=place, before=False)
 
 
 def parse_cursor(text: str) -> Cursor:
     """Return the cursor of which *text* is the text form. Raises ValueError."""
     time, _, document_id = text.partition("/")
-    at = datetime.fromisoformat(time)
-    if not _is_id(document_id) or at.tzinfo is None or not 2000 <= at.year <= 2100:
+    at = datetime.fromisoformat(time) if time else None
+    if not is_id(document_id) or (at and at.tzinfo is None):
         raise ValueError(f"{text!r} is no cursor")
-    return Cursor(at, document_id)
+    try:
+        return Cursor(at and at.astimezone(UTC), document_id)
+    except OverflowError:
+        raise ValueError(f"{text!r} is no cursor") from None
 
 
-def run(query: Query) -> list[Document]:
+def latest(query: Query, time: str, most: int, shape: Shape) -> list[Document]:
+    """
+    Return the latest documents by their field *time*, at most *most*, none of the future.
+
+    Without this bound, one document with another value there would be the first for ever.
+    """
+    soon = FieldFilter(time, "<", datetime.now(UTC) + CLOCKS_DIFFER)
+    ordered = query.order_by(time, direction=Query.DESCENDING)
+    return run(ordered.where(filter=soon).limit(most), shape)
+
+
+def all_pages(query: Query, size: int, shape: Shape) -> Iterator[list[Document]]:
+    """Yield every document of *query* by id, in pages of *size*, whatever fields it has."""
+    ordered = query.order_by("__name__").limit(size)
+    found = run(ordered, shape)
+    while found:
+        yield found
+        found = run(ordered.start_after({"__name__": found[-1].id}), shape)
+
+
+def run(query: Query, shape: Shape) -> list[Document]:
     """Return the documents that *query* finds."""
-    return [Document(found.id, found.to_dict() or {}) for found in query.stream(**PATIENCE)]
+    return _documents(read_stored(query), shape)
 
 
-def get(collection: CollectionReference, document_id: str) -> Document | None:
+def get(collection: CollectionReference, document_id: str, shape: Shape) -> Document | None:
     """Return the document with this id; None if there is none, or no document can have it."""
-    if not _is_id(document_id):
+    if not is_id(document_id):
         return None
-    found = collection.document(document_id).get(**PATIENCE)
-    return Document(found.id, found.to_dict() or {}) if found.exists else None
+    found = run(_named(collection, document_id), shape)
+    return found[0] if found else None
 
 
-def _is_id(text: str) -> bool:
+def _named(query: Any, document_id: str) -> Query:
+    collection = query._parent if isinstance(query, Query) else query
+    name = FieldFilter("__name__", "==", collection.document(document_id))
+    return Query(collection).where(filter=name)
+
+
+def read_stored(query: Query, after: Position | None = None) -> list[StoredDocument]:
+    """
+    Return the documents as Firestore sends them, starting at *after* if it is given.
+
+    The client's own `stream` fails for all of them if one has a reference to another
+    database, as imported documents have.
+    """
+
+    def read() -> list[StoredDocument]:
+        request, _, _ = query._prep_stream()
+        if after:
+            request["structured_query"].start_at = after
+        client = query._client
+        answers = client._firestore_api.run_query(
+            request=request, metadata=client._rpc_metadata, retry=None, timeout=_TIMEOUT_S
+        )
+        return [answer.document for answer in answers if "document" in answer]
+
+    return Retry(timeout=_TIMEOUT_S)(read)()
+
+
+def _documents(found: Sequence[StoredDocument], shape: Shape) -> list[Document]:
+    raw = (StoredDocument.pb(each) for each in found)
+    return [document(each.name, each.fields, shape) for each in raw]
+
+
+def is_id(text: str) -> bool:
+    """Return whether a document can have the id *text*."""
     if not 0 < len(text.encode(errors="replace")) <= _LONGEST_ID or text in (".", ".."):
         return False
     return "/" not in text and not re.fullmatch("__.*__", text, re.DOTALL)
@@ -100,31 +182,36 @@ def count(query: Query) -> int:
     return int(result.value)
 
 
-def beginning(collection: CollectionReference, start: str) -> list[Document]:
+def starting(collection: CollectionReference, field: str, start: str, most: int) -> Query:
+    """Return the query for at most *most* documents whose *field* begins with *start*."""
+    between = (FieldFilter(field, ">=", start), FieldFilter(field, "<", f"{start}\uf8ff"))
+    query: Query = collection.order_by(field).limit(most)
+    for condition in between:
+        query = query.where(filter=condition)
+    return query
+
+
+def beginning(collection: CollectionReference, start: str, shape: Shape) -> list[Document]:
     """Return the documents whose id begins with *start*, which must not contain a slash."""
     query = collection.order_by("__name__")
-    return run(query.start_at({"__name__": start}).end_at({"__name__": f"{start}\uf8ff"}))
+    return run(query.start_at({"__name__": start}).end_at({"__name__": f"{start}\uf8ff"}), shape)
 
 
-def of_message(collection: CollectionReference, message_id: str) -> list[Document]:
-    """Return the documents with this message id, with or without its angle brackets."""
-    return of_messages(collection, spellings(message_id))
+def of_message(collection: CollectionReference, message_id: str, shape: Shape) -> list[Document]:
+    """Return the documents with this message id, which is as people paste it."""
+    return of_messages(collection, message_ids(message_id), shape)
 
 
-def spellings(message_id: str) -> list[str]:
-    """Return the two forms of a message id in documents: without and with angle brackets."""
-    bare = message_id.removeprefix("<").removesuffix(">")
-    return [bare, f"<{bare}>"]
-
-
-def of_messages(collection: CollectionReference, message_ids: Sequence[str]) -> list[Document]:
+def of_messages(
+    collection: CollectionReference, ids: Sequence[str], shape: Shape
+) -> list[Document]:
     """Return the documents with one of these message ids, written exactly so."""
     return [
-        document
-        for start in range(0, len(message_ids), _MOST_VALUES)
-        for document in run(_named(collection, message_ids[start : start + _MOST_VALUES]))
+        found
+        for start in range(0, len(ids), _MOST_VALUES)
+        for found in run(_of_each(collection, ids[start : start + _MOST_VALUES]), shape)
     ]
 
 
-def _named(collection: CollectionReference, message_ids: Sequence[str]) -> Query:
-    return collection.where(filter=FieldFilter("message_id", "in", message_ids))
+def _of_each(collection: CollectionReference, ids: Sequence[str]) -> Query:
+    return collection.where(filter=FieldFilter("message_id", "in", ids))

@@ -6,29 +6,43 @@ Any combination of filters needs only one composite index for each field of INDE
 https://cloud.google.com/firestore/docs/query-data/index-overview#taking_advantage_of_index_merging
 """
 
+import itertools
+import math
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import UTC, datetime
 
 from google.api_core.exceptions import FailedPrecondition
 from google.cloud.firestore import Client, Query
 from google.cloud.firestore_v1.base_query import FieldFilter
 
 from cmc_webhook.reading import queries
-from cmc_webhook.reading.queries import Document, Listing, count, run
+from cmc_webhook.reading.documents import MAIL, Document
+from cmc_webhook.reading.pasted import domain, message_ids, recipients
+from cmc_webhook.reading.queries import Listing, count, run
+from cmc_webhook.status.events import EARLIEST
 
-# The field of each filter that compares for equality.
+# The field of each filter that compares for equality, with several values.
 _EQUAL = {
+    "statuses": "status",
     "to": "to",
     "domain": "to_domain",
     "api_data": "api_data",
-    "cause": "bounce_cause",
+    "causes": "bounce_cause",
     "composition": "server_composition",
+    "message_id": "message_id",
 }
-INDEXED = ("status", *_EQUAL.values(), "message_id")
+INDEXED = tuple(_EQUAL.values())
+# https://cloud.google.com/firestore/docs/query-data/queries#limits_on_or_queries
+_MOST_COMBINATIONS = 30
 _COUNTERS = 8
+_MOST = 20  # of those whose message id begins with a text
+_OF_SIBLINGS = (
+    *("message_id", "to", "status", "status_at", "bounce_code", "bounce_cause", "diagnosis"),
+    *("queued_at", "deferred_at", "succeeded_at", "failed_at", "bounced_at", "suppressed_at"),
+)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -36,18 +50,35 @@ class Filters:
     """
     Which mails to choose; an empty filter chooses all.
 
-    *message_id* is with or without angle brackets. *until* is not included.
+    Texts are as people paste them (see pasted). *until* is not included.
     """
 
     statuses: Sequence[str] = ()
+    causes: Sequence[str] = ()
     to: str = ""
     domain: str = ""
     message_id: str = ""
     api_data: str = ""
-    cause: str = ""
     composition: str = ""
     since: datetime | None = None
     until: datetime | None = None
+
+    def searched(self) -> dict[str, Sequence[str]]:
+        """Return the values that are searched for, by the name of their filter."""
+        found: dict[str, Sequence[str]] = {
+            "statuses": self.statuses,
+            "to": recipients(self.to) if self.to else (),
+            "domain": (domain(self.domain),) if self.domain else (),
+            "api_data": (self.api_data.strip(),) if self.api_data else (),
+            "causes": self.causes,
+            "composition": (self.composition.strip(),) if self.composition else (),
+            "message_id": message_ids(self.message_id) if self.message_id else (),
+        }
+        return {name: values for name, values in found.items() if values}
+
+    def are_too_many(self) -> bool:
+        """Return whether these are more combinations of values than Firestore takes."""
+        return math.prod(map(len, self.searched().values())) > _MOST_COMBINATIONS
 
 
 class MailStatuses:
@@ -59,34 +90,29 @@ class MailStatuses:
     def listing(self, filters: Filters) -> Listing:
         """Return the mails that *filters* choose, newest status first."""
         query = Query(self._collection)
-        for name, path in _EQUAL.items():
-            if value := getattr(filters, name):
-                query = query.where(filter=FieldFilter(path, "==", value))
-        if filters.message_id:
-            either = queries.spellings(filters.message_id)
-            query = query.where(filter=FieldFilter("message_id", "in", either))
-        if len(filters.statuses) == 1:
-            query = query.where(filter=FieldFilter("status", "==", filters.statuses[0]))
-        elif filters.statuses:
-            query = query.where(filter=FieldFilter("status", "in", list(filters.statuses)))
+        for name, values in filters.searched().items():
+            is_one = len(values) == 1
+            operator, value = ("==", values[0]) if is_one else ("in", list(values))
+            query = query.where(filter=FieldFilter(_EQUAL[name], operator, value))
         if filters.since:
             query = query.where(filter=FieldFilter("status_at", ">=", filters.since))
         if filters.until:
             query = query.where(filter=FieldFilter("status_at", "<", filters.until))
-        return Listing(query, "status_at")
+        return Listing(query, "status_at", MAIL)
 
     def newest(self, filters: Filters, most: int, fields: Iterable[str]) -> list[Document]:
         """Return at most *most* mails with only these fields. Each is billed as a whole read."""
-        return run(self.listing(filters).query.limit(most).select(fields))
+        return run(self.listing(filters).query.limit(most).select(fields), MAIL)
 
     def newest_time(self, filters: Filters) -> datetime | None:
         """Return the time of the newest mail that *filters* choose without their period."""
-        anytime = replace(filters, since=None, until=None)
+        # With a bound, Firestore finds times only.
+        anytime = replace(filters, since=EARLIEST, until=None)
         return next((m.fields["status_at"] for m in self.newest(anytime, 1, ["status_at"])), None)
 
     def get(self, document_id: str) -> Document | None:
         """Return the document with this id, if there is one."""
-        return queries.get(self._collection, document_id)
+        return queries.get(self._collection, document_id, MAIL)
 
     def counts(self, each: Iterable[Filters]) -> list[int]:
         """Return how many mails each filter chooses. Firestore counts; no document is read."""
@@ -99,20 +125,58 @@ class MailStatuses:
         return Counter(mail.fields.get("to_domain", "") for mail in mails)
 
     def of_message(self, message_id: str) -> list[Document]:
-        """Return a document for each recipient of the mail; the id with or without brackets."""
-        return queries.of_message(self._collection, message_id)
+        """Return a document for each recipient of the mail; the id is as people paste it."""
+        return queries.of_message(self._collection, message_id, MAIL)
 
     def beginning(self, start: str) -> list[Document]:
         """Return the documents whose id begins with *start*, which must not contain a slash."""
-        return queries.beginning(self._collection, start)
+        return queries.beginning(self._collection, start, MAIL)
+
+    def messages_beginning(self, start: str) -> list[Document]:
+        """Return the first documents whose message id begins with *start*, bracket or not."""
+        bare = start.strip().removeprefix("<")
+        return [
+            document
+            for each in (bare, f"<{bare}")
+            for document in run(queries.starting(self._collection, "message_id", each, _MOST), MAIL)
+        ]
+
+    def addresses_beginning(self, start: str, most: int) -> list[str]:
+        """Return the recipients of at most *most* documents that begin with *start*."""
+        query = queries.starting(self._collection, "to", start, most).select(["to"])
+        return [found.fields["to"] for found in run(query, MAIL)]
+
+    def of_same_messages(self, mails: Sequence[Document], most: int) -> list[Document]:
+        """Return at most *most* documents that have the message id of one of at most 30 *mails*."""
+        ids = sorted({mail.fields["message_id"] for mail in mails if "message_id" in mail.fields})
+        if not ids:
+            return []
+        query = self._collection.where(filter=FieldFilter("message_id", "in", ids))
+        return run(query.limit(most).select(_OF_SIBLINGS), MAIL)
 
     def last_received(self, most: int) -> list[Document]:
-        """Return the mails that were written last, the latest first."""
-        return run(self._by_arrival(Query.DESCENDING).limit(most))
+        """Return the mails that were written last, the latest first, none of the future."""
+        return queries.latest(Query(self._collection), "last_received_at", most, MAIL)
+
+    def oddly_received(self, most: int) -> list[Document]:
+        """Return the mails that last_received leaves out, at most *most*."""
+        late = datetime.now(UTC) + queries.CLOCKS_DIFFER
+        # The order is by type, and times are in the middle.
+        ends = [
+            run(self._by_arrival(direction).limit(most), MAIL)
+            for direction in (Query.DESCENDING, Query.ASCENDING)
+        ]
+        odd = {
+            mail.id: mail
+            for mail in itertools.chain(*ends)
+            if mail.fields.get("last_received_at", late) >= late
+        }
+        return list(odd.values())[:most]
 
     def first_received(self) -> list[Document]:
         """Return the mail whose last write is the oldest, in a list that may be empty."""
-        return run(self._by_arrival(Query.ASCENDING).limit(1))
+        known = FieldFilter("last_received_at", ">=", EARLIEST)
+        return run(self._by_arrival(Query.ASCENDING).where(filter=known).limit(1), MAIL)
 
     def missing_indexes(self) -> list[str]:
         """Return the fields of INDEXED whose composite index is missing or not ready."""

@@ -11,7 +11,7 @@ import re
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -34,6 +34,20 @@ _BOUNCES = {
     "11": ("unsubscribed_address", "suppressed"),
     "99": ("other", "unknown"),
 }
+# The replies of the test events: words of the reply, the code that it needs, the diagnosis and the
+# class. The first that matches decides.
+_DIAGNOSES = (
+    ("blocked using", None, "sender_reputation", "policy"),
+    ("5.2.2", None, "mailbox_full", "soft"),
+    ("4.2.2", None, "mailbox_full", "soft"),
+    ("Too many connections", None, "rate_limited", "policy"),
+    ("try again later", None, "receiver_trouble", "soft"),
+    ("5.3.4", None, "too_big", "policy"),
+    ("5.1.1", None, "unknown_user", "hard"),
+    ("Unknown user", "2", "unknown_user", "hard"),
+    ("Connection timed out", None, "receiver_trouble", "soft"),
+)
+_NO_FAILURE = ("6", "10", "11")
 # CMC's names in both versions, our name, and the longest value in bytes of UTF-8.
 _NAMES = (
     (("created",), "created", 256),
@@ -56,6 +70,7 @@ _FIELDS = (
     *_DESCRIPTIONS,
     *("status", "status_at", "reason", "sender_ip", "bounce_code", "bounce_cause", "bounce_class"),
     *("queued_at", "deferred_at", "succeeded_at", "failed_at", "bounced_at", "suppressed_at"),
+    *("diagnosis", "outcome", "late_bounce", "first_event_at", "queued_on"),
     *("events", "schema_version"),
 )
 
@@ -145,7 +160,7 @@ def _document_id(fact: Fact) -> str:
 
 def _document(facts: Sequence[Fact]) -> Expected:
     events = _distinct(facts)
-    expected: Expected = {"schema_version": [1], "events": [_history(map(_event, events))]}
+    expected: Expected = {"schema_version": [2], "events": [_history(map(_event, events))]}
     for name in _DESCRIPTIONS:
         expected[name] = [max(fact[name] for fact in facts) or None]
     last = _last(events)
@@ -159,10 +174,38 @@ def _document(facts: Sequence[Fact]) -> Expected:
     expected["sender_ip"] = [fact["sender_ip"] for fact in senders] or [None]
     bounces = _last([fact for fact in events if fact["event_type"] == "bounces"])
     if bounces:
-        known = [_BOUNCES.get(fact["word"], ("unknown", "unknown")) for fact in bounces]
         expected["bounce_code"] = [fact["word"] or None for fact in bounces]
-        expected["bounce_cause"], expected["bounce_class"] = map(list, zip(*known, strict=True))
-    return expected | _times(events)
+        expected["bounce_cause"] = [_cause(fact)[0] for fact in bounces]
+        expected["bounce_class"] = [_diagnosis(fact)[1] or _cause(fact)[1] for fact in bounces]
+    expected["diagnosis"] = [_diagnosis(fact)[0] for fact in bounces or explained] or [None]
+    expected |= _times(events)
+    first = min(fact["at"] for fact in events)
+    queued = expected.get("queued_at", [first])[0] + timedelta(hours=9)  # a day in Japan
+    failing = [fact for fact in bounces if fact["word"] not in _NO_FAILURE]
+    if "succeeded_at" in expected:
+        result = "succeeded"
+    elif "suppressed_at" in expected:
+        result = "suppressed"
+    else:
+        result = "failed" if failing or "failed_at" in expected else "open"
+    return expected | {
+        "first_event_at": [first],
+        "queued_on": [queued.strftime("%Y-%m-%d")],
+        "outcome": [result],
+        "late_bounce": [True if failing and result == "succeeded" else None],
+    }
+
+
+def _cause(fact: Fact) -> tuple[str, str]:
+    return _BOUNCES.get(fact["word"], ("unknown", "unknown"))
+
+
+def _diagnosis(fact: Fact) -> tuple[str | None, str | None]:
+    code = fact["word"] if fact["event_type"] == "bounces" else ""
+    for words, needed, diagnosis, bounce_class in _DIAGNOSES:
+        if code not in _NO_FAILURE and words in fact["reason"] and needed in (None, code):
+            return diagnosis, bounce_class
+    return None, None
 
 
 def _distinct(facts: Iterable[Fact]) -> list[Fact]:

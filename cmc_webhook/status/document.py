@@ -1,12 +1,13 @@
 """The status document, and the rule which event decides its status. Pure."""
 
 from collections.abc import Iterable, Mapping
-from datetime import datetime
+from datetime import datetime, timedelta, timezone
 from typing import Any, Required
 
 from pydantic import ConfigDict, TypeAdapter, ValidationError
 from typing_extensions import TypedDict
 
+from cmc_webhook.status.diagnosis import Diagnosis, diagnose
 from cmc_webhook.status.events import (
     BOUNCE_CODES,
     EARLIEST,
@@ -19,7 +20,7 @@ from cmc_webhook.status.events import (
 )
 from cmc_webhook.text import mail_id
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 # A document keeps this many of the latest events, and older ones that still decide a field.
 HISTORY = 64
 
@@ -35,6 +36,25 @@ _RANKS: dict[object, int] = {
     Status.SUPPRESSED: 6,
     Status.BOUNCED: 7,
 }
+# The class of a bounce that has a diagnosis; without one, its code decides.
+CLASSES = {
+    Diagnosis.UNKNOWN_USER: "hard",
+    Diagnosis.RECIPIENT_FILTER: "recipient",
+    Diagnosis.SUSPENDED: "soft",
+    Diagnosis.MAILBOX_FULL: "soft",
+    Diagnosis.RECEIVER_TROUBLE: "soft",
+    Diagnosis.SENDER_AUTH: "policy",
+    Diagnosis.SENDER_REPUTATION: "policy",
+    Diagnosis.RATE_LIMITED: "policy",
+    Diagnosis.CONTENT: "policy",
+    Diagnosis.TOO_BIG: "policy",
+}
+# Days are counted in Japan's time, whatever the settings: campaigns and CMC's statistics are.
+_JAPAN = timezone(timedelta(hours=9))
+# A bounce with one of these codes is no failure of the receiving server to take this mail.
+_NO_FAILURE = (FORWARD_ERROR, "10", "11")
+# The ids of the events that stand for an edited verdict.
+_STAND_INS = ("held", "held-bounce")
 _BOUNCE_STATUSES = (Status.BOUNCED, Status.SUPPRESSED)
 _FAILURES = (Status.FAILED, *_BOUNCE_STATUSES)
 _FIRST_TIMES: dict[str, str] = {
@@ -63,6 +83,7 @@ class HistoryEvent(TypedDict, total=False):
     bounce_code: str
     sender_ip: str
     raw_status: str
+    source: str
 
 
 class StatusDocument(Description, total=False):
@@ -75,6 +96,11 @@ class StatusDocument(Description, total=False):
     bounce_code: str
     bounce_cause: str
     bounce_class: str
+    diagnosis: str
+    outcome: str
+    late_bounce: bool
+    first_event_at: datetime
+    queued_on: str
     queued_at: datetime
     deferred_at: datetime
     succeeded_at: datetime
@@ -110,7 +136,7 @@ def fold(held: Mapping[str, Any], events: Iterable[StatusEvent]) -> dict[str, An
     repetition or grouping into posts. Raises UnreadableDocumentError.
     """
     try:
-        known = _HELD.validate_python(_without_nulls(held), strict=True)
+        known = _HELD.validate_python(without_nulls(held), strict=True)
     except ValidationError:
         raise UnreadableDocumentError from None  # pydantic's text would quote the document
     events = list(events)
@@ -118,10 +144,15 @@ def fold(held: Mapping[str, Any], events: Iterable[StatusEvent]) -> dict[str, An
     # A stored event keeps its time, even if another time zone is set now.
     history |= {event.id: _history_event(event) for event in events if event.id not in history}
     kept = _kept(sorted(history.values(), key=_moment))
+    described = _descriptions(known, events)
+    times = _times(known, history.values())
+    verdict = _verdict(kept, described.get("to_domain", ""))
     document = {
-        **_descriptions(known, events),
-        **_times(known, history.values()),
-        **_verdict(kept),
+        **described,
+        **times,
+        **verdict,
+        **_outcome(times, verdict),
+        "queued_on": _queued_on(times),
         "sender_ip": _sender_ip(kept) or known.get("sender_ip"),
         "events": kept,
         "schema_version": max(known.get("schema_version", 0), SCHEMA_VERSION),
@@ -134,12 +165,12 @@ def changes(held: Mapping[str, Any], folded: Mapping[str, Any]) -> dict[str, Any
     return {name: folded.get(name) for name in FIELDS if held.get(name) != folded.get(name)}
 
 
-def _without_nulls(value: Any) -> Any:
+def without_nulls(value: Any) -> Any:
     """Return *value* without null in its maps: Firestore's null is an empty field to people."""
     if isinstance(value, Mapping):
-        return {name: _without_nulls(each) for name, each in value.items() if each is not None}
+        return {name: without_nulls(each) for name, each in value.items() if each is not None}
     if isinstance(value, list):
-        return [_without_nulls(each) for each in value]
+        return [without_nulls(each) for each in value]
     return value
 
 
@@ -265,8 +296,8 @@ def _kept(ordered: list[HistoryEvent]) -> list[HistoryEvent]:
 _DECIDERS = (_greatest, _greatest_bounce, _greatest_explained, _greatest_with_sender)
 
 
-def _verdict(events: list[HistoryEvent]) -> dict[str, Any]:
-    """Return the fields which one single event decides."""
+def _verdict(events: list[HistoryEvent], to_domain: str) -> dict[str, Any]:
+    """Return the fields that a single event decides."""
     greatest = _greatest(events)
     if greatest is None:
         return {}
@@ -275,7 +306,7 @@ def _verdict(events: list[HistoryEvent]) -> dict[str, Any]:
         "status": greatest["status"],
         "status_at": greatest["at"],
         "reason": explained and explained.get("reason"),
-        **_bounce(_greatest_bounce(events)),
+        **_bounce(_greatest_bounce(events) or _greatest_explained(events), to_domain),
     }
 
 
@@ -284,27 +315,57 @@ def _sender_ip(events: Iterable[HistoryEvent]) -> str:
     return event["sender_ip"] if event else ""
 
 
-def _bounce(event: HistoryEvent | None) -> dict[str, Any]:
+def _bounce(event: HistoryEvent | None, to_domain: str) -> dict[str, Any]:
+    """Return what the greatest bounce says, or the greatest failure where there is no bounce."""
     if event is None:
         return {}
     code = event.get("bounce_code", "")
+    diagnosis = diagnose(code, event.get("reason", ""), to_domain)
+    diagnosed = {"diagnosis": diagnosis.value} if diagnosis else {}
+    if event["status"] not in _BOUNCE_STATUSES:
+        return diagnosed
     cause, bounce_class = BOUNCE_CODES.get(code, UNKNOWN_BOUNCE_CODE)
-    return {"bounce_code": code, "bounce_cause": cause, "bounce_class": bounce_class}
+    if diagnosis:
+        bounce_class = CLASSES[diagnosis]
+    return diagnosed | {"bounce_code": code, "bounce_cause": cause, "bounce_class": bounce_class}
+
+
+def _outcome(times: Mapping[str, datetime], verdict: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the outcome as CMC's statistics count it, and whether a bounce came after success."""
+    failing_bounce = "bounce_cause" in verdict and verdict["bounce_code"] not in _NO_FAILURE
+    if "succeeded_at" in times:
+        return {"outcome": "succeeded", "late_bounce": failing_bounce}
+    if "suppressed_at" in times:
+        return {"outcome": "suppressed"}
+    return {"outcome": "failed" if failing_bounce or "failed_at" in times else "open"}
+
+
+def _queued_on(times: Mapping[str, datetime]) -> str:
+    """Return the day in Japan on which the mail was queued, ``yyyy-mm-dd``; empty if unknown."""
+    at = times.get("queued_at") or times.get("first_event_at")
+    return at.astimezone(_JAPAN).date().isoformat() if at else ""
 
 
 def _times(known: StatusDocument, events: Iterable[HistoryEvent]) -> dict[str, datetime]:
-    """Return the first time of each status, and the last deferral."""
+    """Return the first time of each status and of any event, and the last deferral."""
     times: dict[str, datetime] = {
         name: known[name]  # type: ignore[literal-required]
-        for name in (*_FIRST_TIMES.values(), "deferred_at")
+        for name in (*_FIRST_TIMES.values(), "deferred_at", "first_event_at")
         if name in known
     }
+    # A document of schema version 1 has no first_event_at: its other times are as early.
+    first = min(times.values(), default=None)
     for event in events:
         at = event["at"]
+        if at == EARLIEST and event["id"] in _STAND_INS:  # its time is not known
+            continue
         if name := _FIRST_TIMES.get(event["status"]):
             times[name] = min(times.get(name, at), at)
         elif event["status"] == Status.DEFERRED:
             times["deferred_at"] = max(times.get("deferred_at", at), at)
+        first = min(first or at, at)
+    if first:
+        times["first_event_at"] = first
     return times
 
 

@@ -15,7 +15,7 @@ from cmc_webhook.errors import BodyTooLarge
 from cmc_webhook.fields import has_escaped_bytes, scalar
 from cmc_webhook.reasons import Reason
 from cmc_webhook.status.envelope import Envelope, RawRecord
-from cmc_webhook.text import ascii_lower, digest
+from cmc_webhook.text import ascii_lower, clean, digest
 
 
 class Status(StrEnum):
@@ -114,6 +114,8 @@ class UnreadableRecord:
     why: Reason
 
 
+_MOST_TEXT = 4096
+_TAIL = 200
 _NUMBER = re.compile(r"0*([0-9]+)(?:\.0*)?")
 _DECORATED = re.compile(r"<([^<>]*@[^<>]*)>\s*$")
 
@@ -122,7 +124,9 @@ _DECORATED = re.compile(r"<([^<>]*@[^<>]*)>\s*$")
 _Word = Annotated[str, BeforeValidator(lambda value: scalar(value, 256).strip())]
 _Address = Annotated[str, BeforeValidator(lambda value: scalar(value, 1024).strip())]
 _Line = Annotated[str, BeforeValidator(lambda value: scalar(value, 1024))]
-_Text = Annotated[str, BeforeValidator(lambda value: scalar(value, 4096))]
+_Text = Annotated[str, BeforeValidator(lambda value: scalar(value, _MOST_TEXT))]
+# Cut later, so that its end stays: the SMTP stage stands there.
+_Reply = Annotated[str, BeforeValidator(lambda value: scalar(value, 65_536))]
 
 
 class _Record(BaseModel):
@@ -138,7 +142,7 @@ class _Record(BaseModel):
     envelope_from: _Line = Field("", validation_alias="envelopeFrom")
     subject: _Line = ""
     api_data: _Text = Field("", validation_alias="apiData")
-    reason: _Text = ""
+    reason: _Reply = ""
     source_ip: _Line = Field("", validation_alias="sourceIp")
     sender_ip: _Word = Field("", validation_alias="senderIp")
 
@@ -205,7 +209,7 @@ def _read(
     if not (fields.to or fields.envelope_to):
         return Reason.MISSING_RECIPIENT
     try:
-        at = _instant(fields.created, zone)
+        at = instant(fields.created, zone)
     except ValueError:
         return Reason.UNREADABLE_CREATED
     if at - received_at > _FARTHEST_FUTURE:
@@ -213,7 +217,7 @@ def _read(
     return _event(record, fields, at, server_composition)
 
 
-def _instant(created: str, zone: ZoneInfo) -> datetime:
+def instant(created: str, zone: ZoneInfo) -> datetime:
     """
     Return *created* in UTC. Raises ValueError if it is not a time from 2000 to 2100.
 
@@ -236,7 +240,9 @@ def _event(
     kind = str(record.list_name)
     word = fields.status.lower() if kind == "deliveries" else _code(fields.status)
     status = _KINDS[kind](word)
-    content = (fields.status, fields.created, fields.reason, fields.sender_ip)
+    # The id has the reason as the first version cut it, so that a repeated event keeps its id.
+    id_reason = clean(fields.reason, _MOST_TEXT)
+    content = (fields.status, fields.created, id_reason, fields.sender_ip)
     return StatusEvent(
         id=digest(kind, fields.message_id, to, *content)[:16],
         at=at,
@@ -244,7 +250,7 @@ def _event(
         raw_status=fields.status if status is Status.UNKNOWN else "",
         bounce_code=word if kind == "bounces" else "",
         created=fields.created,
-        reason=fields.reason,
+        reason=_cut_in_the_middle(fields.reason),
         sender_ip=fields.sender_ip,
         message_id=fields.message_id,
         to=to,
@@ -261,6 +267,16 @@ def _event(
         },
         record=record,
     )
+
+
+def _cut_in_the_middle(reason: str) -> str:
+    """Return at most _MOST_TEXT bytes of *reason*, its beginning and its end."""
+    encoded = reason.encode()
+    if len(encoded) <= _MOST_TEXT:
+        return reason
+    mark = " … "
+    head = encoded[: _MOST_TEXT - _TAIL - len(mark.encode())].decode(errors="ignore")
+    return f"{head}{mark}{encoded[-_TAIL:].decode(errors='ignore')}"
 
 
 def _code(word: str) -> str:

@@ -20,6 +20,7 @@ def run(client, firestore_address, monkeypatch) -> Callable[..., Result]:
     monkeypatch.setenv("FIRESTORE_EMULATOR_HOST", firestore_address)
     monkeypatch.setenv("GOOGLE_CLOUD_PROJECT", client.project)
     monkeypatch.setenv("COLUMNS", "80")
+    monkeypatch.setenv("LC_ALL", "C.UTF-8")  # decides the language of `show`
 
     def invoke(*arguments: str, input: str | None = None) -> Result:
         # What is named here, click puts back after a command that has changed it.

@@ -202,8 +202,8 @@ def test_without_an_answer_of_firestore_the_page_says_so_and_tries_again(make_vi
         assert style.status_code == 200
 
 
-def test_an_internal_error_is_one_sentence_without_a_stack_trace(visit, client):
-    client.document("mail_statuses/odd").set({"status": "queued", "events": 5})
+def test_an_internal_error_is_one_sentence_without_a_stack_trace(visit):
+    visit.application.view_functions["mails.mail"] = lambda document_id: 1 // 0
     visit.application.config["PROPAGATE_EXCEPTIONS"] = False
     answer = visit.get("/mails/odd")
 
@@ -384,3 +384,15 @@ def test_a_real_project_is_asked_less_often(make_visit, post):
 
     assert 'data-refresh="2"' in make_visit().get("/mails").text
     assert 'data-refresh="15"' in make_visit(emulator="").get("/mails").text
+
+
+@pytest.mark.parametrize(
+    ("created", "says"), [("2025-01-26 09:00:00", True), ("2025-01-25 14:03:05", False)]
+)
+def test_a_mail_says_that_something_later_succeeded(visit, post, documents, created, says):
+    bounce = make_record(status="2", created="2025-01-25 14:03:06")
+    post([make_record(status="succeeded", created=created)], [bounce])
+    [name] = documents()
+
+    sentence = f"Later, at {created}, the receiving server accepted a mail with the same message ID"
+    assert (sentence in visit.get(f"/mails/{name}").text) == says

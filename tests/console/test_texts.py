@@ -2,17 +2,32 @@
 
 import re
 import string
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
 import pytest
 
 from cmc_webhook.console.periods import NAMED
-from cmc_webhook.reading.meanings import CAUSES, meaning, status_word
+from cmc_webhook.reading.meanings import (
+    CARRIERS,
+    CAUSES,
+    CLASSES,
+    HELP,
+    explain,
+    is_bounce_alone,
+    meaning,
+    status_word,
+)
+from cmc_webhook.reading.quarantine import Obstacle
 from cmc_webhook.reading.texts import LANGUAGES, Texts, load
 from cmc_webhook.reasons import Reason
+from cmc_webhook.status import document
+from cmc_webhook.status.diagnosis import Diagnosis
+from cmc_webhook.status.document import CLASSES as DIAGNOSED
 from cmc_webhook.status.events import BOUNCE_CODES, UNKNOWN_BOUNCE_CODE, Status
 from tests.support.japanese import JAPANESE, misspelt, second_words
+from tests.test_document import make_event
 
 PACKAGE = Path(__file__).parents[2] / "cmc_webhook"
 SOURCES = {
@@ -22,17 +37,26 @@ SOURCES = {
     if path.suffix in (".py", ".html")
 }
 KEY = r"[a-z_]+\.[a-z0-9_]+"
-CLASSES = {bounce_class for _, bounce_class in (*BOUNCE_CODES.values(), UNKNOWN_BOUNCE_CODE)}
+# The carriers that may drop a mail after they have accepted it.
+SUCCEEDED = {f"succeeded_{carrier}" for carrier in ("docomo", "au", "softbank")}
+CARRIER = "unknown_user_carrier"
+PARTS = ("happened", "customer", "todo")
 # The tables of which the code computes the key, and the words that each must have.
 WORDS = {
     "status": {*Status, "forward_error"},
-    "status_happened": {*Status, "forward_error"},
-    "status_todo": {*Status},
+    "status_happened": {*Status, *SUCCEEDED, "forward_error"},
+    "status_customer": {*Status, *SUCCEEDED},
+    "status_todo": {*Status, *SUCCEEDED},
     "cause": {*CAUSES},
-    "cause_happened": {*CAUSES, "unknown_user_carrier"},
-    "cause_todo": {*CAUSES, "unknown_user_carrier"},
-    "class": CLASSES,
+    **{f"cause_{part}": {*CAUSES, CARRIER} for part in PARTS},
+    "class": {*CLASSES},
+    **{f"class_{part}": {*CLASSES} for part in PARTS},
+    "diagnosis": {*Diagnosis},
+    **{f"diagnosis_{part}": {*Diagnosis} for part in PARTS},
+    "receiver": {*CARRIERS},
+    "help": {*HELP},
     "quarantine": {*Reason},
+    "not_replayed": {*Obstacle},
     "period": {*NAMED, "all", "own"},
     "duration": {"hours", "minutes", "seconds"},
 }
@@ -96,11 +120,28 @@ def test_no_other_file_of_the_page_has_a_japanese_text():
     assert words == {"日本語"}  # of the link that changes the language
 
 
-def test_the_codes_of_a_stop_have_cmcs_names():
+# The names in CMC's error log; those of 11 and 99 were seen on no page of CMC.
+CMC_NAMES = {
+    "1": "ホスト不明",
+    "2": "ユーザ不明",
+    "3": "再送タイムアウト",
+    "4": "受信拒否",
+    "5": "容量オーバー",
+    "6": "転送エラー",
+    "7": "受信サーバエラー",
+    "8": "サイズオーバー",
+    "9": "アドレス形式エラー",
+    "10": "配信停止アドレス",
+    "11": "購読解除アドレス",
+    "99": "その他",
+}
+
+
+def test_the_codes_have_cmcs_names():
     """Code 10 is CMC's own stop, 11 is the recipient's: to mix them up misinforms customers."""
     names = {code: Texts("ja").name("cause", cause) for code, (cause, _) in BOUNCE_CODES.items()}
 
-    assert (names["10"], names["11"]) == ("配信停止アドレス", "購読解除アドレス")
+    assert names == CMC_NAMES
 
 
 def test_an_unknown_word_stands_for_itself():
@@ -115,26 +156,127 @@ def test_a_duration_has_its_two_largest_units(seconds, expected):
     assert Texts("en").duration(timedelta(seconds=seconds)) == expected
 
 
-@pytest.mark.parametrize("status", [*Status, "new", ""])
-@pytest.mark.parametrize("cause", [*CAUSES, "new", ""])
-def test_every_mail_has_its_sentences(status, cause):
-    found = meaning({"status": status, "bounce_cause": cause, "to_domain": "example.jp"})
+TOKYO = ZoneInfo("Asia/Tokyo")
+AT = datetime(2025, 1, 25, 5, 3, 9, tzinfo=UTC)
 
-    for key in (*found.happened, found.todo):
-        assert Texts("ja").text(key)
+
+@pytest.mark.parametrize("language", LANGUAGES)
+@pytest.mark.parametrize("status", [*Status, "new", ""])
+@pytest.mark.parametrize("domain", ["example.jp", "docomo.ne.jp", "au.com", "softbank.ne.jp"])
+def test_every_mail_has_its_sentences(language, status, domain):
+    fields = {"status": status, "to_domain": domain, "status_at": AT}
+    every = (
+        {"diagnosis": diagnosis, "bounce_cause": cause, "bounce_class": bounce_class}
+        for diagnosis in ("", *Diagnosis, "new")
+        for cause in ("", *CAUSES, "new")
+        for bounce_class in ("", "hard", "new")
+    )
+
+    for each in every:
+        found = explain(fields | each, Texts(language), TOKYO)
+        for text in found[:3]:
+            assert text
+            assert not re.search("[{}]", text)
 
 
 def test_a_forward_error_never_says_that_the_mail_was_not_delivered():
     found = meaning({"status": "bounced", "bounce_cause": "forward_error"})
 
-    assert found == (("status_happened.forward_error",), "cause_todo.forward_error")
+    assert found == (
+        ("status_happened.forward_error",),
+        ("cause_customer.forward_error",),
+        "cause_todo.forward_error",
+    )
     assert status_word("bounced", "forward_error") == "forward_error"
     assert status_word("succeeded", "forward_error") == "succeeded"
 
 
-@pytest.mark.parametrize("domain", ["docomo.ne.jp", "ezweb.ne.jp", "au.com"])
-def test_a_carrier_that_filters_may_not_mean_that_the_address_does_not_exist(domain):
-    fields = {"status": "bounced", "bounce_cause": "unknown_user"}
+STAGES = ("", " (in reply to RCPT TO command)", " (in reply to end of DATA command)")
 
-    assert meaning(fields | {"to_domain": domain}).todo == "cause_todo.unknown_user_carrier"
-    assert meaning(fields | {"to_domain": "example.jp"}).todo == "cause_todo.unknown_user"
+
+@pytest.mark.parametrize("stage", STAGES)
+@pytest.mark.parametrize("code", ["2", "4", "99"])
+@pytest.mark.parametrize(
+    ("domain", "reply", "carrier"),
+    [
+        ("docomo.ne.jp", "550 Unknown user a@docomo.ne.jp", "docomo"),
+        ("ezweb.ne.jp", "550 <a@ezweb.ne.jp>: User unknown", "au"),
+        ("au.com", "550 <a@au.com>: User unknown", "au"),
+        ("softbank.ne.jp", "550 Invalid recipient: <a@softbank.ne.jp>", ""),
+    ],
+)
+def test_at_docomo_and_au_an_unknown_user_may_be_a_filter(stage, code, domain, reply, carrier):
+    event = make_event("bounces", status=code, to=f"a@{domain}", reason=reply + stage)
+    found = explain(document.fold({}, [event]), Texts("en"), TOKYO)
+
+    if carrier:
+        expected = "cannot" if not stage or "RCPT" in stage else "settings rejected"
+        told_apart = "the response alone does not tell which" not in found.happened
+        assert told_apart == (expected != "cannot")
+        assert "answered that the address does not exist. Other" not in found.happened
+        assert "Do not delete the address" in found.todo
+        assert 'allow mail from "example.com"' in found.customer or "Please add" in found.customer
+        assert found.links[0].text.startswith(carrier)
+    else:
+        assert "does not exist" in found.happened
+
+
+def test_a_diagnosis_says_more_than_the_cause():
+    fields = {"status": "bounced", "bounce_cause": "unknown_user", "to_domain": "docomo.ne.jp"}
+
+    assert meaning(fields | {"bounce_code": "2"}).todo == "cause_todo.unknown_user_carrier"
+    assert meaning(fields | {"diagnosis": "mailbox_full"}).todo == "diagnosis_todo.mailbox_full"
+
+
+@pytest.mark.parametrize("carrier", sorted(SUCCEEDED))
+def test_a_success_at_a_carrier_may_be_dropped(carrier):
+    domain = {"docomo": "docomo.ne.jp", "au": "ezweb.ne.jp", "softbank": "i.softbank.jp"}
+    fields = {"status": "succeeded", "succeeded_at": AT, "from": "Shop <info@shop.example>"}
+    fields["to_domain"] = domain[carrier.removeprefix("succeeded_")]
+
+    found = explain(fields, Texts("ja"), TOKYO)
+
+    assert meaning(fields).customer == (f"status_customer.{carrier}",)
+    assert found.customer.startswith("2025年01月25日14:03に")
+    assert "「shop.example」" in found.customer
+    assert "アドレスを変更・削除しないでください。" in found.todo
+    assert "2026-11" in found.links[0].text
+
+
+def test_no_text_says_whether_the_address_may_be_mailed():
+    words = {"ja": ("送信対象", "送信を止め"), "en": ("stop sending", "may be mailed")}
+
+    for language, forbidden in words.items():
+        texts = {k: text for k, text in load(language).items() if "_todo." in k}
+        assert [k for k, text in texts.items() for w in forbidden if w in text.lower()] == []
+
+
+def test_nothing_technical_is_told_to_the_customer():
+    technical = "SMTP|SPF|DKIM|DMARC|DNS|IP|CMC|バウンス|ハード|ソフトバウンス|bounce|webhook"
+    for language in LANGUAGES:
+        texts = {key: text for key, text in load(language).items() if "_customer." in key}
+        assert [key for key, text in texts.items() if re.search(rf"(?:{technical})", text)] == []
+
+
+@pytest.mark.parametrize(
+    ("words", "alone"),
+    [
+        (["2"], True),
+        (["10"], True),
+        (["queued", "2"], False),
+        (["parked", "2"], False),
+        (["succeeded"], False),
+    ],
+)
+def test_a_bounce_alone_has_no_delivery_event(words, alone):
+    events = [
+        make_event("bounces" if word.isdigit() else "deliveries", status=word) for word in words
+    ]
+
+    assert is_bounce_alone(document.fold({}, events)) == alone
+
+
+def test_the_classes_are_those_of_the_documents():
+    by_code = {each for _, each in (*BOUNCE_CODES.values(), UNKNOWN_BOUNCE_CODE)}
+
+    assert {*CLASSES} == by_code | {*DIAGNOSED.values()}

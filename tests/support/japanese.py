@@ -13,7 +13,6 @@ FORBIDDEN = {
     "宛先不明": "ユーザ不明",
     "ユーザー不明": "ユーザ不明",
     "容量超過": "容量オーバー",
-    "サイズ超過": "サイズオーバー",
     "サーバーエラー": "受信サーバエラー",
     "未知": "未対応",
     "Message-ID": "メッセージID",
@@ -37,7 +36,8 @@ _CMC_NAMES = ("ユーザ不明", "サーバ構成", "受信サーバエラー")
 _SHORT = re.compile("(?:サーバ|ユーザ|ヘッダ|フォルダ|ブラウザ|パラメータ|エミュレータ)(?!ー)")
 JAPANESE = "[ぁ-んァ-ヶー一-龠、。]"
 _SPACED = re.compile(f"{JAPANESE} [A-Za-z0-9{{]|[A-Za-z0-9}}] {JAPANESE}")
-_WIDE = re.compile("[！-～]")
+# The wide square brackets hold what nobody has filled in.
+_WIDE = re.compile("[！-Ｚ＼＾-～]")
 
 
 def second_words(text):

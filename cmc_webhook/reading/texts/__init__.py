@@ -2,8 +2,9 @@
 The texts of the page and the commands: one file per language, `en.toml` and `ja.toml`.
 
 A key is the name of a table and of an entry in it: "page.title". Texts may hold placeholders of
-str.format. The tables status, cause, class, quarantine and period have an entry for each word
-that documents, queries or addresses use.
+str.format. The tables status, cause, class, diagnosis, quarantine and period have an entry for each
+word that documents, queries or addresses use. `x_happened`, `x_customer` and `x_todo` say what an
+entry of the table x means, what to tell the customer, and what to do; see reading/meanings.py.
 """
 
 import tomllib
@@ -27,9 +28,13 @@ class Texts:
         """Return the text with *values* in its placeholders. Raises KeyError."""
         return self._texts[key].format(**values)
 
-    def sentences(self, keys: Iterable[str]) -> str:
+    def sentences(self, keys: Iterable[str], **values: object) -> str:
         """Return the texts of *keys* as one paragraph. Raises KeyError."""
-        return self._between_sentences.join(map(self.text, keys))
+        return self.joined(self.text(key, **values) for key in keys)
+
+    def joined(self, sentences: Iterable[str]) -> str:
+        """Return *sentences* as one paragraph."""
+        return self._between_sentences.join(sentences)
 
     def name(self, table: str, word: str) -> str:
         """Return the text for *word* in *table*; an unknown word stands for itself."""

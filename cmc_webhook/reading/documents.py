@@ -1,0 +1,194 @@
+"""
+Documents in the form that views can show, whatever is stored in them.
+
+Another writer, an import or an edit by hand may leave any value in any field. A value of the
+wrong type is named as unreadable and kept from the views, so that no view has to check types and
+no document hides another. Pure.
+"""
+
+import copy
+import functools
+import operator
+from collections.abc import Iterator
+from datetime import datetime
+from typing import Any, NamedTuple, Required, TypeAlias
+
+from google.cloud.firestore_v1.types import Value
+from pydantic import TypeAdapter, ValidationError
+from typing_extensions import TypedDict
+
+from cmc_webhook.codec import decode_fields
+from cmc_webhook.status.document import StatusDocument, without_nulls
+
+_VECTOR = "__vector__"
+
+
+class Mail(StatusDocument, total=False):
+    """A status document with the times that the store adds."""
+
+    first_received_at: datetime
+    last_received_at: datetime
+    expires_at: datetime
+
+
+class Entry(TypedDict, total=False):
+    """An entry of the quarantine of either function."""
+
+    kind: str
+    why: str
+    event_type: str
+    server_composition: str
+    content: str | bytes
+    stored_at: str
+    size: int
+    truncated: bool
+    received_at: datetime
+    expires_at: datetime
+
+
+class Person(TypedDict, total=False):
+    """A mail address and the name in front of it."""
+
+    address: Required[str]
+    name: str
+
+
+class File(TypedDict, total=False):
+    """An attachment."""
+
+    file_name: str
+    content_type: str
+    content_id: str
+    size: int
+    sha256: str
+    stored_at: str
+
+
+class Header(TypedDict):
+    """A header field of a received mail."""
+
+    name: str
+    value: str
+
+
+ReceivedMail = TypedDict(
+    "ReceivedMail",
+    {
+        "provider": str,
+        "envelope_from": str,
+        "envelope_to": list[str],
+        "from": Person,
+        "to": list[Person],
+        "cc": list[Person],
+        "reply_to": list[Person],
+        "subject": str,
+        "date": datetime,
+        "message_id": str,
+        "in_reply_to": str,
+        "references": list[str],
+        "status_of": str,
+        "auto_submitted": str,
+        "spf": str,
+        "dkim": str,
+        "sender_ip": str,
+        "filter": str,
+        "server_composition": str,
+        "spam_score": float,
+        "attachments": list[File],
+        "attachments_missing": int,
+        "headers": list[Header],
+        "text": str,
+        "text_stored_at": str,
+        "text_charset": str,
+        "html": str,
+        "html_stored_at": str,
+        "html_charset": str,
+        "headers_stored_at": str,
+        "headers_charset": str,
+        "raw_stored_at": str,
+        "schema_version": int,
+        "received_at": datetime,
+        "expires_at": datetime,
+    },
+    total=False,
+)
+
+Path: TypeAlias = tuple[int | str, ...]
+Shape = TypeAdapter[Any]
+MAIL: Shape = TypeAdapter(Mail)
+ENTRY: Shape = TypeAdapter(Entry)
+RECEIVED: Shape = TypeAdapter(ReceivedMail)
+
+
+class Document(NamedTuple):
+    """
+    A document: its id, and those fields of ours that have the right type.
+
+    *stored* has every field with whatever is stored, times in UTC. *unreadable* names our
+    fields that are missing in *fields*, or there without a part, because of their type.
+    """
+
+    id: str
+    fields: dict[str, Any]
+    stored: dict[str, Any]
+    unreadable: tuple[str, ...]
+
+
+def document(name: str, stored: Any, shape: Shape) -> Document:
+    """Return the document of the resource *name*; *stored* are its protobuf fields."""
+    values = {field: _plain(value) for field, value in decode_fields(stored).items()}
+    fields, unreadable = _readable(without_nulls(values), shape)
+    return Document(name.rpartition("/")[2], fields, values, unreadable)
+
+
+def _readable(fields: Any, shape: Shape) -> tuple[dict[str, Any], tuple[str, ...]]:
+    """Return what of *fields* has the types of *shape*, and the names of the others."""
+    unreadable: dict[str, None] = {}
+    while True:
+        try:
+            return shape.validate_python(fields, strict=True), tuple(unreadable)
+        except ValidationError as error:
+            paths = _wrong(fields, error)
+        unreadable |= dict.fromkeys(str(path[0]) for path in paths)
+        fields = copy.deepcopy(fields)
+        for *above, last in reversed(paths):  # the later elements of a list first
+            del functools.reduce(operator.getitem, above, fields)[last]
+
+
+def _wrong(fields: Any, error: ValidationError) -> list[Path]:
+    """Return the paths in *fields* of the wrong values, in order, none inside another."""
+    found: dict[Path, None] = {}
+    for wrong in error.errors(include_url=False, include_context=False, include_input=False):
+        # What lacks a part is of no use without it.
+        path = wrong["loc"][:-1] if wrong["type"] == "missing" else wrong["loc"]
+        found[tuple(_existing(fields, path))] = None
+    return [path for path in found if not any(path[:n] in found for n in range(1, len(path)))]
+
+
+def _existing(fields: Any, path: Path) -> Iterator[int | str]:
+    """Yield *path* up to the innermost value: pydantic adds the names of types to it."""
+    for step in path:
+        is_list = isinstance(fields, list) and isinstance(step, int)
+        if not is_list and not (isinstance(fields, dict) and step in fields):
+            return
+        yield step
+        fields = fields[step]
+
+
+def _plain(value: Any) -> Any:
+    """Return *value* with other types of Firestore as in the JSON of its REST API."""
+    if isinstance(value, list):
+        return [_plain(each) for each in value]
+    if isinstance(value, dict):
+        inner = {name: _plain(each) for name, each in value.items()}
+        return inner.get("value") if inner.get("__type__") == _VECTOR else inner
+    if not isinstance(value, Value.pb()):
+        return value
+    match value.WhichOneof("value_type"):
+        case "geo_point_value":
+            point = value.geo_point_value
+            return {"latitude": point.latitude, "longitude": point.longitude}
+        case "reference_value":
+            return value.reference_value
+        case _:
+            return None
