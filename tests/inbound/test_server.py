@@ -61,17 +61,19 @@ def large_mail(number):
     return raw(mixed(part, head=f"Message-ID: <{number}@example.org>\n"))
 
 
-def test_as_many_mails_of_30_mb_as_are_read_at_once_stay_under_the_memory(serve_inbound):
+def test_as_many_mails_of_30_mb_as_are_read_at_once_fit_and_leave_nothing(serve_inbound):
     server = serve_inbound(CMC_ALLOW_UNAUTHENTICATED="true", THREADS="3")
     server.post(sendgrid())
     bodies = [large_mail(number) for number in range(3)]
 
-    with ThreadPoolExecutor(3) as pool:
-        statuses = [status for status, *_ in pool.map(server.post, bodies)]
+    for _ in range(2):
+        with ThreadPoolExecutor(3) as pool:
+            statuses = [status for status, *_ in pool.map(server.post, bodies)]
+        # The bucket of the tests may be too slow for three; then the sender repeats.
+        assert set(statuses) <= {200, 503}
 
-    # The bucket of the tests may be too slow for three; then the sender repeats.
-    assert set(statuses) <= {200, 503}
     assert server.peak_memory() < 600 * MIB  # of 1 GiB
+    assert server.memory() < 120 * MIB
 
 
 def test_memory_is_given_back_when_the_bucket_fails(serve_inbound):
