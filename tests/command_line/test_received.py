@@ -38,7 +38,11 @@ def letter(client):
     }
     collection = client.collection("inbound_mails")
     collection.document("0a1b-mail@example.org.0123").set(fields)
-    bare = {"received_at": at + timedelta(hours=1), "html": "<p>ようこそ</p>"}
+    bare = {
+        "received_at": at + timedelta(hours=1),
+        "html": "<p>ようこそ</p>",
+        "from": {"name": "MAILER-DAEMON"},
+    }
     collection.document("ffff-other").set(bare)
     return fields
 
@@ -106,7 +110,10 @@ def test_show_finds_a_mail_by_any_of_its_names(run, letter, name):
 
 
 def test_show_says_what_there_is_instead_of_text(run, letter):
-    assert "HTML" in run("inbound", "show", "ffff-other").stdout
+    shown = run("inbound", "show", "ffff-other").stdout
+
+    assert "HTML" in shown
+    assert re.search("from +MAILER-DAEMON\n", shown)  # a name without an address
 
 
 @pytest.mark.parametrize("name", ["<none@example.org>", "0000-none", "a/b", ""])

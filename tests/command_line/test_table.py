@@ -39,3 +39,13 @@ def test_what_is_printed_is_one_line_and_harmless():
     assert printable("a\tb\r\nc\x85d\u2028e") == "a b  c d e"
     assert printable("\x1b[2J\u202e\u200b\x9b") == "\ufffd[2J\ufffd\ufffd\ufffd"
     assert printable(None) == "None"
+
+
+@pytest.mark.parametrize("emoji", ["🙇‍♂️", "👩‍💻", "\U0001fadf", "☎️"])
+def test_joined_and_new_emoji_stay_whole(emoji):
+    assert printable(emoji) == emoji
+
+
+@pytest.mark.parametrize("character", ["\u202e", "\u2066", "\x1b", "\u200f"])
+def test_what_turns_the_writing_around_does_not(character):
+    assert printable(character) == "\ufffd"
