@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from tests.command_line.test_doctor import seen
-from tests.support.faults import Fault, FaultyFirestore
+from tests.support.faults import Fault
 from tests.support.records import make_record
 
 NOW = datetime.now(UTC).replace(microsecond=0)
@@ -72,7 +72,7 @@ def test_a_scheduled_mail_is_no_wrong_zone(run, mail, minutes):
 
 @pytest.mark.parametrize("host", [CMC, "shop.example.com"])
 @pytest.mark.parametrize("minutes", [15, 30, 60, 120, 181])
-@pytest.mark.parametrize("apart", [timedelta(seconds=5), MINUTES])
+@pytest.mark.parametrize("apart", [timedelta(seconds=5), MINUTES, 15 * MINUTES])
 def test_a_backlog_is_no_wrong_zone(run, mail, host, minutes, apart):
     for n in range(12):
         mail(n, minutes_ago(minutes) - n * apart, NOW, host=host)
@@ -173,16 +173,14 @@ def test_a_byte_order_mark_is_no_part_of_a_key(run, monkeypatch):
     ],
 )
 def test_a_look_that_fails_is_a_finding_and_the_others_go_on(
-    run, mail, firestore_address, monkeypatch, rpc, words
+    run, mail, faulty, monkeypatch, rpc, words
 ):
     mail(1, NOW, NOW)
     monkeypatch.setenv("CMC_TIMEZONE", "UTC")
-    faulty = FaultyFirestore(firestore_address)
     monkeypatch.setenv("FIRESTORE_EMULATOR_HOST", faulty.address)
     faulty.plan = lambda asked: Fault(before="PERMISSION_DENIED") if asked == rpc else None
 
     found = seen(run)
-    faulty.stop()
 
     assert len(found) == 2
     assert "CMC_TIMEZONE is not a setting" in found[0]
@@ -190,13 +188,11 @@ def test_a_look_that_fails_is_a_finding_and_the_others_go_on(
     assert "Firestore: 403" in found[1]
 
 
-def test_a_wrong_database_is_one_finding(run, firestore_address, monkeypatch):
-    faulty = FaultyFirestore(firestore_address)
+def test_a_wrong_database_is_one_finding(run, faulty, monkeypatch):
     monkeypatch.setenv("FIRESTORE_EMULATOR_HOST", faulty.address)
     faulty.plan = lambda rpc: Fault(before="NOT_FOUND")
 
     [found] = seen(run)
-    faulty.stop()
 
     assert found.startswith("Not checked: the mails, ")
     assert "Firestore: 404" in found

@@ -4,10 +4,21 @@ import csv
 import io
 import json
 import re
+from zoneinfo import ZoneInfo
 
 import pytest
 
-from tests.support.odd_documents import ENTRY, MAIL, PREFIX, odd_documents, odd_project, store
+from cmc_webhook.reading.times import shown
+from tests.support.odd_documents import (
+    ENTRY,
+    MAIL,
+    NOW,
+    ODD,
+    PREFIX,
+    odd_documents,
+    odd_project,
+    store,
+)
 from tests.support.records import make_record
 
 
@@ -68,6 +79,24 @@ def test_a_list_goes_through_all_pages_of_odd_documents(run, odd, command, colle
     as_table = run(*command, "--limit", "1000")
     assert as_table.exit_code == 0
     assert len(as_table.stdout.splitlines()) == len(found) + 1
+
+
+def test_a_list_goes_on_behind_any_value_of_its_time(run, client):
+    documents = odd_documents(MAIL, client)
+    number = [*MAIL].index("status_at")
+    times = {n: d for n, d in documents.items() if n.startswith(f"{PREFIX}{number}-")}
+    store(client, "mail_statuses", times | {f"{PREFIX}sound": MAIL})
+    client.document("mail_statuses", f"{PREFIX}again").set(MAIL)
+
+    found, after = [], ()
+    while "--after '" in (page := run("list", "--json", "--limit", "1", *after)).stderr:
+        found.append(strict(page.stdout)["id"])
+        after = ("--after", page.stderr.split("--after '")[1].split("'")[0])
+
+    with_time = with_field(times, "status_at")
+    assert sorted(found) == sorted([*with_time, f"{PREFIX}sound", f"{PREFIX}again"])
+    gone = run("list", "--after", "/0dd0-deleted")
+    assert (gone.exit_code, gone.stdout) == (0, "")
 
 
 @pytest.mark.parametrize(("command", "collection", "time"), READERS)
@@ -177,6 +206,25 @@ def test_doctor_names_what_it_could_not_read_and_goes_on(run, odd):
     assert re.search(rf"{PREFIX}\d+-[a-z_]+-[a-z ]+ \([a-z_]+\); .* and [\d,]+ more", found)
     assert "no list has them" in found
     assert f"{len(odd['mail_statuses_quarantine']):,} records are in quarantine." in found
+
+
+@pytest.mark.parametrize("kind", ["text", "map", "number", "null", "year 9999"])
+def test_doctor_sees_mails_of_odd_times_beside_many_others(run, client, kind):
+    for number in range(3):
+        client.document("mail_statuses", f"{number}").set(MAIL)
+    odd = MAIL | {"last_received_at": ODD[kind], "events": "x"}
+    client.document("mail_statuses", f"{PREFIX}odd").set(odd)
+
+    assert f"{PREFIX}odd (" in run("doctor", "--last", "3").stdout
+
+
+def test_the_newest_is_named_beside_mails_of_odd_times(run, client):
+    client.document("mail_statuses", "odd").set(MAIL | {"status_at": "2025-01-25"})
+    client.document("mail_statuses", "sound").set(MAIL)
+
+    said = run("list", "--to", "nobody@example.jp").stderr
+
+    assert f"the newest is of {shown(NOW, ZoneInfo('Asia/Tokyo'))}" in said
 
 
 def test_one_odd_entry_does_not_stop_the_replay_of_the_others(run, url, client, documents):

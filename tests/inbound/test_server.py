@@ -33,23 +33,26 @@ def post_until_stored(server, body):
     assert statuses[-1] == 200
 
 
-def test_a_mail_of_30_mb_with_ten_attachments_is_kept_byte_for_byte(server, mails, objects):
+def test_a_mail_of_30_mb_with_ten_attachments_is_kept_byte_for_byte(serve_inbound, mails, objects):
     rng = random.Random(6)
     contents = [rng.randbytes(3_000_000 + i) for i in range(10)]
     # A delimiter's beginning, and line ends where one would begin.
     contents[0] = b"\r\n--xYzZ" + contents[0] + b"\r\n--\r\n"
     contents[1] = contents[1][:-2] + b"\r\n"
     body = cmc_multipart(*(file(i, c, f"{i}.bin") for i, c in enumerate(contents, 1)))
-    server.post(sendgrid())
-    before = server.peak_memory()
+    status = 503
+    while status == 503:  # a process for each attempt, as memory is measured
+        server = serve_inbound(CMC_ALLOW_UNAUTHENTICATED="true")
+        server.post(sendgrid())
+        before = server.peak_memory()
+        status = server.post(body, "multipart/form-data; boundary=xYzZY")[0]
 
-    post_until_stored(server, body)
-
+    assert status == 200
+    assert server.peak_memory() - before < 120 * MIB
     [document] = [mail for mail in mails() if "attachments" in mail]
     kept = objects()
     assert [a["file_name"] for a in document["attachments"]] == [f"{i}.bin" for i in range(1, 11)]
     assert [kept[a["stored_at"]] for a in document["attachments"]] == contents
-    assert server.peak_memory() - before < 120 * MIB
 
 
 def large_mail(number):
