@@ -138,7 +138,10 @@ def _zone(deployment: Deployment) -> Iterator[Problem]:
     error = _zone_error(deployment.latest, zone)
     if error is None:
         return
-    remedy = "Make CMC_TIME_ZONE and タイムゾーン of the webhook in CMC the same."
+    remedy = (
+        "Make CMC_TIME_ZONE and タイムゾーン of the webhook in CMC the same, then correct the"
+        " stored times: python -m cmc_webhook rebuild --zone ZONE."
+    )
     if not error.certain:
         remedy = f"Compare the time of a new mail with a clock. If it is wrong: {remedy}"
     yield Problem(

@@ -4,6 +4,7 @@ import functools
 from collections.abc import Callable
 from datetime import datetime
 from typing import Any
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import click
 
@@ -28,6 +29,19 @@ class TimeType(click.ParamType[datetime]):
             self.fail(
                 f"{value!r} is not a time such as 2025-01-25 or '2025-01-25 14:03'.", param, ctx
             )
+
+
+class ZoneType(click.ParamType[ZoneInfo]):
+    """The name of a time zone."""
+
+    name = "zone"
+
+    def convert(self, value: Any, param: Any, ctx: Any) -> ZoneInfo:
+        """Return the zone."""
+        try:
+            return ZoneInfo(value)
+        except (ZoneInfoNotFoundError, ValueError, OSError):
+            self.fail(f"{value!r} is not a time zone such as Asia/Tokyo.", param, ctx)
 
 
 class TextType(click.ParamType[str]):

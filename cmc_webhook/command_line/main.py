@@ -22,6 +22,7 @@ _COMMANDS = {
     "inbound": ("cmc_webhook.command_line.received", "inbound"),
     "quarantine": ("cmc_webhook.command_line.quarantine", "quarantine"),
     "replay": ("cmc_webhook.command_line.replay", "replay"),
+    "rebuild": ("cmc_webhook.command_line.rebuild", "rebuild"),
     "doctor": ("cmc_webhook.command_line.doctor", "doctor"),
 }
 

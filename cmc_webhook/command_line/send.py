@@ -6,11 +6,11 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+from zoneinfo import ZoneInfo
 
 import click
 
-from cmc_webhook.command_line.filters import TimeType
+from cmc_webhook.command_line.filters import TimeType, ZoneType
 from cmc_webhook.command_line.sending import RateType, post_all, summary
 from cmc_webhook.command_line.verify import Sent, expected_outcome, verify, wrong_answers
 from cmc_webhook.reading.connection import Connection, FirestoreOptions, settings_here
@@ -32,18 +32,6 @@ _WRONG = Credential(authorization="Bearer wrong", api_key="wrong")
 _FORGED_MAILS = 10
 _END_WITH_SEED = datetime(2025, 1, 25, 5, 3, 6, tzinfo=UTC)
 _MOST_SENTENCES = 20
-
-
-class _ZoneType(click.ParamType[ZoneInfo]):
-    """The name of a time zone."""
-
-    name = "zone"
-
-    def convert(self, value: Any, param: Any, ctx: Any) -> ZoneInfo:
-        try:
-            return ZoneInfo(value)
-        except (ZoneInfoNotFoundError, ValueError, OSError):
-            self.fail(f"{value!r} is not a time zone such as Asia/Tokyo.", param, ctx)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -105,7 +93,7 @@ class _Options:
     show_default=True,
     help="Version of the webhook.",
 )
-@click.option("--zone", type=_ZoneType(), help="Time zone of the posts, by default CMC_TIME_ZONE.")
+@click.option("--zone", type=ZoneType(), help="Time zone of the posts, by default CMC_TIME_ZONE.")
 @click.option("--seed", type=int, help="The same seed sends exactly the same.")
 @click.option(
     "--end", type=TimeType(), help="Time of the last event: now, or a fixed time with --seed."

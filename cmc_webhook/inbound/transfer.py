@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 # A character that no line of base64 has, or a blank between two words.
 _NOT_BASE64 = re.compile(rb"[^A-Za-z0-9+/=\s]|[A-Za-z0-9+/=][ \t]++[A-Za-z0-9+/=]")
-_PADDING_INSIDE = re.compile(rb"=[=\s]*+[^=\s]")
+_UP_TO_PADDING = re.compile(rb"[^=]*+[=\s]*+")
 # More paddings than attachments that were encoded piece by piece have.
 _MOST_PIECES = 10_000
 
@@ -41,7 +41,7 @@ def _base64(content: memoryview) -> Content:
         padded = other[0].startswith(b"=")
         end = other.start() + 1 if padded else bytes(content[: other.end()]).rfind(b"\n") + 1
     encoded = content[:end]
-    if _PADDING_INSIDE.search(encoded) is None:
+    if _UP_TO_PADDING.fullmatch(encoded):
         with contextlib.suppress(binascii.Error):  # letters or padding are missing
             return _content(binascii.a2b_base64(encoded), content, end)
     letters = bytes(encoded).translate(None, b" \t\r\n\f\v")

@@ -68,7 +68,7 @@ class Listing:
             position = self._position(after.document_id)
             if position is None:
                 return []
-        return _documents(_read(query, position), self._shape)
+        return _documents(read_stored(query, position), self._shape)
 
     def pages(self, size: int, after: Cursor | None = None) -> Iterator[list[Document]]:
         """Yield all documents in pages of *size*."""
@@ -83,7 +83,7 @@ class Listing:
 
     def _position(self, document_id: str) -> Position | None:
         """Return the place after this document, None if it does not exist any more."""
-        found = _read(_named(self.query, document_id))
+        found = read_stored(_named(self.query, document_id))
         if not found:
             return None
         [stored] = found
@@ -95,7 +95,7 @@ def parse_cursor(text: str) -> Cursor:
     """Return the cursor of which *text* is the text form. Raises ValueError."""
     time, _, document_id = text.partition("/")
     at = datetime.fromisoformat(time) if time else None
-    if not _is_id(document_id) or (at and at.tzinfo is None):
+    if not is_id(document_id) or (at and at.tzinfo is None):
         raise ValueError(f"{text!r} is no cursor")
     try:
         return Cursor(at and at.astimezone(UTC), document_id)
@@ -125,12 +125,12 @@ def all_pages(query: Query, size: int, shape: Shape) -> Iterator[list[Document]]
 
 def run(query: Query, shape: Shape) -> list[Document]:
     """Return the documents that *query* finds."""
-    return _documents(_read(query), shape)
+    return _documents(read_stored(query), shape)
 
 
 def get(collection: CollectionReference, document_id: str, shape: Shape) -> Document | None:
     """Return the document with this id; None if there is none, or no document can have it."""
-    if not _is_id(document_id):
+    if not is_id(document_id):
         return None
     found = run(_named(collection, document_id), shape)
     return found[0] if found else None
@@ -142,7 +142,7 @@ def _named(query: Any, document_id: str) -> Query:
     return Query(collection).where(filter=name)
 
 
-def _read(query: Query, after: Position | None = None) -> list[StoredDocument]:
+def read_stored(query: Query, after: Position | None = None) -> list[StoredDocument]:
     """
     Return the documents as Firestore sends them, starting at *after* if it is given.
 
@@ -168,7 +168,8 @@ def _documents(found: Sequence[StoredDocument], shape: Shape) -> list[Document]:
     return [document(each.name, each.fields, shape) for each in raw]
 
 
-def _is_id(text: str) -> bool:
+def is_id(text: str) -> bool:
+    """Return whether a document can have the id *text*."""
     if not 0 < len(text.encode(errors="replace")) <= _LONGEST_ID or text in (".", ".."):
         return False
     return "/" not in text and not re.fullmatch("__.*__", text, re.DOTALL)

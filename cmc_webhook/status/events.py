@@ -209,7 +209,7 @@ def _read(
     if not (fields.to or fields.envelope_to):
         return Reason.MISSING_RECIPIENT
     try:
-        at = _instant(fields.created, zone)
+        at = instant(fields.created, zone)
     except ValueError:
         return Reason.UNREADABLE_CREATED
     if at - received_at > _FARTHEST_FUTURE:
@@ -217,7 +217,7 @@ def _read(
     return _event(record, fields, at, server_composition)
 
 
-def _instant(created: str, zone: ZoneInfo) -> datetime:
+def instant(created: str, zone: ZoneInfo) -> datetime:
     """
     Return *created* in UTC. Raises ValueError if it is not a time from 2000 to 2100.
 

@@ -16,7 +16,7 @@ from cmc_webhook.simulator.posting import Credential
 from tests.support.processes import free_port
 
 CHROMIUM = shutil.which("chromium")
-_OPTIONS = [
+OPTIONS = [
     *("--no-sandbox", "--disable-gpu", "--disable-background-networking"),
     *("--disable-component-update", "--disable-sync", "--no-first-run"),
 ]
@@ -113,7 +113,7 @@ def browser():
         pytest.skip("There is no Chromium here: apt-get install chromium.")
     sync_api = pytest.importorskip("playwright.sync_api")
     with sync_api.sync_playwright() as playwright:
-        started = playwright.chromium.launch(executable_path=CHROMIUM, args=_OPTIONS)
+        started = playwright.chromium.launch(executable_path=CHROMIUM, args=OPTIONS)
         yield started
         started.close()
 

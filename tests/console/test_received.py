@@ -175,8 +175,26 @@ def test_a_japanese_mail_is_shown_as_it_was_sent(keep, visit):
     assert "Documents read: 2." in text  # the frame reads it again
     assert "<h1>テスト</h1>" in text
     assert re.search(f'<iframe sandbox title="[^"]+" src="/received/{document_id}/html">', text)
-    assert frame.text == "<p>日本語</p><script>x()</script>"
+    assert frame.text == "<p>日本語</p>"
     assert frame.headers["Content-Security-Policy"].startswith("sandbox; default-src 'none'; ")
+
+
+def test_a_mail_without_a_text_says_so(keep, visit):
+    document_id, _ = keep(cmc_json(html="", text=""))
+
+    assert "This mail has no text." in visit.get(f"/received/{document_id}").text
+
+
+@pytest.mark.parametrize(
+    ("kind", "expected"),
+    [("application/pdf", "attachment-1.pdf"), ("message/rfc822", "attachment-1.eml"),
+     ("text/html; charset=x", "attachment-1.html.txt"),
+     ("application/x-msdownload", "attachment-1")],
+)  # fmt: skip
+def test_a_file_without_a_name_gets_the_ending_of_its_type(keep, visit, kind, expected):
+    document_id, _ = keep(cmc_multipart(file(1, b"x", "", kind)))
+
+    assert list(links(visit, f"/received/{document_id}").values()) == [expected]
 
 
 def test_the_mails_are_where_the_setting_says(make_inbound, make_visit):

@@ -1,0 +1,75 @@
+"""A status document computed again from its own history. Pure."""
+
+from collections.abc import Mapping
+from enum import StrEnum
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from cmc_webhook.status.document import (
+    DESCRIPTIONS,
+    FIELDS,
+    HISTORY,
+    SCHEMA_VERSION,
+    UnreadableDocumentError,
+    fold,
+)
+from cmc_webhook.status.events import instant
+
+_TIMES = tuple(name for name in FIELDS if name.endswith("_at"))
+# What is not computed from the times of events.
+_KEPT = (*DESCRIPTIONS, "sender_ip", "schema_version")
+
+
+class Left(StrEnum):
+    """Why a document is left as it is."""
+
+    NO_EVENT = "no event of CMC yet"
+    UNREADABLE = "a field of another type"
+    NEWER = "written by a newer version"
+    LONG = f"{HISTORY} or more events, so older ones may be missing"
+    NO_CREATED = "an event without the time that CMC wrote"
+    UNEXPLAINED = "a time that no event explains"
+    LOST_RACE = "written by somebody else meanwhile, twice"
+    REFUSED = "refused by Firestore"
+
+
+class LeftError(Exception):
+    """The document is to be left as it is; *why* says the reason."""
+
+    def __init__(self, why: Left) -> None:
+        super().__init__(why.value)
+        self.why = why
+
+
+def rebuilt(held: Mapping[str, Any], zone: ZoneInfo | None = None) -> dict[str, Any]:
+    """
+    Return the fields of the document *held* as its history gives them under today's rules.
+
+    With *zone*, the times that CMC wrote without an offset are read as local time there,
+    and all times of the document follow. Raises LeftError.
+    """
+    if not held.get("status") and not held.get("events"):
+        raise LeftError(Left.NO_EVENT)
+    try:
+        folded = fold(held, ())
+    except UnreadableDocumentError:
+        raise LeftError(Left.UNREADABLE) from None
+    if folded["schema_version"] > SCHEMA_VERSION:
+        raise LeftError(Left.NEWER)
+    return _in_zone(folded, zone) if zone else folded
+
+
+def _in_zone(folded: Mapping[str, Any], zone: ZoneInfo) -> dict[str, Any]:
+    events = folded["events"]
+    if len(events) >= HISTORY:
+        raise LeftError(Left.LONG)
+    try:
+        moved = [event | {"at": instant(event["created"], zone)} for event in events]
+    except (KeyError, ValueError):  # a stand-in has no `created`
+        raise LeftError(Left.NO_CREATED) from None
+    kept = {name: folded[name] for name in _KEPT if name in folded}
+    # Somebody may have removed events. What they said of the times would be lost.
+    explained = fold(kept | {"events": events}, ())
+    if any(folded.get(name) != explained.get(name) for name in _TIMES):
+        raise LeftError(Left.UNEXPLAINED)
+    return fold(kept | {"events": moved}, ())
