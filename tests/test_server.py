@@ -98,6 +98,7 @@ def test_a_header_opens_the_whole_limit_and_a_body_key_a_part(serve, documents):
     body, _ = as_json(make_post(records, api_key="key"))
 
     assert server.post(body)[0] == 401
+    assert server.post(body, headers={"Authorization": "Bearer wrong"})[0] == 401
     assert documents() == {}
     assert server.post(body, headers={"Authorization": "Bearer key"})[0] == 200
     assert len(documents()) == 3

@@ -98,17 +98,18 @@ def test_an_address_without_mail_has_advice_and_similar_addresses(run, post_boun
 def test_a_bounce_alone_stands_beside_its_siblings_and_is_not_merged(run, post):
     post([make_record(to="real@example.jp", status="succeeded")])
     post(bounces=[make_record(to="list@example.jp", **BOUNCED)])
-    post([make_record(to="other@example.jp", status="succeeded")])
+    post([make_record(to="also@example.jp", status="succeeded")])
 
     alone, real = (run("show", f"{name}@example.jp").stdout for name in ("list", "real"))
 
     note = "There is a bounce, but no delivery event"
     assert note in alone.replace("\n  ", " ")
     assert "real@example.jp" in alone
+    assert alone.count("list@example.jp") == 2  # the heading and its own mail
     assert note not in real
     # Only what may be about the same recipient.
     assert "list@example.jp" in real
-    assert "other@example.jp" not in real
+    assert "also@example.jp" not in real
     assert "Succeeded: 1" in real
 
 

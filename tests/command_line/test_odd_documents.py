@@ -8,13 +8,17 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
+from cmc_webhook.reading.documents import Entry, Mail, ReceivedMail
 from cmc_webhook.reading.times import shown
+from tests.support.documents import Document, names
 from tests.support.odd_documents import (
     ENTRY,
     MAIL,
     NOW,
     ODD,
     PREFIX,
+    RECEIVED,
+    RECEIVED_ENTRY,
     odd_documents,
     odd_project,
     store,
@@ -108,6 +112,15 @@ def test_a_list_says_which_fields_are_not_readable(run, odd, command, collection
     assert wrong in said.splitlines()
     assert f"{PREFIX}sound" not in said
     assert f"{time}-year 9999" not in said
+
+
+def test_every_documented_field_is_tried():
+    received = Document("cmc_webhook/inbound/README.md").table("field", "type", "meaning")
+    documented = {name for row in received for name in names(row[0])}
+
+    assert MAIL.keys() == Mail.__annotations__.keys()
+    assert RECEIVED.keys() == ReceivedMail.__annotations__.keys() == documented
+    assert ENTRY.keys() | RECEIVED_ENTRY.keys() == Entry.__annotations__.keys()
 
 
 def test_show_shows_them_all(run, odd):
