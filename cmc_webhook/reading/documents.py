@@ -11,7 +11,7 @@ import functools
 import operator
 from collections.abc import Iterator
 from datetime import datetime
-from typing import Any, NamedTuple, Required, TypeAlias
+from typing import Any, NamedTuple, TypeAlias
 
 from google.cloud.firestore_v1.types import Value
 from pydantic import TypeAdapter, ValidationError
@@ -47,9 +47,9 @@ class Entry(TypedDict, total=False):
 
 
 class Person(TypedDict, total=False):
-    """A mail address and the name in front of it."""
+    """A mail address and the name in front of it; either may be missing."""
 
-    address: Required[str]
+    address: str
     name: str
 
 

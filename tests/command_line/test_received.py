@@ -38,11 +38,7 @@ def letter(client):
     }
     collection = client.collection("inbound_mails")
     collection.document("0a1b-mail@example.org.0123").set(fields)
-    bare = {
-        "received_at": at + timedelta(hours=1),
-        "html": "<p>ようこそ</p>",
-        "from": {"name": "MAILER-DAEMON"},
-    }
+    bare = {"received_at": at + timedelta(hours=1), "html": "<p>ようこそ</p>"}
     collection.document("ffff-other").set(bare)
     return fields
 
@@ -110,10 +106,15 @@ def test_show_finds_a_mail_by_any_of_its_names(run, letter, name):
 
 
 def test_show_says_what_there_is_instead_of_text(run, letter):
-    shown = run("inbound", "show", "ffff-other").stdout
+    assert "HTML" in run("inbound", "show", "ffff-other").stdout
 
-    assert "HTML" in shown
-    assert re.search("from +MAILER-DAEMON\n", shown)  # a name without an address
+
+def test_a_sender_without_an_address_is_shown_by_name(run, client):
+    fields = {"received_at": datetime(2025, 1, 25, tzinfo=UTC), "from": {"name": "MAILER-DAEMON"}}
+    client.collection("inbound_mails").document("0a1b-bounce").set(fields)
+
+    assert "MAILER-DAEMON" in run("inbound", "list").stdout
+    assert re.search("from +MAILER-DAEMON\n", run("inbound", "show", "0a1b-bounce").stdout)
 
 
 @pytest.mark.parametrize("name", ["<none@example.org>", "0000-none", "a/b", ""])
