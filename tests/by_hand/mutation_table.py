@@ -22,7 +22,7 @@ def _mutations(file, likely, *changes):
 MUTATIONS = [
     *_mutations(
         "answers.py",
-        "posts auth server",
+        "posts auth server dead_letters faults",
         ("every method is answered", 'if request.method != "POST":', "if False:"),
         ("405 names no method", 'response.headers["Allow"] = "POST"', "pass"),
         ("503 has no Retry-After", 'response.headers["Retry-After"] = str(_RETRY_AFTER_S)', "pass"),
@@ -87,7 +87,7 @@ MUTATIONS = [
     ),
     *_mutations(
         "auth.py",
-        "auth",
+        "auth settings",
         (
             "the body needs no key",
             "        if self._required and not accepted:\n",
@@ -130,7 +130,7 @@ MUTATIONS = [
     ),
     *_mutations(
         "redaction.py",
-        "auth",
+        "auth settings",
         (
             "a key in JSON is stored",
             "content = IN_JSON.sub(rb'\\g<head>\"' + REDACTED + b'\"', content)",
@@ -169,7 +169,7 @@ MUTATIONS = [
     ),
     *_mutations(
         "batches.py",
-        "store cache",
+        "store cache posts",
         (
             "a document is overwritten whoever wrote it since",
             "message.current_document.update_time.FromNanoseconds(write.update_time)",
@@ -198,7 +198,7 @@ MUTATIONS = [
     ),
     *_mutations(
         "writer.py",
-        "store faults",
+        "store posts faults",
         ("ABORTED is final", "    StatusCode.ABORTED,\n", ""),
         ("UNAVAILABLE is final", "    StatusCode.UNAVAILABLE,\n", ""),
         ("DEADLINE_EXCEEDED is final", "    StatusCode.DEADLINE_EXCEEDED,\n", ""),
@@ -264,7 +264,7 @@ MUTATIONS = [
     ),
     *_mutations(
         "text.py",
-        "document posts",
+        "document posts record_fields",
         ("text is not cleaned", 'if not text.isascii() or "\\x00" in text:', "if False:"),
         (
             "text is not cut",
@@ -298,7 +298,7 @@ MUTATIONS = [
     ),
     *_mutations(
         "status/webhook.py",
-        "posts dead_letters",
+        "posts dead_letters faults",
         (
             "200 though not everything was stored",
             "            self._dead_letters.log_envelopes(wrap(left, envelope, MOST_BYTES))\n"
@@ -343,7 +343,7 @@ MUTATIONS = [
     ),
     *_mutations(
         "status/events.py",
-        "document posts",
+        "document posts record_fields",
         ("bounces are ignored", '"bounces": bounce_status}', "}"),
         (
             "the zone is ignored",
@@ -373,8 +373,8 @@ MUTATIONS = [
         ),
         (
             "two deferrals of one reason are one",
-            "content = (fields.status, fields.created, fields.reason, fields.sender_ip)",
-            "content = (fields.status, fields.reason, fields.sender_ip)",
+            "content = (fields.status, fields.created, id_reason, fields.sender_ip)",
+            "content = (fields.status, id_reason, fields.sender_ip)",
         ),
         (
             "a delivery and a bounce are one event",
@@ -491,7 +491,7 @@ MUTATIONS = [
     ),
     *_mutations(
         "status/store.py",
-        "store cache",
+        "store cache posts",
         (
             "a write counts as done whatever its own status",
             "if written.code is StatusCode.OK:",

@@ -1,11 +1,11 @@
 """
 Breaks the functions in one place after the other: `python -m tests.by_hand.mutations`.
 
-Each mutation of the table (mutation_table.py) is made in a copy of the tree, and the tests of the
-functions run on it as `python -m pytest` runs them, until one fails: the likely modules first, then
-all modules directly in tests/ and tests/inbound, apart from those of documents and the devserver.
-What survives is tried once more with --all. Exit status 1 if anything survives that, or if a text
-is not found exactly once. Other arguments go to pytest.
+Each mutation of the table (mutation_table.py) is made in a copy of the tree, and tests run on it
+until one fails: at first the likely modules, then what `python -m pytest` runs of the modules
+directly in tests/ and of tests/inbound (apart from those of documents and the devserver), then the
+same with --all. Exit status 1 if a mutation survives all three, or if its text is not found exactly
+once. Other arguments go to pytest.
 """
 
 import argparse
@@ -31,7 +31,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.split("\n\n")[1])
     parser.add_argument("--only", default="", help="those whose file or effect has this text")
     parser.add_argument("--list", action="store_true", help="check the table and run nothing")
-    options, for_pytest = parser.parse_known_args()
+    options, rest = parser.parse_known_args()
     chosen = [m for m in MUTATIONS if options.only in f"{m.file} {m.effect}"]
     if wrong := [m for m in chosen if (ROOT / m.file).read_text().count(m.old) != 1]:
         sys.exit("".join(f"{m.file} does not have exactly once:\n{m.old}\n" for m in wrong))
@@ -41,13 +41,18 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as directory:
         tree = Path(directory) / "tree"
         copy(tree)
-        if failed := run(tree, *TESTS, *for_pytest):
+        if failed := run(tree, *TESTS, *rest):
             sys.exit(f"Without any mutation {failed} fails.")
-        survivors = [m for m in chosen if not caught(tree, m, *for_pytest)]
-        left = [m for m in survivors if not caught(tree, m, "--all", *for_pytest)]
-    print(f"{len(chosen)} mutations: the fast run caught {len(chosen) - len(survivors)}", end="")
-    print(f", --all {len(survivors) - len(left)} more; {len(left)} survived")
-    sys.exit(bool(left))
+        survivors = chosen
+        for phase, tests, arguments in (
+            ("likely tests", lambda m: m.likely, ["-n", "0"]),  # one process is there sooner
+            ("fast run", lambda m: TESTS, []),
+            ("--all", lambda m: TESTS, ["--all"]),
+        ):
+            before = len(survivors)
+            survivors = [m for m in survivors if not caught(tree, m, *tests(m), *arguments, *rest)]
+            print(f"{phase}: {before - len(survivors)} of {before} caught", flush=True)
+    sys.exit(bool(survivors))
 
 
 def copy(tree):
@@ -69,12 +74,11 @@ def caught(tree, mutation, *arguments):
     before = path.read_text()
     path.write_text(before.replace(mutation.old, mutation.new))
     started = time.monotonic()
-    # One process is there sooner than several.
-    failed = run(tree, *mutation.likely, *arguments, "-n", "0") or run(tree, *TESTS, *arguments)
+    failed = run(tree, *arguments)
     path.write_text(before)
     took = f"{time.monotonic() - started:.0f} s"
     verdict = f"caught by {failed}" if failed else "SURVIVED"
-    print(f"{mutation.effect} ({mutation.file}): {verdict}, {took}", *arguments, flush=True)
+    print(f"{mutation.effect} ({mutation.file}): {verdict}, {took}", flush=True)
     return bool(failed)
 
 
