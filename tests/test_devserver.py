@@ -105,6 +105,7 @@ def post_mail(server):
     return status
 
 
+@pytest.mark.slow
 def test_a_received_mail_and_its_attachment_are_there_after_a_restart(start, monkeypatch):
     first = start()
     assert post_mail(first) == 200

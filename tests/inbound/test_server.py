@@ -61,6 +61,7 @@ def large_mail(number):
     return raw(mixed(part, head=f"Message-ID: <{number}@example.org>\n"))
 
 
+@pytest.mark.slow
 def test_as_many_mails_of_30_mb_as_are_read_at_once_fit_and_leave_nothing(serve_inbound):
     server = serve_inbound(CMC_ALLOW_UNAUTHENTICATED="true", THREADS="3")
     server.post(sendgrid())
@@ -76,6 +77,7 @@ def test_as_many_mails_of_30_mb_as_are_read_at_once_fit_and_leave_nothing(serve_
     assert server.memory() < 120 * MIB
 
 
+@pytest.mark.slow
 def test_memory_is_given_back_when_the_bucket_fails(serve_inbound):
     address = f"http://127.0.0.1:{free_port()}"
     server = serve_inbound(CMC_ALLOW_UNAUTHENTICATED="true", STORAGE_EMULATOR_HOST=address)
