@@ -45,7 +45,8 @@ def test_what_was_not_stored_is_logged_and_stored_when_posted_again(
     function, faulty, documents, quarantine, capsys
 ):
     bounce = make_record(messageId="<b@example.com>", status="2")
-    post = make_post([*RECORDS, {"odd": "half \ud83d"}], [bounce], api_key="secret-key")
+    told = make_record(messageId="<told@example.com>", subject="my key is secret-key")
+    post = make_post([*RECORDS, told, {"odd": "half \ud83d"}], [bounce], api_key="secret-key")
     refuse(function, faulty, post)
     envelopes = logged(capsys)
     assert len(envelopes) > 1
@@ -54,7 +55,7 @@ def test_what_was_not_stored_is_logged_and_stored_when_posted_again(
     faulty.plan = lambda rpc: None
     answers = [send(function, envelope.encode()).json for envelope in envelopes]
 
-    assert sum(answer["stored"] for answer in answers) == 101
+    assert sum(answer["stored"] for answer in answers) == 102
     assert {d["server_composition"] for d in documents().values()} == {"pro"}
     assert [json.loads(entry["content"]) for entry in quarantine()] == [{"odd": "half \ud83d"}]
     assert send(function, post).json["unchanged"] == 101

@@ -611,8 +611,12 @@ def test_a_missing_role_is_logged_once_a_minute(make_function, faulty, capsys):
     )
     capsys.readouterr()
 
-    answers = [function.post("/", json=make_post([r])).status_code for r in make_records(5)]
+    answers = [function.post("/", json=make_post([r])) for r in make_records(5)]
 
-    assert set(answers) == {503}
+    assert {answer.status_code for answer in answers} == {503}
+    # What Google said, and the names of project and database, are for the operator alone.
+    messages = {answer.json["error"]["message"] for answer in answers}
+    assert messages == {"Not everything was stored; post the same again."}
     [line] = lines(capsys)
     assert (line["severity"], line["posts"]) == ("ERROR", 1)
+    assert "roles/datastore.user" in line["detail"]
