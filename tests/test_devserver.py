@@ -280,7 +280,9 @@ def test_a_program_that_cannot_start_is_shown_with_what_it_printed(start, tmp_pa
 
     assert server.process.wait(30) == 1
     said = server.output().splitlines()
-    assert [line.partition(" status ")[2] for line in said[-3:-1]] == ["first", "planted"]
+    # The page may have printed, too, depending on how fast it starts.
+    own = [line.partition(" status ")[2] for line in said[:-1] if " status " in line]
+    assert own == ["first", "planted"]
     assert said[-1] == "Error: status ended by itself (exit status 1); see its output above."
     assert not any(map(listens, server.ports.values()))
 
