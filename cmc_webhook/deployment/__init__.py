@@ -1,0 +1,1 @@
+"""Deploys the functions with gcloud and looks after them; never deployed itself."""
