@@ -1,1 +1,1 @@
-"""Deploys the functions with gcloud and looks after them; never deployed itself."""
+"""Puts the functions on Google Cloud with gcloud, and looks after them. A tool, never deployed."""

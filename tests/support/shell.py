@@ -167,8 +167,8 @@ def _check_module(module, arguments):
     assert all(f'"{option}"' in source for option in options if option != "--help"), arguments
 
 
-def check_gcloud(found):
-    """Fail unless gcloud's own parser takes each of *found*; skip where there is no gcloud."""
+def gcloud_python():
+    """Return gcloud's own Python and the path of its modules; skip where there is no gcloud."""
     if not shutil.which("gcloud"):
         pytest.skip("gcloud is not installed")
     about = "value(basic.python_location,installation.sdk_root)"
@@ -177,9 +177,15 @@ def check_gcloud(found):
     )
     python, root = told.stdout.split("\t")
     library = Path(root.strip(), "lib")
+    return python, f"{library}:{library}/third_party"
+
+
+def check_gcloud(found):
+    """Fail unless gcloud's own parser takes each of *found*."""
+    python, path = gcloud_python()
     refused = subprocess.run(
         [python, Path(__file__).with_name("gcloud_parser.py")],
-        env={"PYTHONPATH": f"{library}:{library}/third_party", "CLOUDSDK_CORE_PROJECT": "p"},
+        env={"PYTHONPATH": path, "CLOUDSDK_CORE_PROJECT": "p"},
         input=json.dumps(found),
         capture_output=True,
         text=True,
