@@ -5,13 +5,14 @@ A policy matches single lines (https://cloud.google.com/logging/docs/alerting/lo
 that a mail comes within minutes and no rate has to be chosen.
 """
 
-from collections.abc import Sequence
+import json
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 from cmc_webhook.reading.texts import Texts
 
 # Our policies, channel and metric are found again by this label: Google chooses their names.
-LABEL = "cmc-webhook-alert"
+LABEL = "cmc_webhook_alert"
 METRIC = "cmc_webhook_posts"
 
 # What a line has, by the name of the alert.
@@ -30,6 +31,20 @@ SILENCE = "silence"
 LONGEST_SILENCE_H = 23
 
 _RATE_LIMIT, _AUTO_CLOSE = "3600s", "86400s"
+
+
+def policies(
+    functions: Sequence[str], others: Collection[str], silence_h: int, texts: Texts
+) -> dict[str, str]:
+    """Return each policy as JSON by its alert: the default ones, *others*, and of silence."""
+    made = {
+        name: line_policy(name, functions, texts)
+        for name in FILTERS
+        if name in DEFAULT_FILTERS or name in others
+    }
+    if silence_h:
+        made[SILENCE] = silence_policy(silence_h, texts)
+    return {name: json.dumps(policy, ensure_ascii=False) for name, policy in made.items()}
 
 
 def log_filter(name: str, functions: Sequence[str]) -> str:
@@ -82,5 +97,29 @@ def _policy(name: str, condition: dict[str, Any], texts: Texts) -> dict[str, Any
             "mimeType": "text/markdown",
         },
         "combiner": "OR",
+        "enabled": True,
         "conditions": [{"displayName": subject, **condition}],
     }
+
+
+def chosen(channels: Sequence[Any], found: Sequence[Any]) -> Mapping[str, Any]:
+    """Return what was chosen for the *channels* and policies that were *found*, if any are ours."""
+    emails = [
+        (each.get("labels") or {}).get("email_address", "") for each in channels if alert_of(each)
+    ]
+    ours = {name: each for each in found if (name := alert_of(each))}
+    absent = [
+        condition["conditionAbsent"]["duration"]
+        for condition in ours.get(SILENCE, {}).get("conditions", ())
+        if "conditionAbsent" in condition
+    ]
+    return {
+        "alert_email": next(iter(emails), ""),
+        "alert": tuple(name for name in OTHER_FILTERS if name in ours),
+        "mail_every": next((int(duration.rstrip("s")) // 3600 for duration in absent), 0),
+    }
+
+
+def alert_of(item: Mapping[str, Any]) -> str:
+    """Return the name in our label of a channel or policy, empty if it is not ours."""
+    return str((item.get("userLabels") or {}).get(LABEL, ""))

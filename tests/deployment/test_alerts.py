@@ -1,7 +1,6 @@
 """Each alert matches the lines that it is about, and no other line that the functions write."""
 
 import json
-import subprocess
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -21,7 +20,7 @@ from cmc_webhook.reading.texts import LANGUAGES, Texts
 from tests.support.faults import Fault
 from tests.support.logging_filter import SEVERITIES, entry_of, matches, request_entry
 from tests.support.records import make_post, make_record
-from tests.support.shell import gcloud_python
+from tests.support.shell import run_in_gcloud
 
 STATUS, INBOUND = "cmc-webhook", "cmc-inbound"
 FUNCTIONS = (STATUS, INBOUND)
@@ -223,7 +222,6 @@ for text, entry in json.load(sys.stdin):
 
 def test_gclouds_own_filters_find_the_same_lines(function, lines):
     """A second implementation of a like language; it compares severities as words, so by number."""
-    python, path = gcloud_python()
     entries = [request_entry(status, STATUS) for status in (200, 403, 500)]
     for arguments, _ in POSTS.values():
         function.post("/", **{"headers": KEY, **arguments})
@@ -235,13 +233,10 @@ def test_gclouds_own_filters_find_the_same_lines(function, lines):
         severity = SEVERITIES.index(entry["severity"])
         return text.replace("ERROR", str(SEVERITIES.index("ERROR"))), entry | {"severity": severity}
 
-    told = subprocess.run(
-        [python, "-c", READ_BY_GCLOUD_FILTER], text=True, capture_output=True, check=True,
-        input=json.dumps([numbered(*each) for each in asked]), env={"PYTHONPATH": path},
-    )  # fmt: skip
+    told = run_in_gcloud(READ_BY_GCLOUD_FILTER, [numbered(*each) for each in asked])
 
-    assert told.stdout.split() == [str(matches(*each)) for each in asked]
-    assert told.stdout.count("True") >= 7
+    assert told.split() == [str(matches(*each)) for each in asked]
+    assert told.count("True") >= 7
 
 
 def policies(language):
@@ -298,12 +293,6 @@ for policy in json.load(sys.stdin):
 
 
 def test_gcloud_reads_each_policy_and_knows_each_field():
-    python, path = gcloud_python()
     made = [policy for language in LANGUAGES for policy in policies(language).values()]
 
-    told = subprocess.run(
-        [python, "-c", READ_BY_GCLOUD], input=json.dumps(made), text=True, capture_output=True,
-        env={"PYTHONPATH": path},
-    )  # fmt: skip
-
-    assert (told.stdout, told.returncode) == ("", 0), told.stderr
+    assert run_in_gcloud(READ_BY_GCLOUD, made) == ""

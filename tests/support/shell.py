@@ -180,15 +180,20 @@ def gcloud_python():
     return python, f"{library}:{library}/third_party"
 
 
-def check_gcloud(found):
-    """Fail unless gcloud's own parser takes each of *found*."""
+def run_in_gcloud(script, given):
+    """Return what *script* prints, run by gcloud's own Python with *given* as JSON on stdin."""
     python, path = gcloud_python()
-    refused = subprocess.run(
-        [python, Path(__file__).with_name("gcloud_parser.py")],
+    return subprocess.run(
+        [python, "-c", script],
         env={"PYTHONPATH": path, "CLOUDSDK_CORE_PROJECT": "p"},
-        input=json.dumps(found),
+        input=json.dumps(given),
         capture_output=True,
         text=True,
         check=True,
     ).stdout
+
+
+def check_gcloud(found):
+    """Fail unless gcloud's own parser takes each of *found*."""
+    refused = run_in_gcloud(Path(__file__).with_name("gcloud_parser.py").read_text(), found)
     assert refused == "", refused
