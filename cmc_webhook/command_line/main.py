@@ -24,6 +24,10 @@ _COMMANDS = {
     "replay": ("cmc_webhook.command_line.replay", "replay"),
     "rebuild": ("cmc_webhook.command_line.rebuild", "rebuild"),
     "doctor": ("cmc_webhook.command_line.doctor", "doctor"),
+    "deploy": ("cmc_webhook.deployment.commands", "deploy"),
+    "check": ("cmc_webhook.deployment.commands", "check"),
+    "rotate-key": ("cmc_webhook.deployment.commands", "rotate_key"),
+    "undeploy": ("cmc_webhook.deployment.commands", "undeploy"),
 }
 
 

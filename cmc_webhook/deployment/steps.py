@@ -23,11 +23,27 @@ Words = tuple[str, ...]
 
 ROOT = Path(__file__).parents[2]  # the checkout, whose files are uploaded
 FUNCTION, INBOUND = "cmc-webhook", "cmc-inbound"
-VERSION_LABEL, CODE_LABEL = "cmc-webhook-version", "cmc-webhook-code"
+SECRET = "cmc-api-keys"
 _APIS = ("cloudfunctions", "run", "cloudbuild", "artifactregistry", "firestore", "secretmanager",
          "iam", "cloudresourcemanager", "logging")  # fmt: skip
 # Measured: 8 threads of the status function need 1 GiB; 3 raw mails of 29 MB at once take 306 MiB.
 _SIZES = {FUNCTION: {"threads": 8, "timeout_s": 30}, INBOUND: {"threads": 3, "timeout_s": 60}}
+
+
+def code_digest() -> str:
+    """Return a digest of the files that are uploaded."""
+    folders = (ROOT / "cmc_webhook", ROOT / "cmc_webhook/status", ROOT / "cmc_webhook/inbound")
+    files = [path for folder in folders for path in folder.glob("*.py")]
+    files = [path for path in files if path.name != "__main__.py"]
+    digest = hashlib.sha256()
+    for path in sorted([*files, ROOT / "main.py", ROOT / "requirements.txt"]):
+        digest.update(str(path.relative_to(ROOT)).encode() + b"\0" + path.read_bytes() + b"\0")
+    return digest.hexdigest()[:12]
+
+
+VERSION_LABEL = "cmc-webhook-version"
+# What a function is marked with, to see whether its code is that of the checkout.
+LABELS = {VERSION_LABEL: __version__.replace(".", "-"), "cmc-webhook-code": code_digest()}
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -48,6 +64,7 @@ class Step:
     undo: Words = ()
     after: str = ""
     slow: bool = False
+    settles: bool = False
 
     def differs(self, found: Any) -> Sequence[str] | None:
         """Return None if the thing is not in what *look* answered, else what is wrong with it."""
@@ -107,17 +124,19 @@ def table(wanted: Wanted) -> list[Step]:
     lists = _lists(wanted)
     return [
         _step(entry, {**names, **each})
-        for entry in _entries()
+        for entry in _file()["step"]
         for each in lists[entry.get("each", "one")]
     ]
 
 
 @cache
-def _entries() -> list[dict[str, Any]]:
-    entries: list[dict[str, Any]] = tomllib.loads(
-        Path(__file__).with_name("steps.toml").read_text(encoding="utf-8")
-    )["step"]
-    return entries
+def _file() -> dict[str, Any]:
+    return tomllib.loads(Path(__file__).with_name("steps.toml").read_text(encoding="utf-8"))
+
+
+def regions() -> list[str]:
+    """Return the regions that have both Cloud Run functions and Firestore."""
+    return str(_file()["regions"]).split()
 
 
 def _step(entry: Mapping[str, Any], names: Names) -> Step:
@@ -128,7 +147,7 @@ def _step(entry: Mapping[str, Any], names: Names) -> Step:
     for key in ("look", "check", "make", "change", "exists", "undo"):
         if key in entry:
             step[key] = words(entry[key])
-    for key in ("subject", "file"):
+    for key in ("subject", "file", "after"):
         step[key] = entry.get(key, "").format(**names)
     step["values"] = {
         name: [words(text) for text in texts] for name, texts in entry.get("values", {}).items()
@@ -151,8 +170,9 @@ def _names(wanted: Wanted) -> Names:
         "posts": alerts.posts_filter(wanted.functions),
         "account": account,
         "build_account": account.replace("@", "-build@"),
+        "services": ", ".join(apis),
         "apis": " ".join(f"{name}.googleapis.com" for name in apis),
-        "labels": _pairs({VERSION_LABEL: __version__.replace(".", "-"), CODE_LABEL: code_digest()}),
+        "labels": _pairs(LABELS),
     }
 
 
@@ -220,14 +240,3 @@ def _function(wanted: Wanted, name: str) -> Names:
 
 def _pairs(values: Mapping[str, str]) -> str:
     return ",".join(f"{key}={value}" for key, value in values.items())
-
-
-def code_digest() -> str:
-    """Return a digest of the files that are uploaded."""
-    folders = (ROOT / "cmc_webhook", ROOT / "cmc_webhook/status", ROOT / "cmc_webhook/inbound")
-    files = [path for folder in folders for path in folder.glob("*.py")]
-    files = [path for path in files if path.name != "__main__.py"]
-    digest = hashlib.sha256()
-    for path in sorted([*files, ROOT / "main.py", ROOT / "requirements.txt"]):
-        digest.update(str(path.relative_to(ROOT)).encode() + b"\0" + path.read_bytes() + b"\0")
-    return digest.hexdigest()[:12]

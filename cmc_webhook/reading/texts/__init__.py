@@ -51,8 +51,11 @@ class Texts:
 @cache
 def load(language: str) -> Mapping[str, str]:
     """Return every text of *language* by its key."""
-    content = Path(__file__).with_name(f"{language}.toml").read_text(encoding="utf-8")
-    tables: Mapping[str, Mapping[str, str]] = tomllib.loads(content)
+    files = Path(__file__).parents[2].glob(f"*/texts/*{language}.toml")
+    contents = (tomllib.loads(file.read_text(encoding="utf-8")) for file in files)
     return {
-        f"{table}.{name}": text for table, texts in tables.items() for name, text in texts.items()
+        f"{table}.{name}": text
+        for tables in contents
+        for table, texts in tables.items()
+        for name, text in texts.items()
     }

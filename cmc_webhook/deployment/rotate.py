@@ -1,0 +1,191 @@
+"""
+`rotate-key`: a new key in place of the old ones, and never a moment at which CMC's is refused.
+
+All that was done stands in Google's project, so the rotation may be killed anywhere, and the next
+call goes on. An annotation of the secret has the number of its newest version when the rotation
+began. Of the later versions the first has the new key before the old ones, the second it alone.
+"""
+
+import secrets
+import sys
+import time
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
+
+import click
+
+from cmc_webhook.deployment.checks import at, of_name
+from cmc_webhook.deployment.deploy import run_services
+from cmc_webhook.deployment.deployed import FUNCTIONS, Function, ours, wanted
+from cmc_webhook.deployment.gcloud import Refused
+from cmc_webhook.deployment.run import Run
+from cmc_webhook.deployment.steps import LABELS, SECRET, Step, table
+from cmc_webhook.deployment.talk import Talk
+
+ANNOTATION = "cmc-webhook-rotation"
+_LOG_DAYS = 30  # as long as Google keeps the log by default
+_PAUSE_S = 30
+_NEW, _OLD = r"\[1\]$", r"\[([2-9]|[1-9][0-9]+)\]$"  # positions of credentials in log lines
+
+
+class Rotation:
+    """One rotation; *quiet* is for how long no old key may have come when the old ones go."""
+
+    def __init__(self, project: str, quiet: timedelta, talk: Talk) -> None:
+        self._quiet = quiet
+        self._talk = talk
+        self._gcloud = talk.gcloud(project)
+
+    def carry_out(self) -> None:
+        """Go on from where the rotation stands. Raises Refused, GcloudError and StepFailed."""
+        if not self._readers():
+            raise Refused("rotate.no_reader", project=self._gcloud.project)
+        base = self._base()
+        later = [number for number in self._versions() if number > base]
+        if not (len(later) > 1 and self._all_read(later[-1])):
+            both = (
+                later[0] if later else self._add([secrets.token_hex(32), *self._keys_in_service()])
+            )
+            new_key, *old_keys = self._keys(both)
+            if len(later) < 2:
+                if not set(self._keys_in_service()) <= {new_key, *old_keys}:
+                    raise Refused("rotate.foreign_version", version=both)
+                self._move(both)
+            self._show(new_key, both)
+            self._watch(both)
+            later = [both, later[1] if len(later) > 1 else self._add([new_key])]
+            if self._keys(later[-1]) != [new_key]:
+                raise Refused("rotate.foreign_version", version=later[-1])
+            self._move(later[-1])
+        for number, state in self._versions().items():
+            if number != later[-1] and state == "ENABLED":
+                self._gcloud.text(
+                    ("secrets", "versions", "disable", str(number), f"--secret={SECRET}")
+                )
+        self._gcloud.text(("secrets", "update", SECRET, f"--remove-annotations={ANNOTATION}"))
+        self._talk.say("rotate.done")
+
+    def _readers(self) -> list[Function]:
+        return [each for each in map(Function, self._gcloud.json(FUNCTIONS)) if each.keys[1]]
+
+    def _all_read(self, version: int) -> bool:
+        return all(each.keys[1] == str(version) for each in self._readers())
+
+    def _versions(self) -> dict[int, str]:
+        """Return the state of each version, by its number, in order."""
+        found = self._gcloud.json(("secrets", "versions", "list", SECRET))
+        states = {int(each["name"].rpartition("/")[2]): each.get("state", "") for each in found}
+        return dict(sorted(states.items()))
+
+    def _base(self) -> int:
+        """Return the newest version at the beginning; begin where no rotation is under way."""
+        secret = of_name(self._gcloud.json(("secrets", "list")), f"secrets/{SECRET}")
+        if noted := (at(secret, "annotations") or {}).get(ANNOTATION):
+            self._talk.say("rotate.goes_on")
+            return int(noted)
+        self._talk.confirm("rotate.ask", functions=_names(self._readers()))
+        newest = max(self._versions())
+        note = f"--update-annotations={ANNOTATION}={newest}"
+        self._gcloud.text(("secrets", "update", SECRET, note))
+        return newest
+
+    def _keys(self, version: int | str) -> list[str]:
+        access = ("secrets", "versions", "access", str(version), f"--secret={SECRET}")
+        return self._gcloud.text(access).split()
+
+    def _keys_in_service(self) -> list[str]:
+        versions = dict.fromkeys(each.keys[1] for each in self._readers())
+        return list(dict.fromkeys(key for version in versions for key in self._keys(version)))
+
+    def _add(self, keys: Sequence[str]) -> int:
+        self._gcloud.text(("secrets", "versions", "add", SECRET, "--data-file=-"), "\n".join(keys))
+        return max(self._versions())
+
+    def _move(self, version: int) -> None:
+        """Let every function read *version*. They stay open to everybody."""
+        todo = [each for each in self._readers() if each.keys[1] != str(version)]
+        if other := [
+            each
+            for each in todo
+            if any(at(each.json, f"labels.{k}") != v for k, v in LABELS.items())
+        ]:
+            self._talk.confirm("rotate.other_code", functions=_names(other))
+        public = self._public_steps() if todo else []
+        for each in todo:
+            self._talk.say("rotate.moving", function=each.name, version=version)
+            self._gcloud.text(
+                (
+                    *("functions", "deploy", each.name, "--gen2", f"--region={each.region}"),
+                    *("--source=.", f"--update-secrets={each.keys[0]}={SECRET}:{version}"),
+                    f"--update-labels={','.join(f'{k}={v}' for k, v in LABELS.items())}",
+                    "--serve-all-traffic-latest-revision",
+                )
+            )
+            Run(self._gcloud, self._talk).carry_out(public)
+        if not self._all_read(version):
+            raise Refused("rotate.not_moved", version=version)
+
+    def _public_steps(self) -> list[Step]:
+        deployed = ours(self._gcloud.json(FUNCTIONS))
+        services = run_services(self._gcloud, deployed)
+        aim = wanted(self._gcloud.project, {}, deployed, self._talk.texts.language, services)
+        return [s for s in table(aim) if s.name == "public" and s.subject in deployed]
+
+    def _show(self, new_key: str, version: int) -> None:
+        command = f"gcloud secrets versions access {version} --secret={SECRET}"
+        shown = self._talk.secret(
+            new_key, f"{command} --project={self._gcloud.project} | head -n 1"
+        )
+        self._talk.say("rotate.enter", key=shown)
+
+    def _watch(self, version: int) -> None:
+        """Return when the log says that no function that reads *version* gets an old key."""
+        told, confirmed = "", set[str]()
+        while True:
+            readers = [each for each in self._readers() if each.keys[1] == str(version)]
+            lines = [self._evidence(each, confirmed) for each in readers]
+            if not any(lines):
+                return
+            if (line := "\n".join(filter(None, lines))) != told:
+                click.echo(told := line)
+            time.sleep(_PAUSE_S)
+
+    def _evidence(self, function: Function, confirmed: set[str]) -> str:
+        """Return what speaks against taking the old keys from *function*, empty for nothing."""
+        now = datetime.now(UTC)
+        new, old = self._newest(function, _NEW), self._newest(function, _OLD)
+        since = max(filter(None, (old, _time(function.json.get("updateTime")))), default=now)
+        is_quiet = now - since >= self._quiet
+        values = {"function": function.name, "hours": self._quiet // timedelta(hours=1)}
+        if old and not (new and new > old):
+            return self._talk.texts.text("rotate.old_comes", **values)
+        if not is_quiet:
+            return self._talk.texts.text("rotate.not_quiet", **values)
+        if not new and function.name not in confirmed:
+            if not sys.stdin.isatty():
+                raise Refused("rotate.unseen_alone", **values)
+            click.confirm(self._talk.texts.text("rotate.unseen", **values), abort=True)
+            confirmed.add(function.name)
+        return ""
+
+    def _newest(self, function: Function, position: str) -> datetime | None:
+        """Return when the revision last accepted a key at this *position*."""
+        variable, _ = function.keys
+        revision = str(at(function.json, "serviceConfig.revision") or "").rpartition("/")[2]
+        conditions = (
+            'resource.type="cloud_run_revision"',
+            f'resource.labels.service_name="{function.name}"',
+            f'resource.labels.revision_name="{revision}"',
+            f'jsonPayload.credential=~"^{variable}{position}"'.replace("\\", "\\\\"),
+        )
+        read = ("logging", "read", " AND ".join(conditions), f"--freshness={_LOG_DAYS}d")
+        entries = self._gcloud.json((*read, "--order=desc", "--limit=1"))
+        return _time(entries[0].get("timestamp")) if entries else None
+
+
+def _time(text: str | None) -> datetime | None:
+    return datetime.fromisoformat(text) if text else None
+
+
+def _names(readers: Sequence[Function]) -> str:
+    return ", ".join(each.name for each in readers)

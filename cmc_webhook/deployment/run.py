@@ -1,0 +1,104 @@
+"""Takes the steps: runs what is missing, looks whether it is there, stops at the first failure."""
+
+import secrets
+import tempfile
+import time
+from collections.abc import Sequence
+
+import click
+
+from cmc_webhook.deployment.gcloud import Gcloud, GcloudError, Refused
+from cmc_webhook.deployment.plan import by_name, step_text
+from cmc_webhook.deployment.steps import Step
+from cmc_webhook.deployment.survey import Seen, survey
+from cmc_webhook.deployment.talk import Talk
+from cmc_webhook.reading.texts import Texts, load
+
+# Seconds before each further look: at things that are made at once, and at what Google builds.
+_LOOKS = (1, 2, 4, 8, 15, 30)
+_SLOW_LOOKS = (5, 10, *(15,) * 80)
+_SETTLING_S = 20
+
+
+class Run:
+    """One run over steps."""
+
+    def __init__(self, gcloud: Gcloud, talk: Talk) -> None:
+        self._gcloud = gcloud
+        self._talk = talk
+        self._is_settling = False
+
+    def carry_out(self, steps: Sequence[Step]) -> list[Step]:
+        """Take *steps*, and return those that Google is still building. Raises Refused."""
+        groups = by_name(steps)
+        slow: list[Step] = []
+        for number, group in enumerate(groups, 1):
+            todo = self._not_right(group)
+            if not todo:
+                continue
+            mended = [each.step for each in todo]
+            click.echo(f"[{number}/{len(groups)}] {step_text(self._talk.texts, mended)}")
+            for each in todo:
+                if each.state != "building":
+                    self._make(each)
+            if group[0].slow:
+                slow += mended
+            elif left := self._wait(mended, _LOOKS):
+                raise step_failed(left[0], self._talk.texts.text("run.not_seen"), self._talk.texts)
+        return self._wait(slow, _SLOW_LOOKS)
+
+    def _not_right(self, steps: Sequence[Step]) -> list[Seen]:
+        seen = survey(self._gcloud, steps)
+        for each in seen:
+            if each.refused:
+                raise step_failed(each.step, each.refused, self._talk.texts)
+        return [each for each in seen if each.state != "right"]
+
+    def _wait(self, steps: Sequence[Step], pauses: Sequence[int]) -> list[Step]:
+        """Look until all is right; return what is not in the end."""
+        left = self._not_right(steps)
+        for pause in pauses:
+            if not left:
+                break
+            first = by_name([each.step for each in left])[0]
+            self._talk.say("run.waiting", step=step_text(self._talk.texts, first))
+            time.sleep(pause)
+            left = self._not_right(steps)
+        return [each.step for each in left]
+
+    def _make(self, seen: Seen) -> None:
+        """Run the command; once more if it failed while earlier steps still take effect."""
+        for is_last in (not self._is_settling, True):
+            try:
+                make(self._gcloud, seen)
+                break
+            except GcloudError as error:
+                if is_last:
+                    said = str(error.values["said"])
+                    raise step_failed(seen.step, said, self._talk.texts) from error
+                self._talk.say("run.settling", seconds=_SETTLING_S)
+                time.sleep(_SETTLING_S)
+        self._is_settling = self._is_settling or seen.step.settles
+
+
+def step_failed(step: Step, said: str, texts: Texts) -> Refused:
+    """Return the failure that says what failed, what to do, and that the run can go on."""
+    hint = f"hint.{step.name}"
+    advice = texts.text(hint if hint in load(texts.language) else "run.role", role=step.role)
+    return Refused("run.failed", step=step_text(texts, [step]), said=said, advice=advice)
+
+
+def make(gcloud: Gcloud, seen: Seen) -> None:
+    """Run the command that makes or changes what was *seen*. Raises GcloudError."""
+    step = seen.step
+    values = {
+        f"<{name}>": next(filter(None, map(gcloud.text, commands)), "").split("\n")[0]
+        for name, commands in step.values.items()
+    }
+    with tempfile.NamedTemporaryFile("w", suffix=".json", encoding="utf-8") as file:
+        file.write(step.file)
+        file.flush()
+        words = step.mend(seen.differences)
+        for name, value in {**values, "<FILE>": file.name}.items():
+            words = tuple(word.replace(name, value) for word in words)
+        gcloud.text(words, secrets.token_hex(32) if step.new_key else "")
