@@ -1,122 +1,67 @@
-"""
-The alerts: which log line each is about, and the policy of Cloud Monitoring that mails it. Pure.
-
-A policy matches single lines (https://cloud.google.com/logging/docs/alerting/log-based-alerts), so
-that a mail comes within minutes and no rate has to be chosen.
-"""
+"""The policies of Cloud Monitoring that mail an alert, from alerts.toml. Pure."""
 
 import json
+import tomllib
 from collections.abc import Collection, Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 from cmc_webhook.reading.texts import Texts
 
-# Our policies, channel and metric are found again by this label: Google chooses their names.
+_TABLE = tomllib.loads(Path(__file__).with_name("alerts.toml").read_text(encoding="utf-8"))
+# Google chooses the names of channels and policies: ours have this label.
 LABEL = "cmc_webhook_alert"
-METRIC = "cmc_webhook_posts"
-
-# What a line has, by the name of the alert.
-DEFAULT_FILTERS = {
-    "refusals": 'severity>=ERROR AND jsonPayload.error="not_authenticated"',
-    "storage": 'severity>=ERROR AND jsonPayload.error="store_unavailable"',
-    "sender_auth": "jsonPayload.sender_auth>0",
-    "quarantine": "severity>=ERROR AND (jsonPayload.quarantined>0"
-    ' OR jsonPayload.error="malformed_envelope")',
-}
-# These are of the lines that Google writes for each request.
-OTHER_FILTERS = {"crash": "httpRequest.status=500", "forbidden": "httpRequest.status=403"}
-FILTERS = DEFAULT_FILTERS | OTHER_FILTERS
+OTHERS = tuple(_TABLE["other"])
 SILENCE = "silence"
-# A policy can wait for 23.5 hours at most (documented).
 LONGEST_SILENCE_H = 23
+# The filter of each alert, and that of accepted posts.
+FILTERS = {
+    name: f"{_TABLE['service']} AND {line}"
+    for name, line in {**_TABLE["default"], **_TABLE["other"]}.items()
+}
+POSTS = f"{_TABLE['service']} AND {_TABLE['posts']}"
 
-_RATE_LIMIT, _AUTO_CLOSE = "3600s", "86400s"
 
+def policies(others: Collection[str], silence_h: int, texts: Texts) -> dict[str, str]:
+    """
+    Return each policy as JSON, by its alert: the default ones and *others*.
 
-def policies(
-    functions: Sequence[str], others: Collection[str], silence_h: int, texts: Texts
-) -> dict[str, str]:
-    """Return each policy as JSON by its alert: the default ones, *others*, and of silence."""
-    made = {
-        name: line_policy(name, functions, texts)
+    With *silence_h* also the one that mails when nothing was accepted for so many hours.
+    """
+    conditions: dict[str, Any] = {
+        name: {"conditionMatchedLog": {"filter": FILTERS[name]}}
         for name in FILTERS
-        if name in DEFAULT_FILTERS or name in others
+        if name in others or name not in OTHERS
     }
     if silence_h:
-        made[SILENCE] = silence_policy(silence_h, texts)
-    return {name: json.dumps(policy, ensure_ascii=False) for name, policy in made.items()}
+        absent = {**_TABLE[SILENCE], "duration": f"{silence_h * 3600}s"}
+        conditions[SILENCE] = {"conditionAbsent": absent}
+    return {name: _policy(name, each, texts) for name, each in conditions.items()}
 
 
-def log_filter(name: str, functions: Sequence[str]) -> str:
-    """Return the filter of the log lines of *functions* that the alert is about."""
-    return f"{_of(functions)} AND {FILTERS[name]}"
-
-
-def posts_filter(functions: Sequence[str]) -> str:
-    """Return the filter of the lines of accepted posts, which the metric counts."""
-    return f"{_of(functions)} AND jsonPayload.received>0"
-
-
-def _of(functions: Sequence[str]) -> str:
-    names = " OR ".join(f'"{name}"' for name in functions)
-    return f'resource.type="cloud_run_revision" AND resource.labels.service_name=({names})'
-
-
-def line_policy(name: str, functions: Sequence[str], texts: Texts) -> dict[str, Any]:
-    """Return the policy that mails when a line matches, at most once an hour."""
-    limit = {"notificationRateLimit": {"period": _RATE_LIMIT}}
-    condition = {"conditionMatchedLog": {"filter": log_filter(name, functions)}}
-    return _policy(name, condition, texts) | {"alertStrategy": {**limit, "autoClose": _AUTO_CLOSE}}
-
-
-def silence_policy(hours: int, texts: Texts) -> dict[str, Any]:
-    """Return the policy that mails when nothing was accepted for *hours*."""
-    metric = f'metric.type="logging.googleapis.com/user/{METRIC}"'
-    absent = {
-        "filter": f'{metric} AND resource.type="cloud_run_revision"',
-        "duration": f"{hours * 3600}s",
-        "aggregations": [
-            {
-                "alignmentPeriod": "300s",
-                "perSeriesAligner": "ALIGN_DELTA",
-                "crossSeriesReducer": "REDUCE_SUM",
-            }
-        ],
-    }
-    return _policy(SILENCE, {"conditionAbsent": absent}, texts)
-
-
-def _policy(name: str, condition: dict[str, Any], texts: Texts) -> dict[str, Any]:
-    subject = texts.text(f"alert.{name}")
-    return {
+def _policy(name: str, condition: Mapping[str, Any], texts: Texts) -> str:
+    subject, todo = texts.text(f"alert.{name}"), texts.text(f"alert_todo.{name}")
+    policy = {
         "displayName": subject,
         "userLabels": {LABEL: name},
-        "documentation": {
-            "subject": subject,
-            "content": texts.text(f"alert_todo.{name}"),
-            "mimeType": "text/markdown",
-        },
+        "documentation": {"subject": subject, "content": todo, "mimeType": "text/markdown"},
         "combiner": "OR",
         "enabled": True,
         "conditions": [{"displayName": subject, **condition}],
+        **({} if name == SILENCE else _TABLE["of_line"]),
     }
+    return json.dumps(policy, ensure_ascii=False)
 
 
-def chosen(channels: Sequence[Any], found: Sequence[Any]) -> Mapping[str, Any]:
-    """Return what was chosen for the *channels* and policies that were *found*, if any are ours."""
-    emails = [
-        (each.get("labels") or {}).get("email_address", "") for each in channels if alert_of(each)
-    ]
-    ours = {name: each for each in found if (name := alert_of(each))}
-    absent = [
-        condition["conditionAbsent"]["duration"]
-        for condition in ours.get(SILENCE, {}).get("conditions", ())
-        if "conditionAbsent" in condition
-    ]
+def chosen(channels: Sequence[Any], found: Sequence[Any]) -> dict[str, Any]:
+    """Return the options of `deploy` that made our *channels* and policies."""
+    ours = {alert_of(each): each for each in (*channels, *found)}
+    silence = ours.get(SILENCE, {}).get("conditions") or [{}]
+    duration = silence[0].get("conditionAbsent", {}).get("duration", "0s")
     return {
-        "alert_email": next(iter(emails), ""),
-        "alert": tuple(name for name in OTHER_FILTERS if name in ours),
-        "mail_every": next((int(duration.rstrip("s")) // 3600 for duration in absent), 0),
+        "alert_email": ours.get("channel", {}).get("labels", {}).get("email_address", ""),
+        "alert": tuple(name for name in OTHERS if name in ours),
+        "mail_every": int(duration.rstrip("s")) // 3600,
     }
 
 

@@ -146,12 +146,6 @@ def _has(item: Any, wanted: Any) -> bool:
     return all(_has(at(item, key), each) for key, each in wanted.items() if key != "displayName")
 
 
-def counts_posts(found: Found, name: str, log_filter: str) -> Differences:
-    """Look for the metric with this filter of log lines."""
-    metric = next((each for each in found if each.get("name") == name), None)
-    return None if metric is None else () if metric.get("filter") == log_filter else ("filter",)
-
-
 def is_deployed(found: Found, name: str, *deploy: str) -> Differences:
     """Look for the function as the words of its command *deploy* make it."""
     function = of_name(found, name)

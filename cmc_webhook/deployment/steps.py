@@ -167,7 +167,7 @@ def _names(wanted: Wanted) -> Names:
         "bucket": wanted.bucket,
         "max_instances": wanted.max_instances,
         "email": wanted.alert_email,
-        "posts": alerts.posts_filter(wanted.functions),
+        "posts": alerts.POSTS,
         "account": account,
         "build_account": account.replace("@", "-build@"),
         "services": ", ".join(apis),
@@ -180,20 +180,19 @@ def _lists(wanted: Wanted) -> dict[str, list[Names]]:
     """Return what there is one step for each of."""
     functions = [_function(wanted, name) for name in wanted.functions]
     with_days = wanted.inbound and wanted.retention_days
-    policies = alerts.policies(
-        wanted.functions, wanted.alerts, wanted.mail_every, Texts(wanted.language)
-    )
     return {
         "one": [{}],
         "inbound": [{}] if wanted.inbound else [],
         "object_days": [{"days": wanted.retention_days + 1}] if with_days else [],
         "alerted": [{}] if wanted.alert_email else [],
+        "silence": [{}] if wanted.alert_email and wanted.mail_every else [],
         "alerts": [
             {"alert": name, "policy": policy}
-            for name, policy in policies.items()
+            for name, policy in alerts.policies(
+                wanted.alerts, wanted.mail_every, Texts(wanted.language)
+            ).items()
             if wanted.alert_email
         ],
-        "silence": [{}] if wanted.alert_email and wanted.mail_every else [],
         "functions": functions,
         "checked_functions": functions if wanted.allows_all_users else [],
         "unchecked_functions": [] if wanted.allows_all_users else functions,

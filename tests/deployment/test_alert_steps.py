@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from cmc_webhook.deployment.alerts import DEFAULT_FILTERS, METRIC, OTHER_FILTERS, SILENCE, chosen
+from cmc_webhook.deployment.alerts import FILTERS, OTHERS, SILENCE, chosen
 from cmc_webhook.deployment.steps import Wanted, table
 from tests.support import shell
 
@@ -16,9 +16,10 @@ WANTED = Wanted(
     database="cmc",
     inbound=True,
     alert_email="ops@example.jp",
-    alerts=tuple(OTHER_FILTERS),
+    alerts=OTHERS,
     mail_every=20,
 )
+DEFAULT = [name for name in FILTERS if name not in OTHERS]
 CHANNEL = {
     "name": "projects/my-project/notificationChannels/123",
     "type": "email",
@@ -45,13 +46,13 @@ STEPS = {step.subject: step for step in alert_steps() if step.name == "alert"}
 
 def test_there_is_a_channel_a_metric_and_each_alert():
     assert [step.name for step in alert_steps()][:2] == ["alert_channel", "alert_metric"]
-    assert list(STEPS) == [*DEFAULT_FILTERS, *OTHER_FILTERS, SILENCE]
+    assert list(STEPS) == [*FILTERS, SILENCE]
 
 
 def test_four_alerts_by_default_and_none_without_an_address():
     plain = dataclasses.replace(WANTED, alerts=(), mail_every=0)
 
-    assert [s.subject for s in alert_steps(plain)] == ["ops@example.jp", *DEFAULT_FILTERS]
+    assert [s.subject for s in alert_steps(plain)] == ["ops@example.jp", *DEFAULT]
     assert alert_steps(dataclasses.replace(WANTED, alert_email="")) == []
 
 
@@ -62,7 +63,9 @@ def test_gcloud_takes_every_command(tmp_path):
     found = []
     for step in alert_steps():
         others = [words for each in step.values.values() for words in each]
-        for words in (step.look, step.make, step.change, step.exists, step.undo, *others):
+        for words in filter(
+            None, (step.look, step.make, step.change, step.exists, step.undo, *others)
+        ):
             for name, value in values.items():
                 words = tuple(word.replace(name, value) for word in words)
             found.append(["gcloud", *words, "--project=my-project"])
@@ -141,16 +144,16 @@ def test_what_differs_in_a_policy_is_seen(change, expected):
     assert list(step.differs([policy])) == expected
 
 
-def test_a_policy_follows_the_functions_and_the_hours():
-    plain = dataclasses.replace(WANTED, inbound=False, mail_every=10)
+def test_a_policy_follows_the_hours():
+    plain = dataclasses.replace(WANTED, mail_every=10)
     before = {step.subject: policy_of(step) for step in alert_steps(plain) if step.name == "alert"}
 
     differences = {name: list(STEPS[name].differs([before[name]])) for name in STEPS}
 
-    assert differences == {name: ["condition"] for name in STEPS}
+    assert differences == {**{name: [] for name in STEPS}, SILENCE: ["condition"]}
 
 
-def test_another_address_and_another_filter_of_the_metric_are_seen():
+def test_another_address_and_a_missing_metric_are_seen():
     channel, metric = alert_steps()[:2]
     other = {**CHANNEL, "labels": {"email_address": "old@example.jp"}}
 
@@ -159,14 +162,11 @@ def test_another_address_and_another_filter_of_the_metric_are_seen():
     assert list(channel.differs([CHANNEL])) == []
     assert list(channel.differs([other])) == ["email"]
     assert metric.differs([{"name": "another", "filter": "x"}]) is None
-    assert list(metric.differs([{"name": METRIC, "filter": "x"}])) == ["filter"]
-    [log_filter] = [word for word in metric.make if word.startswith("--log-filter=")]
-    right = {"name": METRIC, "filter": log_filter.partition("=")[2]}
-    assert list(metric.differs([right])) == []
+    assert list(metric.differs([{"name": "cmc_webhook_posts", "filter": "x"}])) == []
 
 
 def test_what_was_chosen_before_is_read_back():
-    plain = [policy_of(STEPS[name]) for name in DEFAULT_FILTERS]
+    plain = [policy_of(STEPS[name]) for name in DEFAULT]
     every = [policy_of(step) for step in STEPS.values()]
 
     assert chosen([], []) == {"alert_email": "", "alert": (), "mail_every": 0}
@@ -175,5 +175,5 @@ def test_what_was_chosen_before_is_read_back():
         "alert": (),
         "mail_every": 0,
     }
-    assert chosen([CHANNEL], every)["alert"] == tuple(OTHER_FILTERS)
+    assert chosen([CHANNEL], every)["alert"] == OTHERS
     assert chosen([CHANNEL], every)["mail_every"] == 20

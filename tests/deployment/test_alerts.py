@@ -6,15 +6,13 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from cmc_webhook.deployment.alerts import (
-    DEFAULT_FILTERS,
     FILTERS,
     LABEL,
     LONGEST_SILENCE_H,
+    OTHERS,
+    POSTS,
     SILENCE,
-    line_policy,
-    log_filter,
-    posts_filter,
-    silence_policy,
+    policies,
 )
 from cmc_webhook.reading.texts import LANGUAGES, Texts
 from tests.support.faults import Fault
@@ -23,7 +21,6 @@ from tests.support.records import make_post, make_record
 from tests.support.shell import run_in_gcloud
 
 STATUS, INBOUND = "cmc-webhook", "cmc-inbound"
-FUNCTIONS = (STATUS, INBOUND)
 KEY = {"Authorization": "Bearer the-right-key"}
 DMARC = "550-5.7.26 Unauthenticated email from example.com is not accepted (DMARC)"
 FULL = "552 5.2.2 The mailbox is full"
@@ -38,7 +35,7 @@ def forbidden(rpc):
 
 
 # What is posted, and the alerts that it raises. A name has what the test is to show.
-POSTS = {
+SENT = {
     "stored": ({"json": make_post([make_record()])}, set()),
     "again": ({"json": make_post([make_record()])}, set()),
     "failed": ({"json": make_post([make_record(status="failed", reason=FULL)])}, set()),
@@ -94,9 +91,7 @@ def lines(capfd):
 def raised(lines, service=STATUS):
     """Return the alerts that *lines* raise."""
     entries = [entry_of(line, service) for line in lines]
-    return {
-        name for name in FILTERS for entry in entries if matches(log_filter(name, FUNCTIONS), entry)
-    }
+    return {name for name in FILTERS for entry in entries if matches(FILTERS[name], entry)}
 
 
 @pytest.fixture
@@ -111,11 +106,11 @@ def function(make_function, lines):
 
 def test_every_post_raises_its_alerts_and_no_other(function, lines):
     found = {}
-    for name, (arguments, _) in POSTS.items():
+    for name, (arguments, _) in SENT.items():
         function.post("/", **{"headers": KEY, **arguments})
         found[name] = raised(lines())
 
-    assert found == {name: expected for name, (_, expected) in POSTS.items()}
+    assert found == {name: expected for name, (_, expected) in SENT.items()}
 
 
 def test_a_clock_that_is_wrong_raises_none(function, lines):
@@ -186,13 +181,13 @@ def test_received_mail_raises_the_same_alerts(make_inbound, faulty, lines, monke
 @pytest.mark.parametrize("status", [200, 400, 401, 403, 404, 413, 429, 500, 503])
 def test_the_lines_that_google_writes_raise_only_the_optional_alerts(status):
     entry = request_entry(status, STATUS)
-    found = {name for name in FILTERS if matches(log_filter(name, FUNCTIONS), entry)}
+    found = {name for name in FILTERS if matches(FILTERS[name], entry)}
 
     assert found == {403: {"forbidden"}, 500: {"crash"}}.get(status, set())
 
 
 def test_another_service_raises_nothing(function, lines):
-    for arguments, _ in POSTS.values():
+    for arguments, _ in SENT.values():
         function.post("/", **{"headers": KEY, **arguments})
 
     written = lines()
@@ -204,7 +199,7 @@ def test_the_metric_counts_accepted_posts(function, lines):
     def counted(**arguments):
         function.post("/", **arguments)
         [line] = lines()
-        return matches(posts_filter(FUNCTIONS), entry_of(line, STATUS))
+        return matches(POSTS, entry_of(line, STATUS))
 
     assert counted(json=make_post([make_record()]), headers=KEY)
     assert counted(json=make_post([make_record()]), headers=KEY)  # a repeat, too
@@ -223,10 +218,10 @@ for text, entry in json.load(sys.stdin):
 def test_gclouds_own_filters_find_the_same_lines(function, lines):
     """A second implementation of a like language; it compares severities as words, so by number."""
     entries = [request_entry(status, STATUS) for status in (200, 403, 500)]
-    for arguments, _ in POSTS.values():
+    for arguments, _ in SENT.values():
         function.post("/", **{"headers": KEY, **arguments})
     entries += [entry_of(line, STATUS) for line in lines()]
-    texts = [log_filter(name, FUNCTIONS) for name in FILTERS]
+    texts = [FILTERS[name] for name in FILTERS]
     asked = [(text, entry) for text in texts for entry in entries]
 
     def numbered(text, entry):
@@ -239,38 +234,44 @@ def test_gclouds_own_filters_find_the_same_lines(function, lines):
     assert told.count("True") >= 7
 
 
-def policies(language):
-    texts = Texts(language)
-    made = {name: line_policy(name, FUNCTIONS, texts) for name in FILTERS}
-    return made | {SILENCE: silence_policy(LONGEST_SILENCE_H, texts)}
+def every_policy(language):
+    made = policies(OTHERS, LONGEST_SILENCE_H, Texts(language))
+    return {name: json.loads(policy) for name, policy in made.items()}
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
 def test_a_mail_says_what_to_do_and_its_subject_has_no_number(language):
-    for name, policy in policies(language).items():
+    for name, policy in every_policy(language).items():
         subject, told = policy["documentation"]["subject"], policy["documentation"]["content"]
         assert not any(character.isdigit() for character in subject)
         assert len(subject.encode()) <= 255  # Google cuts it there
         assert len(told) > 50
         assert "。" in told if language == "ja" else ". " in told
         assert policy["userLabels"] == {LABEL: name}
-    assert len(DEFAULT_FILTERS) == 4
+
+
+def test_four_by_default_and_silence_only_when_asked_for():
+    texts = Texts("en")
+
+    assert [*policies((), 0, texts)] == ["refusals", "storage", "sender_auth", "quarantine"]
+    assert [*policies(("crash",), 0, texts)][4:] == ["crash"]
+    assert [*policies((), 20, texts)][4:] == [SILENCE]
 
 
 def test_a_line_alert_has_a_rate_limit_and_closes_by_itself():
     """Google refuses a policy of log lines without a limit (documented)."""
-    for name in FILTERS:
-        strategy = line_policy(name, FUNCTIONS, Texts("en"))["alertStrategy"]
-        assert strategy == {
-            "notificationRateLimit": {"period": "3600s"},
-            "autoClose": "86400s",
-        }
+    for name, policy in every_policy("en").items():
+        assert (name == SILENCE) == ("alertStrategy" not in policy)
+        assert policy.get("alertStrategy", {}) in (
+            {},
+            {"notificationRateLimit": {"period": "3600s"}, "autoClose": "86400s"},
+        )
 
 
 def test_silence_waits_no_longer_than_google_allows():
-    [condition] = silence_policy(LONGEST_SILENCE_H, Texts("en"))["conditions"]
+    [condition] = every_policy("en")[SILENCE]["conditions"]
 
-    assert int(condition["conditionAbsent"]["duration"].rstrip("s")) <= 23.5 * 3600
+    assert 20 * 3600 < int(condition["conditionAbsent"]["duration"].rstrip("s")) <= 23.5 * 3600
 
 
 READ_BY_GCLOUD = """
@@ -293,6 +294,6 @@ for policy in json.load(sys.stdin):
 
 
 def test_gcloud_reads_each_policy_and_knows_each_field():
-    made = [policy for language in LANGUAGES for policy in policies(language).values()]
+    made = [policy for language in LANGUAGES for policy in every_policy(language).values()]
 
     assert run_in_gcloud(READ_BY_GCLOUD, made) == ""
