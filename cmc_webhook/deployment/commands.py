@@ -19,6 +19,13 @@ def _project(ctx: object, param: object, value: str) -> str:
     return value
 
 
+def _email(ctx: object, param: object, value: str | None) -> str | None:
+    # It becomes a word of a command, and a value in a list of gcloud's.
+    if value and not re.fullmatch(r"[\w.+-]+@[\w.-]+", value, re.ASCII):
+        raise click.BadParameter(f"{value!r} is not an address for alerts.")
+    return value
+
+
 _project_option = click.option(
     "--project", required=True, callback=_project, help="The project of Google Cloud."
 )
@@ -30,7 +37,7 @@ _yes = click.option("--yes", is_flag=True, help="Ask nothing.")
 @click.option("--region", help="By default asia-northeast1, or where the function is.")
 @click.option("--database", help="By default cmc, or that of the function.")
 @click.option("--inbound", is_flag=True, help="The function for received mail, too.")
-@click.option("--alert-email", help="Mail alerts to this address.")
+@click.option("--alert-email", callback=_email, help="Mail alerts to this address.")
 @click.option("--alert", type=click.Choice(OTHERS), multiple=True, help="Another alert, too.")
 @click.option(
     "--mail-every",
