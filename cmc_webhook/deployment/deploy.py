@@ -105,4 +105,4 @@ def _show_screen(gcloud: Gcloud, function: Function, aim: Wanted, talk: Talk) ->
     command = f"gcloud {' '.join(access)} --project={aim.project}"
     key = talk.secret(gcloud.text(access).split("\n")[0], command)
     screen = "deploy.screen_inbound" if function.name == INBOUND else "deploy.screen"
-    talk.say(screen, url=function.url, key=key, zone=aim.time_zone)
+    talk.say(screen, url=function.url, secret=key, zone=aim.time_zone)

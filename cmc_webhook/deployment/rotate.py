@@ -136,7 +136,7 @@ class Rotation:
         shown = self._talk.secret(
             new_key, f"{command} --project={self._gcloud.project} | head -n 1"
         )
-        self._talk.say("rotate.enter", key=shown)
+        self._talk.say("rotate.enter", secret=shown)
 
     def _watch(self, version: int) -> None:
         """Return when the log says that no function that reads *version* gets an old key."""
