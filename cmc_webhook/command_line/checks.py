@@ -238,7 +238,7 @@ def _indexes(deployment: Deployment) -> Iterator[Problem]:
     for field in deployment.missing_indexes:
         yield Problem(
             f"The index of {field} and status_at is missing or not ready.",
-            f"Create it: {_DOCUMENT}, Expiry and indexes.",
+            f"Create it: {_DOCUMENT}, Indexes.",
         )
 
 
@@ -247,7 +247,7 @@ def _no_ttl(deployment: Deployment) -> Iterator[Problem]:
     if deployment.real and any(deployment.now - expiry > _TTL_GRACE for expiry in due):
         yield Problem(
             "Mails are still there days after their expires_at: the TTL policy is missing.",
-            f"Create it: {_DOCUMENT}, Expiry and indexes.",
+            f"Create it: {_DOCUMENT}, Indexes.",
         )
 
 

@@ -16,6 +16,8 @@ from google.api_core.exceptions import (
 
 from cmc_webhook.command_line.checks import Deployment, bounces_alone, problems
 from cmc_webhook.command_line.rendering import labelled
+from cmc_webhook.deployment.comparison import compare
+from cmc_webhook.deployment.talk import Talk
 from cmc_webhook.reading.connection import (
     Connection,
     FirestoreOptions,
@@ -23,7 +25,7 @@ from cmc_webhook.reading.connection import (
     settings_with_credentials,
 )
 from cmc_webhook.reading.documents import Document
-from cmc_webhook.reading.options import connected, firestore_options
+from cmc_webhook.reading.options import connected, firestore_options, language_option
 from cmc_webhook.reading.quarantine import Quarantine
 from cmc_webhook.reading.received import ReceivedMails
 from cmc_webhook.reading.statuses import MailStatuses
@@ -58,8 +60,10 @@ them too."""
     show_default=True,
     help="Mails to check, the latest.",
 )
+@click.option("--deployment", "with_gcloud", is_flag=True, help="Compare with the table of steps.")
+@language_option
 @firestore_options
-def doctor(where: FirestoreOptions, last: int) -> None:
+def doctor(where: FirestoreOptions, last: int, with_gcloud: bool, lang: str) -> None:
     """
     Find what is wrong with a deployment, and what to do.
 
@@ -70,7 +74,11 @@ def doctor(where: FirestoreOptions, last: int) -> None:
     \b
     python -m cmc_webhook doctor
     CMC_TIME_ZONE=UTC python -m cmc_webhook doctor --project P --database cmc
+    python -m cmc_webhook doctor --project P --deployment
     """
+    if with_gcloud:
+        _compare(where.project, Talk(lang))
+        return
     connection = connected(where)
     deployment = _deployment(connection, last)
     click.echo(_REFUSED_POSTS)
@@ -89,6 +97,14 @@ def doctor(where: FirestoreOptions, last: int) -> None:
     if found:
         sys.exit(1)
     click.echo("No problem was found.")
+
+
+def _compare(project: str, talk: Talk) -> None:
+    if not project:
+        raise click.UsageError("--deployment needs --project.")
+    with talk.failing_in_one_sentence():
+        if not compare(project, talk):
+            sys.exit(1)
 
 
 class _Looks:

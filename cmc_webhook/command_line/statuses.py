@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo
 import click
 
 from cmc_webhook.command_line import table
-from cmc_webhook.command_line.card import card_lines, language_option, meaning_lines
+from cmc_webhook.command_line.card import card_lines, meaning_lines
 from cmc_webhook.command_line.filters import filter_options
 from cmc_webhook.command_line.paging import PageOptions, page_options, print_page
 from cmc_webhook.command_line.rendering import (
@@ -21,7 +21,7 @@ from cmc_webhook.command_line.rendering import (
 from cmc_webhook.reading.addresses import read_card
 from cmc_webhook.reading.connection import FirestoreOptions
 from cmc_webhook.reading.documents import Document
-from cmc_webhook.reading.options import connected, firestore_options
+from cmc_webhook.reading.options import connected, firestore_options, language_option
 from cmc_webhook.reading.received import ReceivedMails
 from cmc_webhook.reading.statuses import Filters, MailStatuses
 from cmc_webhook.reading.texts import Texts

@@ -5,8 +5,11 @@ Each returns None if the thing is missing, else what is wrong with it: nothing i
 BUILDING if Google is not ready yet. Fields are those of Google's references; any may be missing.
 """
 
+import json
 from collections.abc import Mapping, Sequence
 from typing import Any
+
+from cmc_webhook.deployment.alerts import alert_of
 
 Found = Any  # the JSON of a look
 Differences = Sequence[str] | None
@@ -111,6 +114,36 @@ def is_unchecked(found: Found, service: str) -> Differences:
                 () if (at(each, "metadata.annotations") or {}).get(_UNCHECKED) == "true" else None
             )
     return None
+
+
+def is_channel(found: Found, email: str) -> Differences:
+    """Look for our channel of mails."""
+    ours = next(filter(alert_of, found), None)
+    if ours is None:
+        return None
+    return () if at(ours, "labels.email_address") == email else ("email",)
+
+
+def is_alert(found: Found, name: str, policy: str) -> Differences:
+    """Look for the policy of this alert, with the conditions of *policy* and a channel."""
+    stands = next((each for each in found if alert_of(each) == name), None)
+    if stands is None:
+        return None
+    pairs = zip(stands.get("conditions", ()), json.loads(policy)["conditions"], strict=False)
+    same = [_has(each, wanted) for each, wanted in pairs]
+    wrong = {
+        "condition": not all(same) or not same,
+        "disabled": stands.get("enabled") is False,
+        "channel": not stands.get("notificationChannels"),
+    }
+    return [word for word, is_wrong in wrong.items() if is_wrong]
+
+
+def _has(item: Any, wanted: Any) -> bool:
+    """Whether *item* has all of *wanted*, but for names, which are in somebody's language."""
+    if not isinstance(wanted, dict):
+        return bool(item == wanted)
+    return all(_has(at(item, key), each) for key, each in wanted.items() if key != "displayName")
 
 
 def is_deployed(found: Found, name: str, *deploy: str) -> Differences:

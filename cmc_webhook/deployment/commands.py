@@ -7,14 +7,22 @@ from typing import Any
 
 import click
 
-from cmc_webhook.command_line.card import language_option
+from cmc_webhook.deployment.alerts import LONGEST_SILENCE_H, OTHERS
 from cmc_webhook.deployment.talk import Talk
+from cmc_webhook.reading.options import language_option
 
 
 def _project(ctx: object, param: object, value: str) -> str:
     # It becomes part of names, of filters and of a script.
     if not re.fullmatch("[a-z][a-z0-9.:-]*", value):
         raise click.BadParameter(f"{value!r} is not the id of a project.")
+    return value
+
+
+def _email(ctx: object, param: object, value: str | None) -> str | None:
+    # It becomes a word of a command, and a value in a list of gcloud's.
+    if value and not re.fullmatch(r"[\w.+-]+@[\w.-]+", value, re.ASCII):
+        raise click.BadParameter(f"{value!r} is not an address for alerts.")
     return value
 
 
@@ -29,7 +37,14 @@ _yes = click.option("--yes", is_flag=True, help="Ask nothing.")
 @click.option("--region", help="By default asia-northeast1, or where the function is.")
 @click.option("--database", help="By default cmc, or that of the function.")
 @click.option("--inbound", is_flag=True, help="The function for received mail, too.")
-@click.option("--alert-email", default="", help="Mail alerts to this address.")
+@click.option("--alert-email", callback=_email, help="Mail alerts to this address.")
+@click.option("--alert", type=click.Choice(OTHERS), multiple=True, help="Another alert, too.")
+@click.option(
+    "--mail-every",
+    type=click.IntRange(1, LONGEST_SILENCE_H),
+    metavar="HOURS",
+    help="Alert where CMC posts nothing for so long.",
+)
 @click.option(
     "--retention-days", type=click.IntRange(0, 99_999), help="Keep mails so long; 0 is for ever."
 )

@@ -1,41 +1,12 @@
-"""
-What a deployment costs a month, by list prices. Pure.
+"""What a deployment costs a month, by the list prices in costs.toml. Pure."""
 
-`.github/COST.md` has the source of each price, and what is not counted.
-"""
+import tomllib
+from pathlib import Path
 
-# USD, for Tokyo (asia-northeast1), by what is paid for.
-PRICES = {
-    "write": 1.15e-6,
-    "read": 0.38e-6,
-    "expiry": 0.13e-6,
-    "GiB stored": 0.115,
-    "GiB of point-in-time recovery": 0.115,
-    "GiB of backups": 0.038,
-    "GiB restored": 0.256,
-    "vCPU second": 24e-6,
-    "GiB second": 2.5e-6,
-    "request": 0.4e-6,
-    "GiB of log": 0.50,
-    "version of a secret": 0.06,
-}
-# Queued and succeeded; one mail in twenty fails and has a bounce, too.
-EVENTS_PER_MAIL = 2.05
-# A mail of CMC's examples: its document, its index entries in a deployment, and those that it has
-# where no field is exempt (https://cloud.google.com/firestore/docs/storage-size).
-DOCUMENT_BYTES = 816
-INDEX_BYTES = 3_029
-AUTOMATIC_INDEX_BYTES = 7_355
-
+_TABLE = tomllib.loads(Path(__file__).with_name("costs.toml").read_text(encoding="utf-8"))
+PRICES, MAIL = _TABLE["prices"], _TABLE["mail"]
+_POST, _MONTH = _TABLE["post"], _TABLE["month"]
 _GIB = 2**30
-_DAYS_A_MONTH = 365 / 12
-# Cloud Run rounds each request up to this.
-_SHORTEST_S = 0.1
-# A line of the function and Google's of the request (estimated).
-_LOG_BYTES = 2_000
-_FREE_LOG_GIB = 50
-# The keys; a rotation adds one for a while.
-_SECRET_VERSIONS = 1
 
 
 def monthly_costs(
@@ -47,22 +18,22 @@ def monthly_costs(
     It is the most that these mails cost: every event but the first of its mail is read
     before it is written. With 1 in *records_a_post* every record comes alone.
     """
-    events = mails * EVENTS_PER_MAIL
+    events = mails * MAIL["events"]
     posts = events / records_a_post
-    second = PRICES["vCPU second"] + PRICES["GiB second"]
-    log = max(0.0, posts * _LOG_BYTES / _GIB - _FREE_LOG_GIB)
+    second = PRICES["vcpu_second"] + PRICES["gib_second"]
+    log = max(0.0, posts * _POST["log_bytes"] / _GIB - _MONTH["free_log_gib"])
     return {
         "writes": events * PRICES["write"],
         "reads": (events - mails) * PRICES["read"],
         "expiry": mails * PRICES["expiry"],
-        "documents": stored_byte(mails, retention_days) * DOCUMENT_BYTES,
-        "indexes": stored_byte(mails, retention_days) * INDEX_BYTES,
-        "run": posts * (_SHORTEST_S * second + PRICES["request"]),
-        "log": log * PRICES["GiB of log"],
-        "secrets": _SECRET_VERSIONS * PRICES["version of a secret"],
+        "documents": stored_gib(mails, retention_days, "document_bytes") * PRICES["stored_gib"],
+        "indexes": stored_gib(mails, retention_days, "index_bytes") * PRICES["stored_gib"],
+        "run": posts * (_POST["shortest_s"] * second + PRICES["request"]),
+        "log": log * PRICES["log_gib"],
+        "secrets": _MONTH["secret_versions"] * PRICES["secret_version"],
     }
 
 
-def stored_byte(mails: int, retention_days: int) -> float:
-    """Return USD a month for one byte of every mail that is kept."""
-    return mails * retention_days / _DAYS_A_MONTH * PRICES["GiB stored"] / _GIB
+def stored_gib(mails: int, retention_days: int, part: str) -> float:
+    """Return the GiB that a *part* of every mail takes that is kept."""
+    return float(mails * retention_days * 12 / 365 * MAIL[part] / _GIB)

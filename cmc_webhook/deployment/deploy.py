@@ -14,7 +14,7 @@ from cmc_webhook.deployment.gcloud import Gcloud, GcloudError, Refused
 from cmc_webhook.deployment.run import Run
 from cmc_webhook.deployment.script import script
 from cmc_webhook.deployment.steps import FUNCTION, INBOUND, Wanted, regions, table
-from cmc_webhook.deployment.survey import SERVICES, Seen, survey
+from cmc_webhook.deployment.survey import SERVICES, Seen, alerts_there, survey
 from cmc_webhook.deployment.talk import Talk
 
 _DEFAULT_MAILS = 100_000
@@ -26,6 +26,8 @@ def deploy(project: str, typed: Mapping[str, Any], talk: Talk) -> None:
     account, services = gcloud.account(), gcloud.json(SERVICES)
     has_functions = of_name(services, "cloudfunctions.googleapis.com")
     deployed = ours(gcloud.json(FUNCTIONS)) if has_functions else {}
+    given = {name: value for name, value in typed.items() if value not in (None, ())}
+    typed = {**alerts_there(gcloud, services), **given}
     aim = wanted(project, _asked(typed, deployed, talk), deployed, talk.texts.language,
                  run_services(gcloud, deployed))  # fmt: skip
     _refuse(aim, typed)

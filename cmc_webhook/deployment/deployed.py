@@ -100,6 +100,8 @@ def wanted(
         inbound_collection=inbound.setting("CMC_INBOUND_COLLECTION"),
         allows_all_users=not unchecked,
         alert_email=typed.get("alert_email") or "",
+        alerts=typed.get("alert") or (),
+        mail_every=typed.get("mail_every") or 0,
         language=language,
     )
 

@@ -44,7 +44,7 @@ def plan(seen: Sequence[Seen], wanted: Wanted, texts: Texts, mails: int) -> Iter
         for steps in by_name([each.step for each in group]):
             of_name = [each for each in group if each.step.name == steps[0].name]
             words = {word for each in of_name for word in each.differences or ()}
-            what = f": {_words(texts, words)}" if state == "different" else ""
+            what = f": {difference_text(texts, words)}" if state == "different" else ""
             yield f"  {step_text(texts, steps)}{what}"
     days = wanted.retention_days
     yield texts.text("plan.retention" if days else "plan.for_ever", days=days)
@@ -55,7 +55,7 @@ def plan(seen: Sequence[Seen], wanted: Wanted, texts: Texts, mails: int) -> Iter
         yield texts.text("plan.rules")
 
 
-def _words(texts: Texts, differences: Iterable[str]) -> str:
+def difference_text(texts: Texts, differences: Iterable[str]) -> str:
     return ", ".join(texts.name("difference", word) for word in sorted(differences))
 
 
@@ -86,7 +86,10 @@ def refuse_impossible(seen: Sequence[Seen], texts: Texts) -> None:
     refuse_unseen(seen, texts)
     for each in seen:
         if each.state == "different" and not each.step.mend(each.differences):
-            what, words = step_text(texts, [each.step]), _words(texts, each.differences or ())
+            what, words = (
+                step_text(texts, [each.step]),
+                difference_text(texts, each.differences or ()),
+            )
             raise Refused("plan.impossible", step=what, what=words)
 
 

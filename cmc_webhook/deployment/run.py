@@ -9,7 +9,7 @@ import click
 
 from cmc_webhook.deployment.gcloud import Gcloud, GcloudError, Refused
 from cmc_webhook.deployment.plan import by_name, step_text
-from cmc_webhook.deployment.steps import Step
+from cmc_webhook.deployment.steps import Step, Words
 from cmc_webhook.deployment.survey import Seen, survey
 from cmc_webhook.deployment.talk import Talk
 from cmc_webhook.reading.texts import Texts, load
@@ -91,14 +91,17 @@ def step_failed(step: Step, said: str, texts: Texts) -> Refused:
 def make(gcloud: Gcloud, seen: Seen) -> None:
     """Run the command that makes or changes what was *seen*. Raises GcloudError."""
     step = seen.step
-    values = {
-        f"<{name}>": next(filter(None, map(gcloud.text, commands)), "").split("\n")[0]
-        for name, commands in step.values.items()
-    }
     with tempfile.NamedTemporaryFile("w", suffix=".json", encoding="utf-8") as file:
         file.write(step.file)
         file.flush()
-        words = step.mend(seen.differences)
-        for name, value in {**values, "<FILE>": file.name}.items():
-            words = tuple(word.replace(name, value) for word in words)
+        words = filled(gcloud, step, step.mend(seen.differences))
+        words = tuple(word.replace("<FILE>", file.name) for word in words)
         gcloud.text(words, secrets.token_hex(32) if step.new_key else "")
+
+
+def filled(gcloud: Gcloud, step: Step, words: Words) -> Words:
+    """Return *words* of *step* with the values that gcloud prints. Raises GcloudError."""
+    for name in [name for name in step.values if f"<{name}>" in " ".join(words)]:
+        value = next(filter(None, map(gcloud.text, step.values[name])), "").split("\n")[0]
+        words = tuple(word.replace(f"<{name}>", value) for word in words)
+    return words

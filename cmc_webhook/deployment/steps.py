@@ -14,8 +14,9 @@ from pathlib import Path
 from typing import Any
 
 from cmc_webhook import __version__
-from cmc_webhook.deployment import checks
+from cmc_webhook.deployment import alerts, checks
 from cmc_webhook.reading.indexes import Queries, all_queries
+from cmc_webhook.reading.texts import Texts
 from cmc_webhook.settings import DEFAULTS
 
 Words = tuple[str, ...]
@@ -69,7 +70,8 @@ class Step:
         """Return None if the thing is not in what *look* answered, else what is wrong with it."""
         name, *arguments = self.check
         check: Callable[..., Sequence[str] | None] = getattr(checks, name)
-        return check(found, *arguments, *(self.make if name == "is_deployed" else ()))
+        more = {"is_deployed": self.make, "is_alert": (self.file,)}.get(name, ())
+        return check(found, *arguments, *more)
 
     def mend(self, differences: Sequence[str] | None) -> Words:
         """Return the command for a thing that differs so, empty if there is none."""
@@ -91,6 +93,8 @@ class Wanted:
     inbound_collection: str = DEFAULTS["CMC_INBOUND_COLLECTION"]
     allows_all_users: bool = True  # else the check of callers is switched off
     alert_email: str = ""
+    alerts: Sequence[str] = ()  # besides the default ones
+    mail_every: int = 0  # hours without a post before a mail says so, 0 for never
     language: str = "en"
 
     @property
@@ -162,6 +166,8 @@ def _names(wanted: Wanted) -> Names:
         "database": wanted.database,
         "bucket": wanted.bucket,
         "max_instances": wanted.max_instances,
+        "email": wanted.alert_email,
+        "posts": alerts.POSTS,
         "account": account,
         "build_account": account.replace("@", "-build@"),
         "services": ", ".join(apis),
@@ -178,6 +184,15 @@ def _lists(wanted: Wanted) -> dict[str, list[Names]]:
         "one": [{}],
         "inbound": [{}] if wanted.inbound else [],
         "object_days": [{"days": wanted.retention_days + 1}] if with_days else [],
+        "alerted": [{}] if wanted.alert_email else [],
+        "silence": [{}] if wanted.alert_email and wanted.mail_every else [],
+        "alerts": [
+            {"alert": name, "policy": policy}
+            for name, policy in alerts.policies(
+                wanted.alerts, wanted.mail_every, Texts(wanted.language)
+            ).items()
+            if wanted.alert_email
+        ],
         "functions": functions,
         "checked_functions": functions if wanted.allows_all_users else [],
         "unchecked_functions": [] if wanted.allows_all_users else functions,

@@ -5,6 +5,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
 
+from cmc_webhook.deployment.alerts import chosen
 from cmc_webhook.deployment.checks import BUILDING, of_name
 from cmc_webhook.deployment.gcloud import Gcloud, GcloudError
 from cmc_webhook.deployment.steps import Step, Words
@@ -81,3 +82,16 @@ def _answers_of(gcloud: Gcloud, looks: Iterable[Words]) -> dict[Words, Any]:
     distinct = list(dict.fromkeys(looks))
     with ThreadPoolExecutor(4) as pool:
         return dict(zip(distinct, pool.map(ask, distinct), strict=True))
+
+
+def alerts_there(gcloud: Gcloud, services: Any) -> dict[str, Any]:
+    """Return the options of `deploy` that made the alerts there; none where nobody may look."""
+    if not of_name(services, "monitoring.googleapis.com"):
+        return {}
+    try:
+        return chosen(
+            gcloud.json(("beta", "monitoring", "channels", "list")),
+            gcloud.json(("alpha", "monitoring", "policies", "list")),
+        )
+    except GcloudError:
+        return {}

@@ -5,8 +5,9 @@ import click
 from cmc_webhook.deployment.checks import of_name
 from cmc_webhook.deployment.deployed import FUNCTIONS, ours, wanted
 from cmc_webhook.deployment.plan import by_name, refuse_unseen, step_text
+from cmc_webhook.deployment.run import filled
 from cmc_webhook.deployment.steps import table
-from cmc_webhook.deployment.survey import SERVICES, survey
+from cmc_webhook.deployment.survey import SERVICES, alerts_there, survey
 from cmc_webhook.deployment.talk import Talk
 
 
@@ -16,7 +17,7 @@ def undeploy(project: str, talk: Talk) -> None:
     services = gcloud.json(SERVICES)
     has_functions = of_name(services, "cloudfunctions.googleapis.com")
     deployed = ours(gcloud.json(FUNCTIONS)) if has_functions else {}
-    aim = wanted(project, {}, deployed, talk.texts.language)
+    aim = wanted(project, alerts_there(gcloud, services), deployed, talk.texts.language)
     steps = [step for step in table(aim) if step.undo]
     seen = survey(gcloud, steps, services)
     refuse_unseen(seen, talk.texts)
@@ -32,5 +33,5 @@ def undeploy(project: str, talk: Talk) -> None:
     talk.confirm("undeploy.ask_again", project=project)
     for step in reversed(there):
         click.echo(f"- {step_text(talk.texts, [step])}")
-        gcloud.text(step.undo)
+        gcloud.text(filled(gcloud, step, step.undo))
     talk.say("undeploy.done")

@@ -1,16 +1,19 @@
 """Command-line options of the page and the commands: which Firestore, and which function."""
 
 import functools
+import os
 from collections.abc import Callable, Mapping
 from typing import Any
 
 import click
 
 from cmc_webhook.reading.connection import Connection, FirestoreOptions, NoConnectionError
+from cmc_webhook.reading.texts import LANGUAGES
 from cmc_webhook.settings import SettingsError
 from cmc_webhook.simulator.posting import Credential, basic, bearer, parse_url
 
 _URL = "http://localhost:8080"
+_LOCALE_VARIABLES = ("LC_ALL", "LC_MESSAGES", "LANG")  # the first that is set decides
 
 
 class BadSetting(click.ClickException):
@@ -39,6 +42,18 @@ _OPTIONS = (
     click.option("--body-key", default="", metavar="KEY", help="API key in the body."),
     click.option("--basic", default="", metavar="USER:PASSWORD", help="BASIC credential."),
 )
+
+
+def language_option(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Add --lang; it becomes the argument *lang*."""
+    return click.option(
+        "--lang", type=click.Choice(LANGUAGES), default=_locale_language, help="By default yours."
+    )(command)
+
+
+def _locale_language() -> str:
+    name = next(filter(None, map(os.environ.get, _LOCALE_VARIABLES)), "")
+    return "ja" if name.startswith("ja") else "en"
 
 
 def firestore_options(command: Callable[..., Any]) -> Callable[..., Any]:
