@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from cmc_webhook.command_line import checks
-from cmc_webhook.command_line.table import width
+from cmc_webhook.reading.table import width
 from tests.support.documents import Document
 from tests.support.faults import Fault, FaultyFirestore
 

@@ -9,10 +9,10 @@ from datetime import UTC, datetime
 import pytest
 from google.cloud import firestore
 
-from cmc_webhook.command_line.filters import CAUSES
-from cmc_webhook.command_line.table import width
 from cmc_webhook.local_firestore.server import start
+from cmc_webhook.reading.meanings import CAUSES
 from cmc_webhook.reading.statuses import INDEXED, Filters, MailStatuses
+from cmc_webhook.reading.table import width
 from cmc_webhook.status.events import Status
 from tests.support.faults import Fault, FaultyFirestore
 from tests.support.records import make_record

@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from cmc_webhook.command_line.table import width
+from cmc_webhook.reading.table import width
 
 SUBJECT = "【至急】お見積りのお願いと、納期のご確認について(注文番号4711)"
 
