@@ -75,7 +75,7 @@ def _row(mail: Document, zone: ZoneInfo) -> list[str]:
 def _description(mail: Document, zone: ZoneInfo) -> Iterator[str]:
     fields = mail.fields
     yield click.style(table.printable(fields.get("subject", text("page.no_subject"))), bold=True)
-    yield from field_lines("id", mail.id)
+    yield from field_lines("document", mail.id)
     if mail.unreadable:
         yield from labelled("", not_readable(mail))
     for name in ("received_at", "date"):

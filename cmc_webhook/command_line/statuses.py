@@ -153,7 +153,7 @@ def _descriptions(mails: Sequence[Document], zone: ZoneInfo) -> Iterator[str]:
 def _description(mail: Document, zone: ZoneInfo) -> Iterator[str]:
     fields = mail.fields
     yield click.style(table.printable(fields.get("message_id", "")), bold=True)
-    yield from field_lines("id", mail.id)
+    yield from field_lines("document", mail.id)
     if mail.unreadable:
         yield from labelled("", not_readable(mail))
     status = coloured(table.printable(_status(fields)), fields.get("status", ""))
@@ -163,7 +163,7 @@ def _description(mail: Document, zone: ZoneInfo) -> Iterator[str]:
         if name in fields:
             yield from field_lines(name, texts().name(_TABLES.get(name, ""), fields[name]))
     first, last = (shown(fields.get(f"{n}_received_at"), zone) for n in ("first", "last"))
-    yield from field_lines("received_at", text("show.received", first=first, last=last, zone=zone))
+    yield from field_lines("arrivals", text("show.received", first=first, last=last, zone=zone))
     yield from meaning_lines(fields, texts(), zone)
     yield ""
     for event in fields.get("events", ()):
