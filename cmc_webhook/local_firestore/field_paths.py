@@ -8,8 +8,9 @@ import re
 from collections.abc import Iterable
 from typing import TypeAlias
 
+from google.api_core.exceptions import InvalidArgument
+
 from cmc_webhook.local_firestore import limits
-from cmc_webhook.local_firestore.errors import InvalidArgument
 from cmc_webhook.local_firestore.messages import Message
 from cmc_webhook.local_firestore.resource_names import is_reserved
 

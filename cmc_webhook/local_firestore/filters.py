@@ -6,8 +6,9 @@ from dataclasses import dataclass
 from itertools import chain, pairwise, product
 from typing import NamedTuple, TypeAlias
 
+from google.api_core.exceptions import InvalidArgument
+
 from cmc_webhook.local_firestore import limits
-from cmc_webhook.local_firestore.errors import InvalidArgument
 from cmc_webhook.local_firestore.field_paths import NAME, FieldPath, get, parse
 from cmc_webhook.local_firestore.messages import Message, StructuredQuery, Value
 from cmc_webhook.local_firestore.resource_names import parse_document

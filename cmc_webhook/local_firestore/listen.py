@@ -10,12 +10,9 @@ from contextlib import contextmanager
 from queue import SimpleQueue
 from typing import TypeAlias
 
-from cmc_webhook.local_firestore.errors import (
-    InvalidArgument,
-    Refusal,
-    ResourceExhausted,
-    Unavailable,
-)
+from google.api_core.exceptions import InvalidArgument, ResourceExhausted, ServiceUnavailable
+
+from cmc_webhook.local_firestore.errors import Refusal, status
 from cmc_webhook.local_firestore.index_check import IndexCheck
 from cmc_webhook.local_firestore.listen_targets import ListenTarget, parse_selection
 from cmc_webhook.local_firestore.messages import ListenResponse, Message, TargetChange
@@ -76,8 +73,7 @@ class Listener:
                 yield from self._add_target(request.database, request.add_target)
             except Refusal as refusal:
                 response = _target_change(_Type.REMOVE, request.add_target.target_id)
-                response.target_change.cause.code = refusal.code.value[0]
-                response.target_change.cause.message = str(refusal)
+                response.target_change.cause.CopyFrom(status(refusal))
                 yield response
 
     def _add_target(self, database: str, requested: Message) -> Iterator[Message]:
@@ -121,7 +117,7 @@ class Listeners:
     def stop(self) -> None:
         """End all streams; their clients try to reconnect."""
         for listener in list(self._open):
-            listener.add(Unavailable("The server is stopping."))
+            listener.add(ServiceUnavailable("The server is stopping."))
 
 
 def _target_change(kind: int, target_id: int, time_us: int | None = None) -> Message:

@@ -3,8 +3,9 @@
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 
+from google.api_core.exceptions import InvalidArgument
+
 from cmc_webhook.local_firestore import queries
-from cmc_webhook.local_firestore.errors import InvalidArgument
 from cmc_webhook.local_firestore.messages import ListenResponse, Message
 from cmc_webhook.local_firestore.repeatable_reads import Read, get_all, select
 from cmc_webhook.local_firestore.resource_names import (

@@ -5,8 +5,9 @@ from dataclasses import dataclass
 from itertools import islice
 from typing import NamedTuple, TypeAlias, TypeVar
 
+from google.api_core.exceptions import InvalidArgument
+
 from cmc_webhook.local_firestore import field_paths
-from cmc_webhook.local_firestore.errors import InvalidArgument
 from cmc_webhook.local_firestore.field_paths import NAME, FieldPath
 from cmc_webhook.local_firestore.filters import (
     Alternatives,

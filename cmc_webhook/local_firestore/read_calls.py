@@ -2,9 +2,10 @@
 
 from collections.abc import Iterator
 
+from google.api_core.exceptions import InvalidArgument
+
 from cmc_webhook.local_firestore import queries
 from cmc_webhook.local_firestore.aggregations import aggregate, aggregated_paths, check_aggregations
-from cmc_webhook.local_firestore.errors import InvalidArgument
 from cmc_webhook.local_firestore.index_check import IndexCheck
 from cmc_webhook.local_firestore.messages import (
     BatchGetDocumentsResponse,

@@ -7,8 +7,9 @@ Rules: https://cloud.google.com/firestore/quotas#collections_documents_and_field
 import re
 from typing import NamedTuple
 
+from google.api_core.exceptions import InvalidArgument
+
 from cmc_webhook.local_firestore import limits
-from cmc_webhook.local_firestore.errors import InvalidArgument
 
 _DATABASE = re.compile(r"projects/[^/]+/databases/[^/]+")
 _RESERVED = re.compile(r"__.*__", re.DOTALL)

@@ -141,7 +141,7 @@ def _unary_handler(name: str, call: Callable[[Message], Message]) -> Any:
         try:
             return call(parse_request(name, data))
         except Refusal as refusal:
-            context.abort(refusal.code, str(refusal))
+            context.abort(refusal.grpc_status_code, refusal.message)
 
     return grpc.unary_unary_rpc_method_handler(handle, response_serializer=_serialize)
 
@@ -151,7 +151,7 @@ def _streaming_handler(name: str, call: Callable[[Message], Iterator[Message]]) 
         try:
             yield from call(parse_request(name, data))
         except Refusal as refusal:
-            context.abort(refusal.code, str(refusal))
+            context.abort(refusal.grpc_status_code, refusal.message)
 
     return grpc.unary_stream_rpc_method_handler(handle, response_serializer=_serialize)
 
@@ -166,7 +166,7 @@ def _listen_handler(listeners: Listeners) -> Any:
                 thread.start()
                 yield from listener.responses()
         except Refusal as refusal:
-            context.abort(refusal.code, str(refusal))
+            context.abort(refusal.grpc_status_code, refusal.message)
 
     return grpc.stream_stream_rpc_method_handler(handle, response_serializer=_serialize)
 

@@ -1,10 +1,10 @@
 """Parses requests; refuses those that set a field which this server does not support. Pure."""
 
+from google.api_core.exceptions import InvalidArgument, MethodNotImplemented
 from google.cloud.firestore_v1 import types
 from google.protobuf.message import DecodeError
 
 from cmc_webhook.local_firestore import limits
-from cmc_webhook.local_firestore.errors import InvalidArgument, Unimplemented
 from cmc_webhook.local_firestore.messages import Message
 
 _PACKAGE = "google.firestore.v1."
@@ -70,7 +70,7 @@ def parse_request(call: str, data: bytes) -> Message:
     size = message.ByteSize()
     message.DiscardUnknownFields()
     if message.ByteSize() != size:
-        raise Unimplemented("The request sets a field that this server does not know.")
+        raise MethodNotImplemented("The request sets a field that this server does not know.")
     _check_supported(message)
     return message
 
@@ -79,7 +79,7 @@ def _check_supported(message: Message) -> None:
     kind = message.DESCRIPTOR.full_name.removeprefix(_PACKAGE)
     for field, value in message.ListFields():
         if field.name not in _SUPPORTED[kind]:
-            raise Unimplemented(f"This server does not support {kind}.{field.name}.")
+            raise MethodNotImplemented(f"This server does not support {kind}.{field.name}.")
         if field.message_type and field.message_type.full_name.removeprefix(_PACKAGE) in _SUPPORTED:
             for part in value if field.is_repeated else [value]:
                 _check_supported(part)

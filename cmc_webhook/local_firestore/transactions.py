@@ -18,7 +18,8 @@ from collections import deque
 from collections.abc import Callable
 from typing import TypeVar
 
-from cmc_webhook.local_firestore.errors import Aborted, InvalidArgument
+from google.api_core.exceptions import Aborted, InvalidArgument
+
 from cmc_webhook.local_firestore.messages import Message
 from cmc_webhook.local_firestore.repeatable_reads import Read, ReadResult
 from cmc_webhook.local_firestore.storage import Snapshot, Storage, StorageReader, StorageWriter

@@ -1,6 +1,7 @@
 """Field transforms: server time, increment, maximum, minimum, array union and removal. Pure."""
 
-from cmc_webhook.local_firestore.errors import InvalidArgument
+from google.api_core.exceptions import InvalidArgument
+
 from cmc_webhook.local_firestore.field_paths import FieldPath, get, put
 from cmc_webhook.local_firestore.messages import Message, Value
 from cmc_webhook.local_firestore.sort_keys import sort_key

@@ -6,8 +6,9 @@ Sizes: https://cloud.google.com/firestore/docs/storage-size
 
 import math
 
+from google.api_core.exceptions import InvalidArgument, MethodNotImplemented
+
 from cmc_webhook.local_firestore import limits
-from cmc_webhook.local_firestore.errors import InvalidArgument, Unimplemented
 from cmc_webhook.local_firestore.field_paths import check_field_name
 from cmc_webhook.local_firestore.messages import Message
 from cmc_webhook.local_firestore.resource_names import parse_document
@@ -52,7 +53,7 @@ def check_value(value: Message, depth: int = 0) -> None:
     elif kind is None:
         raise InvalidArgument("A value has no type.")
     elif kind not in _SIZES:
-        raise Unimplemented(f"This server does not store a {kind}.")
+        raise MethodNotImplemented(f"This server does not store a {kind}.")
 
 
 def check_fields(fields: Message, depth: int = 0) -> None:

@@ -1,7 +1,9 @@
 """The calls that write, and those that begin and end transactions."""
 
+from google.api_core.exceptions import InvalidArgument
+
 from cmc_webhook.local_firestore import writes
-from cmc_webhook.local_firestore.errors import InvalidArgument, Refusal
+from cmc_webhook.local_firestore.errors import Refusal, status
 from cmc_webhook.local_firestore.messages import (
     BatchWriteResponse,
     BeginTransactionResponse,
@@ -58,13 +60,12 @@ class WriteCalls:
         def write(writer: StorageWriter) -> Message:
             response = BatchWriteResponse()
             for change in changes:
-                result, status = response.write_results.add(), response.status.add()
+                result, result_status = response.write_results.add(), response.status.add()
                 # A Refusal is raised before anything is stored: no rollback is needed.
                 try:
                     result.CopyFrom(_apply(change, writer, writer.tick()))
                 except Refusal as refusal:
-                    status.code = refusal.code.value[0]
-                    status.message = str(refusal)
+                    result_status.CopyFrom(status(refusal))
             return response
 
         return self._transactions.commit(b"", request.database, write)
