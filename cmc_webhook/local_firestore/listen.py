@@ -42,26 +42,19 @@ class Listener:
 
     def responses(self) -> Iterator[Message]:
         """Yield responses until the client disconnects; raise a Refusal that was added."""
-        self._storage.subscribe(self.add)
-        try:
-            while (event := self._events.get()) is not None:
-                if isinstance(event, Refusal):
-                    raise event
-                if isinstance(event, Commit):
-                    yield from self._send_commit(event)
-                else:
-                    yield from self._handle(event)
-        finally:
-            self._storage.unsubscribe(self.add)
+        while (event := self._events.get()) is not None:
+            if isinstance(event, Refusal):
+                raise event
+            if isinstance(event, Commit):
+                yield from self._send_commit(event)
+            else:
+                yield from self._handle(event)
 
     def _send_commit(self, commit: Commit) -> Iterator[Message]:
-        sent = False
-        for target in self._targets.values():
-            for message in target.update(commit):
-                sent = True
-                yield message
-        if sent:
-            yield _consistent(commit.time_us)
+        messages = [m for target in self._targets.values() for m in target.update(commit)]
+        yield from messages
+        if messages:
+            yield _target_change(_Type.NO_CHANGE, None, commit.time_us)
 
     def _handle(self, request: Message) -> Iterator[Message]:
         check_database(request.database)
@@ -89,16 +82,17 @@ class Listener:
         yield _target_change(_Type.RESET, target_id)
         yield from target.start(documents, time_us)
         yield _target_change(_Type.CURRENT, target_id, time_us)
-        yield _consistent(time_us)
+        yield _target_change(_Type.NO_CHANGE, None, time_us)
 
 
 class Listeners:
-    """All streams, so that they can be ended together."""
+    """All streams, each of which is told of every commit."""
 
     def __init__(self, storage: Storage, index_check: IndexCheck) -> None:
         self._storage = storage
         self._index_check = index_check
         self._open: set[Listener] = set()
+        storage.subscribe(self._add)
 
     @contextmanager
     def open(self) -> Iterator[Listener]:
@@ -116,26 +110,21 @@ class Listeners:
 
     def stop(self) -> None:
         """End all streams; their clients try to reconnect."""
+        self._add(ServiceUnavailable("The server is stopping."))
+
+    def _add(self, event: Event) -> None:
         for listener in list(self._open):
-            listener.add(ServiceUnavailable("The server is stopping."))
+            listener.add(event)
 
 
-def _target_change(kind: int, target_id: int, time_us: int | None = None) -> Message:
+def _target_change(kind: int, target_id: int | None, time_us: int | None = None) -> Message:
+    """Return a change of one target; or, as of *time_us*, that all are consistent."""
     response = ListenResponse()
-    response.target_change.target_change_type = kind
-    response.target_change.target_ids.append(target_id)
+    change = response.target_change
+    change.target_change_type = kind
+    if target_id is not None:
+        change.target_ids.append(target_id)
     if time_us is not None:
-        _set_time(response, time_us)
+        change.read_time.FromMicroseconds(time_us)
+        change.resume_token = str(time_us).encode()
     return response
-
-
-def _consistent(time_us: int) -> Message:
-    """Return the message that all targets are consistent as of *time_us*."""
-    response = ListenResponse()
-    _set_time(response, time_us)
-    return response
-
-
-def _set_time(response: Message, time_us: int) -> None:
-    response.target_change.read_time.FromMicroseconds(time_us)
-    response.target_change.resume_token = str(time_us).encode()

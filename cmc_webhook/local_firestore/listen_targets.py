@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from google.api_core.exceptions import InvalidArgument
 
 from cmc_webhook.local_firestore import queries
-from cmc_webhook.local_firestore.messages import ListenResponse, Message
+from cmc_webhook.local_firestore.messages import ListenResponse, Message, timestamp
 from cmc_webhook.local_firestore.repeatable_reads import Read, get_all, select
 from cmc_webhook.local_firestore.resource_names import (
     DocumentName,
@@ -22,8 +22,8 @@ class Selection:
     The documents of a target.
 
     *read* finds the candidates, *matches* tells whether a single document is one, and
-    *window* applies the limit to all of them. The client is also told which of *names*
-    do not exist.
+    *window* applies the limit to them. The client is also told which of *names* do not
+    exist.
     """
 
     read: Read
@@ -46,16 +46,12 @@ def parse_selection(
             matches=lambda name, document: name in wanted,
             names=frozenset(map(str, names)),
         )
-    if kind == "query":
-        if database_of(target.query.parent) != database:
-            raise InvalidArgument(f'"{target.query.parent}" is not in {database}.')
-        query = queries.parse_query(target.query.parent, target.query.structured_query)
-        check(query)
-        return _of_query(query)
-    raise InvalidArgument("A target has neither documents nor a query.")
-
-
-def _of_query(query: queries.Query) -> Selection:
+    if kind != "query":
+        raise InvalidArgument("A target has neither documents nor a query.")
+    if database_of(target.query.parent) != database:
+        raise InvalidArgument(f'"{target.query.parent}" is not in {database}.')
+    query = queries.parse_query(target.query.parent, target.query.structured_query)
+    check(query)
     unlimited = replace(query, offset=0, limit=None)
     return Selection(
         select(unlimited),
@@ -112,17 +108,11 @@ class ListenTarget:
         self._sent = selected
 
     def _change(self, document: Message) -> Message:
-        response = ListenResponse()
-        change = response.document_change
-        change.document.CopyFrom(queries.project(document, self._selection.mask))
-        change.target_ids.append(self._id)
-        return response
+        projected = queries.project(document, self._selection.mask)
+        return ListenResponse(document_change={"document": projected, "target_ids": [self._id]})
 
     def _absence(self, kind: str, name: str, time_us: int) -> Message:
         """Return a document_delete, or a document_remove: it no longer matches."""
-        response = ListenResponse()
-        absence = getattr(response, f"document_{kind}")
-        absence.document = name
-        absence.removed_target_ids.append(self._id)
-        absence.read_time.FromMicroseconds(time_us)
-        return response
+        read_time = timestamp(time_us)
+        absence = {"document": name, "removed_target_ids": [self._id], "read_time": read_time}
+        return ListenResponse(**{f"document_{kind}": absence})

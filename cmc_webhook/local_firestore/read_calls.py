@@ -16,6 +16,7 @@ from cmc_webhook.local_firestore.messages import (
     PartitionQueryResponse,
     RunAggregationQueryResponse,
     RunQueryResponse,
+    timestamp,
 )
 from cmc_webhook.local_firestore.repeatable_reads import Read, ReadResult, count, get_all, select
 from cmc_webhook.local_firestore.resource_names import (
@@ -49,60 +50,53 @@ class ReadCalls:
         check_database(request.database)
         names = {name: parse_document_of(request.database, name) for name in request.documents}
         mask = queries.parse_mask(request)
-        begun, result, read_us = self._run(request, request.database, get_all(names.values()))
+        begun, result, read_time = self._run(request, request.database, get_all(names.values()))
         if begun:
             yield BatchGetDocumentsResponse(transaction=begun)
         found = {document.name: document for document in result.documents}
         # In the order of Firestore: found documents by name, then missing ones.
         for text in sorted(names, key=lambda text: (text not in found, names[text])):
-            response = BatchGetDocumentsResponse()
-            response.read_time.FromMicroseconds(read_us)
             if text in found:
-                response.found.CopyFrom(queries.project(found[text], mask))
+                document = queries.project(found[text], mask)
+                yield BatchGetDocumentsResponse(found=document, read_time=read_time)
             else:
-                response.missing = text
-            yield response
+                yield BatchGetDocumentsResponse(missing=text, read_time=read_time)
 
     def list_documents(self, request: Message) -> Message:
         """Return one page of a collection, by id; missing documents have only a name."""
         check_parent(request.parent)
         check_id(request.collection_id)
-        size = _page_size(request)
         mask = queries.parse_mask(request)
-        response = ListDocumentsResponse()
         with self._storage.reading() as latest:
-            ids = _after(_ids(latest, request), request.page_token)
-            for document_id in ids[:size]:
+            ids, token = _page(_ids(latest, request), request)
+            response = ListDocumentsResponse(next_page_token=token)
+            for document_id in ids:
                 name = DocumentName(request.parent, request.collection_id, document_id)
                 document = latest.get(name)
                 response.documents.append(
                     queries.project(document, mask) if document else Document(name=str(name))
                 )
-        response.next_page_token = ids[size - 1] if len(ids) > size else ""
         return response
 
     def list_collection_ids(self, request: Message) -> Message:
         """Return one page of the collections of a document, or of the root."""
         check_parent(request.parent)
-        size = _page_size(request)
         with self._storage.reading() as latest:
-            ids = _after(latest.collection_ids(request.parent), request.page_token)
-        token = ids[size - 1] if len(ids) > size else ""
-        return ListCollectionIdsResponse(collection_ids=ids[:size], next_page_token=token)
+            ids, token = _page(latest.collection_ids(request.parent), request)
+        return ListCollectionIdsResponse(collection_ids=ids, next_page_token=token)
 
     def run_query(self, request: Message) -> Iterator[Message]:
         """Yield the documents; the first message may only have the number of skipped ones."""
         query = queries.parse_query(request.parent, request.structured_query)
         self._index_check.check(query)
-        begun, result, read_us = self._run(request, database_of(request.parent), select(query))
-        first = RunQueryResponse(skipped_results=result.skipped, transaction=begun)
-        if first.ByteSize() or not result.documents:
-            first.read_time.FromMicroseconds(read_us)
-            yield first
+        begun, result, read_time = self._run(request, database_of(request.parent), select(query))
+        if result.skipped or begun or not result.documents:
+            yield RunQueryResponse(
+                skipped_results=result.skipped, transaction=begun, read_time=read_time
+            )
         for document in result.documents:
-            response = RunQueryResponse(document=queries.project(document, query.mask))
-            response.read_time.FromMicroseconds(read_us)
-            yield response
+            projected = queries.project(document, query.mask)
+            yield RunQueryResponse(document=projected, read_time=read_time)
 
     def run_aggregation_query(self, request: Message) -> Iterator[Message]:
         """Yield all aggregations in one message."""
@@ -112,9 +106,8 @@ class ReadCalls:
         query = queries.parse_query(request.parent, requested.structured_query, paths)
         self._index_check.check(query)
         read = select(query) if paths else count(query)
-        begun, result, read_us = self._run(request, database_of(request.parent), read)
-        response = RunAggregationQueryResponse(transaction=begun)
-        response.read_time.FromMicroseconds(read_us)
+        begun, result, read_time = self._run(request, database_of(request.parent), read)
+        response = RunAggregationQueryResponse(transaction=begun, read_time=read_time)
         values = aggregate(requested.aggregations, result.documents, result.found)
         for alias, value in values.items():
             response.result.aggregate_fields[alias].CopyFrom(value)
@@ -134,12 +127,15 @@ class ReadCalls:
             cursor.values.add(reference_value=str(names[part * len(names) // parts]))
         return response
 
-    def _run(self, request: Message, database: str, read: Read) -> tuple[bytes, ReadResult, int]:
+    def _run(
+        self, request: Message, database: str, read: Read
+    ) -> tuple[bytes, ReadResult, Message]:
         """Return the id of the transaction that the request begins or b"", result, read time."""
         begun = b""
         if request.HasField("new_transaction"):
             begun = self._transactions.begin(database, request.new_transaction)
-        return begun, *self._transactions.run(begun or request.transaction, database, read)
+        result, time_us = self._transactions.run(begun or request.transaction, database, read)
+        return begun, result, timestamp(time_us)
 
 
 def _ids(latest: StorageReader, request: Message) -> set[str]:
@@ -151,12 +147,11 @@ def _ids(latest: StorageReader, request: Message) -> set[str]:
     return ids
 
 
-def _after(ids: set[str], token: str) -> list[str]:
-    """Return *ids* sorted, starting after *token*."""
-    return [each for each in sorted(ids, key=id_key) if not token or id_key(each) > id_key(token)]
-
-
-def _page_size(request: Message) -> int:
+def _page(ids: set[str], request: Message) -> tuple[list[str], str]:
+    """Return those of *ids* on the requested page, sorted, and the token of the next page."""
     if request.page_size < 0:
         raise InvalidArgument("The page size is negative.")
-    return min(request.page_size or _PAGE_SIZE, _PAGE_SIZE)
+    size = min(request.page_size or _PAGE_SIZE, _PAGE_SIZE)
+    last = request.page_token
+    left = [each for each in sorted(ids, key=id_key) if not last or id_key(each) > id_key(last)]
+    return left[:size], left[size - 1] if len(left) > size else ""

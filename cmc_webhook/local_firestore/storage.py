@@ -5,7 +5,6 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing, contextmanager
-from itertools import starmap
 from typing import NamedTuple, TypeAlias
 from weakref import WeakSet
 
@@ -95,18 +94,13 @@ class Storage:
         """Delete all documents of all databases."""
         with self.writing() as writer:
             writer.tick()
-            for name in writer.names():
-                writer.put(name, None)
+            rows = self._connection.execute("SELECT parent, collection, id FROM documents")
+            for row in rows.fetchall():
+                writer.put(DocumentName(*row), None)
 
     def subscribe(self, subscriber: Subscriber) -> None:
         """Call *subscriber* with every commit, in order, in the writers' threads."""
-        with self._lock:
-            self._subscribers.append(subscriber)
-
-    def unsubscribe(self, subscriber: Subscriber) -> None:
-        """Stop calling *subscriber*."""
-        with self._lock:
-            self._subscribers.remove(subscriber)
+        self._subscribers.append(subscriber)
 
     def _now(self) -> int:
         self._last_us = max(self._clock() // 1000, self._last_us)
@@ -189,12 +183,6 @@ class StorageReader:
             _range_under(prefix),
         )
         return [parent[len(prefix) + 1 :] for (parent,) in rows]
-
-    def names(self) -> list[DocumentName]:
-        """Return the names of all documents."""
-        return [
-            *starmap(DocumentName, self._execute("SELECT parent, collection, id FROM documents"))
-        ]
 
     def collection_ids(self, parent: str) -> set[str]:
         """Return the ids of the collections directly under *parent* with documents at any depth."""

@@ -10,6 +10,7 @@ from cmc_webhook.local_firestore.messages import (
     CommitResponse,
     Empty,
     Message,
+    timestamp,
 )
 from cmc_webhook.local_firestore.resource_names import check_database
 from cmc_webhook.local_firestore.storage import StorageWriter
@@ -41,12 +42,9 @@ class WriteCalls:
             self._transactions.check_writable(request.transaction, request.database)
 
         def write(writer: StorageWriter) -> Message:
-            response = CommitResponse()
             time_us = writer.tick()
-            for change in changes:
-                response.write_results.append(_apply(change, writer, time_us))
-            response.commit_time.FromMicroseconds(time_us)
-            return response
+            results = [_apply(change, writer, time_us) for change in changes]
+            return CommitResponse(write_results=results, commit_time=timestamp(time_us))
 
         return self._transactions.commit(request.transaction, request.database, write)
 
