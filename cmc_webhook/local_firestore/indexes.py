@@ -10,6 +10,8 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
+from google.cloud.firestore_v1.field_path import render_field_path
+
 from cmc_webhook.local_firestore.field_paths import NAME, FieldPath
 from cmc_webhook.local_firestore.filters import FieldTest
 from cmc_webhook.local_firestore.queries import Order, Query
@@ -119,14 +121,14 @@ def _missing(
     }
     known = {path for path, of_elements in equal if not of_elements}
     end = tuple(
-        (_quoted(order.path), _DESCENDING if order.descending else _ASCENDING)
+        (render_field_path(order.path), _DESCENDING if order.descending else _ASCENDING)
         for order in orders
         if order.path not in known
     )
     # Documents by ascending name need no index.
     if not equal and end == ((_NAME, _ASCENDING),):
         return None
-    tested = {(_quoted(path), of_elements) for path, of_elements in equal}
+    tested = {(render_field_path(path), of_elements) for path, of_elements in equal}
     paths = {path for path, _ in equal} | {order.path for order in orders} - {NAME}
     starts = [start for start in _starts(scope, paths, end, defined) if start <= tested]
     if starts and set().union(*starts) == tested:
@@ -140,7 +142,7 @@ def _starts(
 ) -> Iterator[set[tuple[str, bool]]]:
     """Yield what comes before *end* in each index with it: path, and whether of elements."""
     automatic = (
-        Index(scope.collection, False, ((_quoted(path), mode),))
+        Index(scope.collection, False, ((render_field_path(path), mode),))
         for path in paths
         for mode in (_ASCENDING, _DESCENDING, _CONTAINS)
         if not _is_overridden(scope.collection, path, defined)
@@ -156,7 +158,7 @@ def _starts(
 
 def _is_overridden(collection: str, path: FieldPath, defined: IndexDefinitions) -> bool:
     """Whether the field or a map around it has no automatic indexes."""
-    around = (_quoted(path[: length + 1]) for length in range(len(path)))
+    around = (render_field_path(path[: length + 1]) for length in range(len(path)))
     return any((collection, each) in defined.overridden for each in around)
 
 
@@ -171,7 +173,3 @@ def _completed(fields: IndexFields) -> IndexFields:
 def _shortened(fields: IndexFields) -> IndexFields:
     """Return *fields* without a `__name__` that Firestore adds."""
     return fields[:-1] if len(fields) > 1 and _completed(fields[:-1]) == fields else fields
-
-
-def _quoted(path: FieldPath) -> str:
-    return ".".join(s if s.isidentifier() and s.isascii() else f"`{s}`" for s in path)

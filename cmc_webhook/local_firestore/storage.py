@@ -18,6 +18,7 @@ from cmc_webhook.local_firestore.resource_names import DocumentName, Scope, pars
 Documents: TypeAlias = dict[DocumentName, Message | None]
 
 _NOTHING: Documents = {}
+_BY_NAME = "parent = ? AND collection = ? AND id = ?"
 
 
 class Commit(NamedTuple):
@@ -25,9 +26,6 @@ class Commit(NamedTuple):
 
     time_us: int
     documents: Documents
-
-
-Subscriber: TypeAlias = Callable[[Commit], None]
 
 
 class Snapshot:
@@ -55,7 +53,7 @@ class Storage:
         self._last_us: int = row[0]
         # Weak: a snapshot is maintained as long as a transaction refers to it.
         self._snapshots: WeakSet[Snapshot] = WeakSet()
-        self._subscribers: list[Subscriber] = []
+        self._subscribers: list[Callable[[Commit], None]] = []
 
     def close(self) -> None:
         """Close the file; later calls fail."""
@@ -77,15 +75,11 @@ class Storage:
     def writing(self) -> Iterator["StorageWriter"]:
         """Commit at the end of the block, or roll back if it raises; all others wait meanwhile."""
         with self._lock, _refusing():
-            self._connection.execute("BEGIN IMMEDIATE")
-            try:
+            with self._connection:
+                self._connection.execute("BEGIN IMMEDIATE")
                 writer = StorageWriter(self)
                 yield writer
                 self._connection.execute("UPDATE clock SET last_us = ?", (self._last_us,))
-                self._connection.execute("COMMIT")
-            except BaseException:
-                self._connection.rollback()
-                raise
             if writer.changed:
                 for subscriber in self._subscribers:
                     subscriber(Commit(self._last_us, writer.changed))
@@ -98,7 +92,7 @@ class Storage:
             for row in rows.fetchall():
                 writer.put(DocumentName(*row), None)
 
-    def subscribe(self, subscriber: Subscriber) -> None:
+    def subscribe(self, subscriber: Callable[[Commit], None]) -> None:
         """Call *subscriber* with every commit, in order, in the writers' threads."""
         self._subscribers.append(subscriber)
 
@@ -127,16 +121,12 @@ class StorageReader:
         return snapshot
 
     def at(self, snapshot: Snapshot) -> "StorageReader":
-        """Return a reader of *snapshot*."""
         return StorageReader(self._storage, snapshot.time_us, snapshot.overwritten)
 
     def get(self, name: DocumentName) -> Message | None:
-        """Return the document, or None."""
         if name in self._overwritten:
             return self._overwritten[name]
-        row = self._execute(
-            "SELECT document FROM documents WHERE parent = ? AND collection = ? AND id = ?", name
-        ).fetchone()
+        row = self._execute(f"SELECT document FROM documents WHERE {_BY_NAME}", name).fetchone()
         return Document.FromString(row[0]) if row else None
 
     def find(self, query: Query) -> tuple[list[DocumentName], int]:
@@ -170,7 +160,6 @@ class StorageReader:
         yield from (held for held in past.values() if held is not None)
 
     def document_ids(self, parent: str, collection: str) -> set[str]:
-        """Return the ids of the documents of a collection."""
         rows = self._execute(
             "SELECT id FROM documents WHERE parent = ? AND collection = ?", (parent, collection)
         )
@@ -210,9 +199,7 @@ class StorageWriter(StorageReader):
         self.changed[name] = document
         self._storage._index.put(name, document)
         if document is None:
-            self._execute(
-                "DELETE FROM documents WHERE parent = ? AND collection = ? AND id = ?", name
-            )
+            self._execute(f"DELETE FROM documents WHERE {_BY_NAME}", name)
         else:
             self._execute(
                 "INSERT INTO documents VALUES (?, ?, ?, ?) ON CONFLICT DO UPDATE"
