@@ -6,24 +6,17 @@ are reserved for examples.
 """
 
 import random
+import tomllib
 import uuid
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any, NamedTuple
 from zoneinfo import ZoneInfo
 
-from cmc_webhook.simulator.texts import (
-    API_DATA,
-    DEFERRALS,
-    DOMAINS,
-    NAMES,
-    REASONS,
-    SENDERS,
-    SUBJECTS,
-    SUPPRESSION,
-)
-
+# Subjects, addresses, and replies of other servers.
+_TEXTS = tomllib.loads(Path(__file__).with_name("texts.toml").read_text("utf-8"))
 COMPOSITION = "simulator"
 _MTA = "mta{:02}.simulator.smtps.example"
 _RETURN_PATH = "{}@return.simulator.smtps.example"
@@ -162,16 +155,20 @@ def _occurrences(
     courses: list[list[tuple[int, str]]], number: int, start: datetime, rng: random.Random
 ) -> Iterator[_Occurrence]:
     queued = number // _QUEUED_PER_SECOND
-    subject, sender = rng.choice(SUBJECTS), rng.choice(SENDERS)
+    subject, sender = rng.choice(_TEXTS["subjects"]), rng.choice(_TEXTS["senders"])
     message_id = _message_id(start + timedelta(seconds=queued), rng)
     for position, course in enumerate(courses):
         to = _recipient(number, position, rng)
-        api_data = rng.choice(API_DATA).format(number + 1)
+        api_data = rng.choice(_TEXTS["api_data"]).format(number + 1)
         mail = _Mail(message_id, subject, sender, api_data, to)
-        code = next((word for _, word in course if word.isdigit()), rng.choice([*REASONS]))
-        final = SUPPRESSION if code in _SUPPRESSED else rng.choice(REASONS.get(code, REASONS["99"]))
+        reasons = _TEXTS["reasons"]
+        code = next((word for _, word in course if word.isdigit()), rng.choice([*reasons]))
+        if code in _SUPPRESSED:
+            final = _TEXTS["suppression"]
+        else:
+            final = rng.choice(reasons.get(code, reasons["99"]))
         for second, word in course:
-            reason = rng.choice(DEFERRALS) if word == "deferred" else final
+            reason = rng.choice(_TEXTS["deferrals"]) if word == "deferred" else final
             text = "" if word in ("queued", "succeeded") else reason.format(to=to)
             yield _Occurrence(queued + second, mail, word, text)
 
@@ -187,8 +184,10 @@ def _message_id(at: datetime, rng: random.Random) -> str:
 
 
 def _recipient(number: int, position: int, rng: random.Random) -> str:
-    [domain] = rng.choices([*DOMAINS], [*DOMAINS.values()])
-    return f"{rng.choice(NAMES)}.{number + 1:04}{chr(ord('a') + position % 26)}@{domain}"
+    domains = _TEXTS["domains"]
+    [domain] = rng.choices([*domains], [*domains.values()])
+    name = rng.choice(_TEXTS["names"])
+    return f"{name}.{number + 1:04}{chr(ord('a') + position % 26)}@{domain}"
 
 
 def _event(occurrence: _Occurrence, start: datetime, mailing: Mailing) -> Event:
