@@ -24,10 +24,12 @@ def main(firestore_port: int, host: str, data: str, indexes: Any) -> None:
     # Blocked in every thread from here on, and waited for below: a handler could deadlock.
     signal.pthread_sigmask(signal.SIG_BLOCK, _SIGNALS)
     try:
-        definitions = json.load(indexes) if indexes else None
+        definitions = {**json.load(indexes)} if indexes else None
         server = start(data, firestore_port, host=host, indexes=definitions)
-    except (StartError, ValueError) as error:
+    except StartError as error:
         raise click.ClickException(str(error)) from error
+    except (TypeError, ValueError, RecursionError) as error:
+        raise click.ClickException(f"{indexes.name} is not a JSON object: {error}.") from error
     if host != LOOPBACK:
         click.echo(
             f"Warning: everybody who reaches {server.address} can read and change everything.",

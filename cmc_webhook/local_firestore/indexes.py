@@ -12,6 +12,7 @@ from typing import Any, TypeAlias
 
 from google.cloud.firestore_v1.field_path import render_field_path
 
+from cmc_webhook.local_firestore.errors import StartError
 from cmc_webhook.local_firestore.field_paths import NAME, FieldPath
 from cmc_webhook.local_firestore.filters import FieldTest
 from cmc_webhook.local_firestore.queries import Order, Query
@@ -72,29 +73,36 @@ class IndexDefinitions:
 
 def parse_definitions(content: Mapping[str, Any]) -> IndexDefinitions:
     """
-    Parse the content of a firestore.indexes.json of the Firebase CLI.
+    Parse the content of a firestore.indexes.json of the Firebase CLI, or raise StartError.
 
     Format: https://firebase.google.com/docs/reference/firestore/indexes
     """
-    overrides = content.get("fieldOverrides", [])
-    single = (
-        _parse_index(each["collectionGroup"], index, [{**index, "fieldPath": each["fieldPath"]}])
-        for each in overrides
-        for index in each["indexes"]
-    )
-    composite = (
-        _parse_index(each["collectionGroup"], each, each["fields"])
-        for each in content.get("indexes", [])
-    )
-    return IndexDefinitions(
-        frozenset([*single, *composite]),
-        frozenset((each["collectionGroup"], each["fieldPath"]) for each in overrides),
-    )
+    try:
+        overrides = content.get("fieldOverrides", [])
+        indexes = [
+            (each["collectionGroup"], each, each["fields"]) for each in content.get("indexes", [])
+        ]
+        indexes += [
+            (each["collectionGroup"], index, [{**index, "fieldPath": each["fieldPath"]}])
+            for each in overrides
+            for index in each["indexes"]
+        ]
+        return IndexDefinitions(
+            frozenset(_parse_index(*each) for each in indexes),
+            frozenset((each["collectionGroup"], each["fieldPath"]) for each in overrides),
+        )
+    except (AttributeError, LookupError, TypeError) as error:
+        raise StartError(
+            "The definitions of indexes have another format than a firestore.indexes.json: make one"
+            " with `firebase firestore:indexes`."
+        ) from error
 
 
 def _parse_index(
     collection: str, index: Mapping[str, Any], fields: Sequence[Mapping[str, Any]]
 ) -> Index:
+    if not fields:
+        raise LookupError("an index without fields")
     modes = (str(field.get("order") or field.get("arrayConfig")) for field in fields)
     paths = (str(field["fieldPath"]) for field in fields)
     group = index.get("queryScope") == "COLLECTION_GROUP"
