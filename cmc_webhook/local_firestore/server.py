@@ -4,6 +4,7 @@ import contextlib
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from operator import methodcaller
 from typing import Any
 
 import grpc
@@ -24,6 +25,7 @@ _SERVICE = "google.firestore.v1.Firestore"
 # Each listener and each running call takes one, also a call that waits for a transaction.
 _THREADS = MOST_LISTENERS + 256
 _GRACE_S = 1.0
+_SERIALIZE = methodcaller("SerializeToString")
 _OPTIONS = [
     # Otherwise two servers can share a port, and each gets some of the calls.
     ("grpc.so_reuseport", 0),
@@ -143,7 +145,7 @@ def _unary_handler(name: str, call: Callable[[Message], Message]) -> Any:
         except Refusal as refusal:
             context.abort(refusal.grpc_status_code, refusal.message)
 
-    return grpc.unary_unary_rpc_method_handler(handle, response_serializer=_serialize)
+    return grpc.unary_unary_rpc_method_handler(handle, response_serializer=_SERIALIZE)
 
 
 def _streaming_handler(name: str, call: Callable[[Message], Iterator[Message]]) -> Any:
@@ -153,7 +155,7 @@ def _streaming_handler(name: str, call: Callable[[Message], Iterator[Message]]) 
         except Refusal as refusal:
             context.abort(refusal.grpc_status_code, refusal.message)
 
-    return grpc.unary_stream_rpc_method_handler(handle, response_serializer=_serialize)
+    return grpc.unary_stream_rpc_method_handler(handle, response_serializer=_SERIALIZE)
 
 
 def _listen_handler(listeners: Listeners) -> Any:
@@ -168,7 +170,7 @@ def _listen_handler(listeners: Listeners) -> Any:
         except Refusal as refusal:
             context.abort(refusal.grpc_status_code, refusal.message)
 
-    return grpc.stream_stream_rpc_method_handler(handle, response_serializer=_serialize)
+    return grpc.stream_stream_rpc_method_handler(handle, response_serializer=_SERIALIZE)
 
 
 def _add_requests(requests: Iterator[bytes], listener: Listener) -> None:
@@ -180,7 +182,3 @@ def _add_requests(requests: Iterator[bytes], listener: Listener) -> None:
         except Refusal as refusal:
             listener.add(refusal)
     listener.add(None)
-
-
-def _serialize(message: Message) -> bytes:
-    return bytes(message.SerializeToString())
