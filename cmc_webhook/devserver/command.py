@@ -129,7 +129,6 @@ def _start_programs(
 
 
 def _how_to_try_it(ports: Mapping[str, int], settings: StatusSettings) -> Iterator[str]:
-    """Yield a command to try, and as the last lines the addresses."""
     url = f"http://{HOST}:{ports['port']}"
     if settings.credentials[API_KEYS]:
         credential = ' -H "Authorization: Bearer YOUR_KEY"'

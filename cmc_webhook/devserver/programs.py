@@ -101,7 +101,6 @@ class Program:
         return True
 
     def ended(self) -> bool:
-        """Return whether the process has ended."""
         return self._process.poll() is not None
 
     def ending(self) -> str:

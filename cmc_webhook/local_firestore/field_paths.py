@@ -53,7 +53,6 @@ def check_field_name(name: str) -> None:
 
 
 def get(fields: Message, path: FieldPath) -> Message | None:
-    """Return the value at *path*, or None."""
     inner = _parent_map(fields, path)
     return None if inner is None else inner.get(path[-1])
 

@@ -40,7 +40,6 @@ def get_all(names: Iterable[DocumentName]) -> Read:
 
 
 def select(query: queries.Query) -> Read:
-    """Read the documents of *query*."""
 
     def read(reader: StorageReader) -> ReadResult:
         names, skipped = reader.find(query)

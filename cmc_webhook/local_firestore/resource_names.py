@@ -40,7 +40,6 @@ class Scope(NamedTuple):
     descendants: bool
 
     def contains(self, name: DocumentName) -> bool:
-        """Whether the document is in one of the collections."""
         if self.collection not in ("", name.collection):
             return False
         if self.descendants and name.parent.startswith(f"{self.parent}/"):
@@ -49,7 +48,6 @@ class Scope(NamedTuple):
 
 
 def check_database(database: str) -> None:
-    """Raise InvalidArgument unless *database* is the name of a database."""
     if not _DATABASE.fullmatch(database):
         raise InvalidArgument(f'"{database}" is not projects/PROJECT/databases/DATABASE.')
 
@@ -61,7 +59,6 @@ def check_parent(name: str) -> None:
 
 
 def parse_document(name: str) -> DocumentName:
-    """Parse the full name of a document, or raise InvalidArgument."""
     ids = _ids(name)
     if not ids or len(ids) % 2:
         raise InvalidArgument(f'"{name}" is not the name of a document.')
@@ -89,7 +86,6 @@ def check_id(resource_id: str) -> None:
 
 
 def database_of(name: str) -> str:
-    """Return the database of a document or root."""
     return name.partition("/documents")[0]
 
 

@@ -56,12 +56,10 @@ class Storage:
         self._subscribers: list[Callable[[Commit], None]] = []
 
     def close(self) -> None:
-        """Close the file; later calls fail."""
         with self._lock:
             self._connection.close()
 
     def now_us(self) -> int:
-        """Return the time in microseconds, never earlier than before."""
         with self._lock:
             return self._now()
 
@@ -85,7 +83,6 @@ class Storage:
                     subscriber(Commit(self._last_us, writer.changed))
 
     def clear(self) -> None:
-        """Delete all documents of all databases."""
         with self.writing() as writer:
             writer.tick()
             rows = self._connection.execute("SELECT parent, collection, id FROM documents")
@@ -140,7 +137,6 @@ class StorageReader:
         return [parse_document(document.name) for document in documents], skipped
 
     def count(self, query: Query) -> int:
-        """Return how many documents *query* finds."""
         limited = query.is_limited() or self._past(query.scope)
         found = None if limited else self._storage._index.count(query)
         return len(self.find(query)[0]) if found is None else found

@@ -125,13 +125,11 @@ class Transactions:
                 return result
 
     def check_writable(self, transaction_id: bytes, database: str) -> None:
-        """Raise InvalidArgument if the transaction is read-only."""
         with self._changed:
             if self._use(transaction_id, database).read_only:
                 raise InvalidArgument("Cannot modify entities in a read-only transaction.")
 
     def rollback(self, transaction_id: bytes, database: str) -> None:
-        """End the transaction without writing."""
         with self._changed:
             self._use(transaction_id, database)
             self._end(transaction_id)

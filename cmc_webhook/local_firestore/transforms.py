@@ -84,7 +84,6 @@ def _remove_all(stored: Message, operand: Message) -> Message:
 
 
 def _array_of(stored: Message) -> Message:
-    """Return a copy of *stored* if it is an array, else an empty one."""
     value = Value()
     value.array_value.SetInParent()
     if stored.HasField("array_value"):

@@ -24,13 +24,11 @@ class WriteCalls:
         self._transactions = transactions
 
     def begin_transaction(self, request: Message) -> Message:
-        """Return the id of a new transaction."""
         check_database(request.database)
         begun = self._transactions.begin(request.database, request.options)
         return BeginTransactionResponse(transaction=begun)
 
     def rollback(self, request: Message) -> Message:
-        """End a transaction without writing."""
         self._transactions.rollback(request.transaction, request.database)
         return Empty()
 

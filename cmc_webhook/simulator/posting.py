@@ -32,7 +32,6 @@ class Credential:
 
 
 def bearer(key: str) -> Credential:
-    """Return the credential of an API key in the header."""
     return Credential(authorization=f"Bearer {key}")
 
 
@@ -172,7 +171,6 @@ def without_query(url: str) -> str:
 
 
 def is_loopback(url: str) -> bool:
-    """Return whether *url* is on this machine."""
     host = parse_url(url).hostname or ""
     try:
         return ipaddress.ip_address(host).is_loopback
