@@ -7,13 +7,13 @@ from google.api_core.exceptions import InvalidArgument
 
 from cmc_webhook.local_firestore import queries
 from cmc_webhook.local_firestore.messages import ListenResponse, Message, timestamp
-from cmc_webhook.local_firestore.repeatable_reads import Read, get_all, select
 from cmc_webhook.local_firestore.resource_names import (
     DocumentName,
     database_of,
     parse_document_of,
 )
 from cmc_webhook.local_firestore.storage import Commit
+from cmc_webhook.local_firestore.transactions import Read
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +42,7 @@ def parse_selection(
         names = [parse_document_of(database, name) for name in target.documents.documents]
         wanted = frozenset(names)
         return Selection(
-            get_all(names),
+            lambda reader: reader.get_all(names),
             matches=lambda name, document: name in wanted,
             names=frozenset(map(str, names)),
         )
@@ -54,7 +54,7 @@ def parse_selection(
     check(query)
     unlimited = replace(query, offset=0, limit=None)
     return Selection(
-        select(unlimited),
+        lambda reader: reader.select(unlimited),
         matches=lambda name, document: (
             query.scope.contains(name) and bool(queries.evaluate(unlimited, [document])[0])
         ),

@@ -18,7 +18,6 @@ from cmc_webhook.local_firestore.messages import (
     RunQueryResponse,
     timestamp,
 )
-from cmc_webhook.local_firestore.repeatable_reads import Read, ReadResult, count, get_all, select
 from cmc_webhook.local_firestore.resource_names import (
     DocumentName,
     check_database,
@@ -28,8 +27,8 @@ from cmc_webhook.local_firestore.resource_names import (
     id_key,
     parse_document_of,
 )
-from cmc_webhook.local_firestore.storage import Storage, StorageReader
-from cmc_webhook.local_firestore.transactions import Transactions
+from cmc_webhook.local_firestore.storage import ReadResult, Storage, StorageReader
+from cmc_webhook.local_firestore.transactions import Read, Transactions
 
 _PAGE_SIZE = 300
 _MIN_PARTITION = 128
@@ -50,7 +49,9 @@ class ReadCalls:
         check_database(request.database)
         names = {name: parse_document_of(request.database, name) for name in request.documents}
         mask = queries.parse_mask(request)
-        begun, result, read_time = self._run(request, request.database, get_all(names.values()))
+        begun, result, read_time = self._run(
+            request, request.database, lambda reader: reader.get_all(names.values())
+        )
         if begun:
             yield BatchGetDocumentsResponse(transaction=begun)
         found = {document.name: document for document in result.documents}
@@ -89,7 +90,9 @@ class ReadCalls:
         """Yield the documents; the first message may only have the number of skipped ones."""
         query = queries.parse_query(request.parent, request.structured_query)
         self._index_check.check(query)
-        begun, result, read_time = self._run(request, database_of(request.parent), select(query))
+        begun, result, read_time = self._run(
+            request, database_of(request.parent), lambda reader: reader.select(query)
+        )
         if result.skipped or begun or not result.documents:
             yield RunQueryResponse(
                 skipped_results=result.skipped, transaction=begun, read_time=read_time
@@ -105,7 +108,12 @@ class ReadCalls:
         paths = aggregated_paths(requested.aggregations)
         query = queries.parse_query(request.parent, requested.structured_query, paths)
         self._index_check.check(query)
-        read = select(query) if paths else count(query)
+
+        def read(reader: StorageReader) -> ReadResult:
+            if paths:
+                return reader.select(query)
+            return ReadResult((), found=reader.count(query))
+
         begun, result, read_time = self._run(request, database_of(request.parent), read)
         response = RunAggregationQueryResponse(transaction=begun, read_time=read_time)
         values = aggregate(requested.aggregations, result.documents, result.found)

@@ -3,7 +3,7 @@
 import sqlite3
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from typing import NamedTuple, TypeAlias
 from weakref import WeakSet
@@ -19,6 +19,18 @@ Documents: TypeAlias = dict[DocumentName, Message | None]
 
 _NOTHING: Documents = {}
 _BY_NAME = "parent = ? AND collection = ? AND id = ?"
+
+
+class ReadResult(NamedTuple):
+    """
+    The documents, how many the offset skipped before them, and how many there are.
+
+    A count has no documents.
+    """
+
+    documents: Sequence[Message]
+    skipped: int = 0
+    found: int = 0
 
 
 class Commit(NamedTuple):
@@ -125,6 +137,15 @@ class StorageReader:
             return self._overwritten[name]
         row = self._execute(f"SELECT document FROM documents WHERE {_BY_NAME}", name).fetchone()
         return Document.FromString(row[0]) if row else None
+
+    def get_all(self, names: Iterable[DocumentName]) -> ReadResult:
+        """Read those of *names* that exist."""
+        found = map(self.get, names)
+        return ReadResult([document for document in found if document is not None])
+
+    def select(self, query: Query) -> ReadResult:
+        names, skipped = self.find(query)
+        return ReadResult(self.get_all(names).documents, skipped, len(names))
 
     def find(self, query: Query) -> tuple[list[DocumentName], int]:
         """Return the names of the documents of *query*, and how many its offset skipped."""

@@ -16,15 +16,22 @@ import time
 import uuid
 from collections import deque
 from collections.abc import Callable
-from typing import TypeVar
+from typing import TypeAlias, TypeVar
 
 from google.api_core.exceptions import Aborted, InvalidArgument
 
 from cmc_webhook.local_firestore.messages import Message
-from cmc_webhook.local_firestore.repeatable_reads import Read, ReadResult
-from cmc_webhook.local_firestore.storage import Snapshot, Storage, StorageReader, StorageWriter
+from cmc_webhook.local_firestore.storage import (
+    ReadResult,
+    Snapshot,
+    Storage,
+    StorageReader,
+    StorageWriter,
+)
 
 T = TypeVar("T")
+# It can be run again, to see whether its result is still the same.
+Read: TypeAlias = Callable[[StorageReader], ReadResult]
 
 # Firestore ends a transaction after 60 seconds without a call, and after 270 in all.
 _IDLE_US = 60_000_000
