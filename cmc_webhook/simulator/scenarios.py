@@ -106,15 +106,6 @@ class _Mail(NamedTuple):
     to: str
 
 
-class _Occurrence(NamedTuple):
-    """A step of a mail, *second* seconds after the start of the mailing."""
-
-    second: int
-    mail: _Mail
-    word: str
-    reason: str
-
-
 def events(mailing: Mailing, rng: random.Random) -> list[Event]:
     """Return all events of *mailing* in the order in which they happen."""
     # A message id holds the time at which the mail was queued, which depends on the last event of
@@ -130,9 +121,9 @@ def events(mailing: Mailing, rng: random.Random) -> list[Event]:
     )
     start = mailing.last_event_at.replace(microsecond=0) - timedelta(seconds=latest)
     unordered = [
-        _event(occurrence, start, mailing)
+        event
         for number, mail in enumerate(courses)
-        for occurrence in _occurrences(mail, number, start, rng)
+        for event in _events(mail, number, start, mailing, rng)
     ]
     return sorted(unordered, key=lambda event: event.at)
 
@@ -151,12 +142,16 @@ def _course(mailing: Mailing, rng: random.Random) -> Iterator[tuple[int, str]]:
         yield second, rng.choice(step.words)
 
 
-def _occurrences(
-    courses: list[list[tuple[int, str]]], number: int, start: datetime, rng: random.Random
-) -> Iterator[_Occurrence]:
-    queued = number // _QUEUED_PER_SECOND
+def _events(
+    courses: list[list[tuple[int, str]]],
+    number: int,
+    start: datetime,
+    mailing: Mailing,
+    rng: random.Random,
+) -> Iterator[Event]:
+    queued_at = start + timedelta(seconds=number // _QUEUED_PER_SECOND)
     subject, sender = rng.choice(_TEXTS["subjects"]), rng.choice(_TEXTS["senders"])
-    message_id = _message_id(start + timedelta(seconds=queued), rng)
+    message_id = _message_id(queued_at, rng)
     for position, course in enumerate(courses):
         to = _recipient(number, position, rng)
         api_data = rng.choice(_TEXTS["api_data"]).format(number + 1)
@@ -170,7 +165,7 @@ def _occurrences(
         for second, word in course:
             reason = rng.choice(_TEXTS["deferrals"]) if word == "deferred" else final
             text = "" if word in ("queued", "succeeded") else reason.format(to=to)
-            yield _Occurrence(queued + second, mail, word, text)
+            yield _event(queued_at + timedelta(seconds=second), mail, word, text, mailing)
 
 
 def _message_id(at: datetime, rng: random.Random) -> str:
@@ -190,19 +185,18 @@ def _recipient(number: int, position: int, rng: random.Random) -> str:
     return f"{name}.{number + 1:04}{chr(ord('a') + position % 26)}@{domain}"
 
 
-def _event(occurrence: _Occurrence, start: datetime, mailing: Mailing) -> Event:
-    at = start + timedelta(seconds=occurrence.second)
-    event_type = "bounces" if occurrence.word.isdigit() else "deliveries"
+def _event(at: datetime, mail: _Mail, word: str, reason: str, mailing: Mailing) -> Event:
+    event_type = "bounces" if word.isdigit() else "deliveries"
     record = {
-        "reason": occurrence.reason,
+        "reason": reason,
         "created": at.astimezone(mailing.zone).strftime("%Y-%m-%d %H:%M:%S"),
-        "subject": occurrence.mail.subject,
-        "messageId": occurrence.mail.message_id,
-        "status": occurrence.word,
-        **_names(occurrence.mail, mailing.version),
+        "subject": mail.subject,
+        "messageId": mail.message_id,
+        "status": word,
+        **_names(mail, mailing.version),
     }
     if event_type == "deliveries":
-        queued = occurrence.word == "queued"
+        queued = word == "queued"
         record["sourceIp"] = _SOURCE_IP if queued else ""
         record["senderIp"] = "" if queued else _SENDER_IP.format(1 + at.second % 9)
     return Event(at, event_type, record)
