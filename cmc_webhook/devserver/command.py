@@ -21,7 +21,6 @@ from cmc_webhook.devserver.programs import (
     function_environ,
 )
 from cmc_webhook.devserver.supervisor import Supervisor
-from cmc_webhook.local_firestore.errors import StartError
 from cmc_webhook.local_firestore.server import start
 from cmc_webhook.reading.options import BadSetting
 from cmc_webhook.settings import (
@@ -103,8 +102,6 @@ def devserver(
                 programs = _start_programs(running, ports, folder, environ)
                 greeting += _how_to_try_it(ports, settings)
             supervisor.run(programs, [*greeting, "Stop with Ctrl-C."])
-    except StartError as error:
-        raise click.ClickException(str(error)) from error
     except SettingsError as error:
         raise BadSetting(str(error)) from error
 

@@ -2,6 +2,7 @@
 
 from typing import Any, TypeAlias
 
+from click import ClickException
 from google.api_core.exceptions import GoogleAPICallError
 from google.rpc.status_pb2 import Status
 
@@ -9,8 +10,8 @@ from google.rpc.status_pb2 import Status
 Refusal: TypeAlias = GoogleAPICallError
 
 
-class StartError(Exception):
-    """The server cannot start; the message is one sentence that says what to do."""
+class StartError(ClickException):
+    """The server cannot start; a command shows the message, a sentence that says what to do."""
 
 
 def status(refusal: Refusal) -> Any:

@@ -103,10 +103,9 @@ def _parse_index(
 ) -> Index:
     if not fields:
         raise LookupError("an index without fields")
-    modes = (str(field.get("order") or field.get("arrayConfig")) for field in fields)
-    paths = (str(field["fieldPath"]) for field in fields)
     group = index.get("queryScope") == "COLLECTION_GROUP"
-    return Index(collection, group, tuple(zip(paths, modes, strict=True)))
+    modes = [(str(f["fieldPath"]), str(f.get("order") or f.get("arrayConfig"))) for f in fields]
+    return Index(collection, group, tuple(modes))
 
 
 def missing_indexes(query: Query, defined: IndexDefinitions) -> set[Index]:
