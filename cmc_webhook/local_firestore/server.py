@@ -9,16 +9,14 @@ from typing import Any
 
 import grpc
 
+from cmc_webhook.local_firestore.calls import Calls
 from cmc_webhook.local_firestore.errors import Refusal, StartError
 from cmc_webhook.local_firestore.index_check import IndexCheck
 from cmc_webhook.local_firestore.indexes import IndexDefinitions, parse_definitions
 from cmc_webhook.local_firestore.listen import MOST_LISTENERS, Listener, Listeners
 from cmc_webhook.local_firestore.messages import Message
-from cmc_webhook.local_firestore.read_calls import ReadCalls
 from cmc_webhook.local_firestore.storage import Storage
 from cmc_webhook.local_firestore.supported_fields import parse_request
-from cmc_webhook.local_firestore.transactions import Transactions
-from cmc_webhook.local_firestore.write_calls import WriteCalls
 
 LOOPBACK = "127.0.0.1"
 _SERVICE = "google.firestore.v1.Firestore"
@@ -48,14 +46,9 @@ class FirestoreServer:
         self._storage = storage
         self._threads = ThreadPoolExecutor(_THREADS, thread_name_prefix="firestore")
         self._server = grpc.server(self._threads, options=_OPTIONS)
-        transactions = Transactions(storage)
         index_check = IndexCheck(indexes)
         self._listeners = Listeners(storage, index_check)
-        handlers = _handlers(
-            ReadCalls(storage, transactions, index_check),
-            WriteCalls(transactions),
-            self._listeners,
-        )
+        handlers = _handlers(Calls(storage, index_check), self._listeners)
         self._server.add_generic_rpc_handlers(
             (grpc.method_handlers_generic_handler(_SERVICE, handlers), _NotServed())
         )
@@ -116,20 +109,20 @@ class _NotServed(grpc.GenericRpcHandler):  # type: ignore[misc]  # grpc has no t
         return grpc.stream_stream_rpc_method_handler(refuse)
 
 
-def _handlers(reads: ReadCalls, writes: WriteCalls, listeners: Listeners) -> dict[str, Any]:
+def _handlers(calls: Calls, listeners: Listeners) -> dict[str, Any]:
     unary = {
-        "BatchWrite": writes.batch_write,
-        "BeginTransaction": writes.begin_transaction,
-        "Commit": writes.commit,
-        "ListCollectionIds": reads.list_collection_ids,
-        "ListDocuments": reads.list_documents,
-        "PartitionQuery": reads.partition_query,
-        "Rollback": writes.rollback,
+        "BatchWrite": calls.batch_write,
+        "BeginTransaction": calls.begin_transaction,
+        "Commit": calls.commit,
+        "ListCollectionIds": calls.list_collection_ids,
+        "ListDocuments": calls.list_documents,
+        "PartitionQuery": calls.partition_query,
+        "Rollback": calls.rollback,
     }
     streaming = {
-        "BatchGetDocuments": reads.batch_get_documents,
-        "RunAggregationQuery": reads.run_aggregation_query,
-        "RunQuery": reads.run_query,
+        "BatchGetDocuments": calls.batch_get_documents,
+        "RunAggregationQuery": calls.run_aggregation_query,
+        "RunQuery": calls.run_query,
     }
     return {
         **{name: _unary_handler(name, call) for name, call in unary.items()},

@@ -1,15 +1,20 @@
-"""The calls that read."""
+"""The calls, apart from Listen."""
 
 from collections.abc import Iterator
 
 from google.api_core.exceptions import InvalidArgument
 
-from cmc_webhook.local_firestore import queries
+from cmc_webhook.local_firestore import queries, writes
 from cmc_webhook.local_firestore.aggregations import aggregate, aggregated_paths, check_aggregations
+from cmc_webhook.local_firestore.errors import Refusal, status
 from cmc_webhook.local_firestore.index_check import IndexCheck
 from cmc_webhook.local_firestore.messages import (
     BatchGetDocumentsResponse,
+    BatchWriteResponse,
+    BeginTransactionResponse,
+    CommitResponse,
     Document,
+    Empty,
     ListCollectionIdsResponse,
     ListDocumentsResponse,
     Message,
@@ -27,21 +32,19 @@ from cmc_webhook.local_firestore.resource_names import (
     id_key,
     parse_document_of,
 )
-from cmc_webhook.local_firestore.storage import ReadResult, Storage, StorageReader
+from cmc_webhook.local_firestore.storage import ReadResult, Storage, StorageReader, StorageWriter
 from cmc_webhook.local_firestore.transactions import Read, Transactions
 
 _PAGE_SIZE = 300
 _MIN_PARTITION = 128
 
 
-class ReadCalls:
+class Calls:
     """Each method takes a request and returns or yields its responses, or raises a Refusal."""
 
-    def __init__(
-        self, storage: Storage, transactions: Transactions, index_check: IndexCheck
-    ) -> None:
+    def __init__(self, storage: Storage, index_check: IndexCheck) -> None:
         self._storage = storage
-        self._transactions = transactions
+        self._transactions = Transactions(storage)
         self._index_check = index_check
 
     def batch_get_documents(self, request: Message) -> Iterator[Message]:
@@ -135,6 +138,49 @@ class ReadCalls:
             cursor.values.add(reference_value=str(names[part * len(names) // parts]))
         return response
 
+    def begin_transaction(self, request: Message) -> Message:
+        check_database(request.database)
+        begun = self._transactions.begin(request.database, request.options)
+        return BeginTransactionResponse(transaction=begun)
+
+    def rollback(self, request: Message) -> Message:
+        self._transactions.rollback(request.transaction, request.database)
+        return Empty()
+
+    def commit(self, request: Message) -> Message:
+        """Apply all writes in order with one commit time, or none of them."""
+        check_database(request.database)
+        changes = writes.parse_writes(request.writes, request.database)
+        if request.transaction and changes:
+            self._transactions.check_writable(request.transaction, request.database)
+
+        def write(writer: StorageWriter) -> Message:
+            time_us = writer.tick()
+            results = [_apply(change, writer, time_us) for change in changes]
+            return CommitResponse(write_results=results, commit_time=timestamp(time_us))
+
+        return self._transactions.commit(request.transaction, request.database, write)
+
+    def batch_write(self, request: Message) -> Message:
+        """Apply each write separately, with its own time; a malformed one refuses the request."""
+        check_database(request.database)
+        changes = writes.parse_writes(request.writes, request.database)
+        if len({change.name for change in changes}) < len(changes):
+            raise InvalidArgument("A batch has two writes to one document.")
+
+        def write(writer: StorageWriter) -> Message:
+            response = BatchWriteResponse()
+            for change in changes:
+                result, result_status = response.write_results.add(), response.status.add()
+                # A Refusal is raised before anything is stored: no rollback is needed.
+                try:
+                    result.CopyFrom(_apply(change, writer, writer.tick()))
+                except Refusal as refusal:
+                    result_status.CopyFrom(status(refusal))
+            return response
+
+        return self._transactions.commit(b"", request.database, write)
+
     def _run(
         self, request: Message, database: str, read: Read
     ) -> tuple[bytes, ReadResult, Message]:
@@ -144,6 +190,14 @@ class ReadCalls:
             begun = self._transactions.begin(database, request.new_transaction)
         result, time_us = self._transactions.run(begun or request.transaction, database, read)
         return begun, result, timestamp(time_us)
+
+
+def _apply(change: writes.Change, writer: StorageWriter, time_us: int) -> Message:
+    stored = writer.get(change.name)
+    document, result = writes.apply(change, stored, time_us)
+    if document is not stored:
+        writer.put(change.name, document)
+    return result
 
 
 def _ids(latest: StorageReader, request: Message) -> set[str]:
