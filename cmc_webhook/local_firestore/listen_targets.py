@@ -7,11 +7,7 @@ from google.api_core.exceptions import InvalidArgument
 
 from cmc_webhook.local_firestore import queries
 from cmc_webhook.local_firestore.messages import ListenResponse, Message, timestamp
-from cmc_webhook.local_firestore.resource_names import (
-    DocumentName,
-    database_of,
-    parse_document_of,
-)
+from cmc_webhook.local_firestore.resource_names import DocumentName, database_of, parse_document_of
 from cmc_webhook.local_firestore.storage import Commit
 from cmc_webhook.local_firestore.transactions import Read
 

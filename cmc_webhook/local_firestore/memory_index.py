@@ -106,8 +106,7 @@ class MemoryIndex:
             for column in columns.values():
                 self._connection.execute(f"ALTER TABLE {table.name} ADD COLUMN {column} BLOB")
             rows = self._connection.execute(
-                "SELECT id, document FROM documents WHERE parent = ? AND collection = ?",
-                collection,
+                "SELECT id, document FROM documents WHERE parent = ? AND collection = ?", collection
             )
             self._fill(table, columns, ((each, Document.FromString(data)) for each, data in rows))
         table.columns |= columns

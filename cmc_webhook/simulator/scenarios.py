@@ -207,9 +207,4 @@ def _names(mail: _Mail, version: int) -> dict[str, str]:
     return_path = _RETURN_PATH.format(mail.sender.partition("@")[0])
     if version == 1:
         return {"envelopeFrom": return_path, "envelopeTo": mail.to}
-    return {
-        "from": mail.sender,
-        "to": mail.to,
-        "returnPath": return_path,
-        "apiData": mail.api_data,
-    }
+    return {"from": mail.sender, "to": mail.to, "returnPath": return_path, "apiData": mail.api_data}
