@@ -135,7 +135,6 @@ class Endpoint:
         known = head or not credentials.required
         limit = webhook.largest_body if known else webhook.largest_unknown_body
         body = read_body(request.stream, request.content_length, webhook.largest_body, limit)
-        body = body or b""
         entry.credential = head or credentials.admit_body(find_api_keys(body))
         return body
 

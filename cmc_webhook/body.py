@@ -10,11 +10,9 @@ from cmc_webhook.errors import BodyIncomplete, BodyTooLarge
 _PIECE = 64 * 1024
 
 
-def read_body(
-    stream: IO[bytes], declared: int | None, largest: int, most_kept: int
-) -> bytes | None:
+def read_body(stream: IO[bytes], declared: int | None, largest: int, most_kept: int) -> bytes:
     """
-    Return the body, or None if it is over *most_kept* bytes; then it is read but not kept.
+    Return the body; nothing if it is over *most_kept* bytes: then it is read but not kept.
 
     *declared* is the Content-Length, None if the body is chunked. Raises BodyTooLarge
     over *largest* bytes, having read that much (a sender that is cut off earlier sees no
@@ -32,7 +30,7 @@ def read_body(
             pieces.append(piece)
     if declared is not None and length < declared:
         raise _incomplete()
-    return b"".join(pieces) if length <= most_kept else None
+    return b"".join(pieces)
 
 
 def _read(stream: IO[bytes]) -> bytes:
