@@ -91,8 +91,7 @@ class Transactions:
             new = _Transaction(database, snapshot, read_only=options.HasField("read_only"))
             self._open[transaction_id] = new
             if options.read_write.retry_transaction:
-                if options.read_write.retry_transaction in self._open:
-                    self._end(options.read_write.retry_transaction)
+                self._end(options.read_write.retry_transaction)
                 self._wait_for_turn(new)
         return transaction_id
 
@@ -163,8 +162,9 @@ class Transactions:
         return found
 
     def _end(self, transaction_id: bytes) -> None:
-        if transaction_id:
-            self._leave_queue(self._open.pop(transaction_id))
+        """End the transaction, if it is still open."""
+        if ended := self._open.pop(transaction_id, None):
+            self._leave_queue(ended)
 
     def _end_expired(self) -> None:
         now_us = self._storage.now_us()
