@@ -17,7 +17,6 @@ from cmc_webhook.local_firestore.resource_names import DocumentName, Scope, pars
 # Documents by name; None: it does not exist.
 Documents: TypeAlias = dict[DocumentName, Message | None]
 
-_NOTHING: Documents = {}
 _BY_NAME = "parent = ? AND collection = ? AND id = ?"
 
 
@@ -40,14 +39,6 @@ class Commit(NamedTuple):
     documents: Documents
 
 
-class Snapshot:
-    """The documents at a time: Storage keeps here what has been overwritten since."""
-
-    def __init__(self, time_us: int) -> None:
-        self.time_us = time_us
-        self.overwritten: Documents = {}
-
-
 class Storage:
     """
     All documents of all databases. Thread-safe. *clock* returns nanoseconds.
@@ -64,7 +55,7 @@ class Storage:
         row = self._connection.execute("SELECT last_us FROM clock").fetchone()
         self._last_us: int = row[0]
         # Weak: a snapshot is maintained as long as a transaction refers to it.
-        self._snapshots: WeakSet[Snapshot] = WeakSet()
+        self._snapshots: WeakSet[StorageReader] = WeakSet()
         self._subscribers: list[Callable[[Commit], None]] = []
 
     def close(self) -> None:
@@ -115,22 +106,20 @@ class Storage:
 
 
 class StorageReader:
-    """Reads the documents as of *time_us*; valid only inside its `with` block."""
+    """Reads the documents as of *time_us*; valid only inside a block of reading()."""
 
-    def __init__(self, storage: Storage, time_us: int, overwritten: Documents = _NOTHING) -> None:
+    def __init__(self, storage: Storage, time_us: int) -> None:
         self._storage = storage
         self._execute = storage._connection.execute
-        self._overwritten = overwritten
+        # What has been overwritten since, in a snapshot.
+        self._overwritten: Documents = {}
         self.time_us = time_us
 
-    def snapshot(self) -> Snapshot:
-        """Return a snapshot that can be read later with at()."""
-        snapshot = Snapshot(self.time_us)
+    def snapshot(self) -> "StorageReader":
+        """Return a reader of the same documents, also in a later block."""
+        snapshot = StorageReader(self._storage, self.time_us)
         self._storage._snapshots.add(snapshot)
         return snapshot
-
-    def at(self, snapshot: Snapshot) -> "StorageReader":
-        return StorageReader(self._storage, snapshot.time_us, snapshot.overwritten)
 
     def get(self, name: DocumentName) -> Message | None:
         if name in self._overwritten:
@@ -211,8 +200,8 @@ class StorageWriter(StorageReader):
     def put(self, name: DocumentName, document: Message | None) -> None:
         """Store *document*, or delete it if None."""
         for snapshot in self._storage._snapshots:
-            if name not in snapshot.overwritten:
-                snapshot.overwritten[name] = self.get(name)
+            if name not in snapshot._overwritten:
+                snapshot._overwritten[name] = self.get(name)
         self.changed[name] = document
         self._storage._index.put(name, document)
         if document is None:

@@ -23,7 +23,6 @@ from google.api_core.exceptions import Aborted, InvalidArgument
 from cmc_webhook.local_firestore.messages import Message
 from cmc_webhook.local_firestore.storage import (
     ReadResult,
-    Snapshot,
     Storage,
     StorageReader,
     StorageWriter,
@@ -48,7 +47,7 @@ class _MustWait(Exception):
 
 
 class _Transaction:
-    def __init__(self, database: str, snapshot: Snapshot, *, read_only: bool) -> None:
+    def __init__(self, database: str, snapshot: StorageReader, *, read_only: bool) -> None:
         self.database = database
         self.read_only = read_only
         self.snapshot = snapshot
@@ -58,7 +57,7 @@ class _Transaction:
     def run(self, read: Read, latest: StorageReader) -> tuple[ReadResult, int]:
         if not self.read_only and self.is_current(latest):
             self.snapshot = latest.snapshot()
-        result = read(latest.at(self.snapshot))
+        result = read(self.snapshot)
         if not self.read_only:
             self._reads.append((read, _versions(result)))
         return result, self.snapshot.time_us
