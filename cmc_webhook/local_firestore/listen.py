@@ -14,7 +14,7 @@ from google.api_core.exceptions import InvalidArgument, ResourceExhausted, Servi
 
 from cmc_webhook.local_firestore.errors import Refusal, status
 from cmc_webhook.local_firestore.index_check import IndexCheck
-from cmc_webhook.local_firestore.listen_targets import ListenTarget, parse_selection
+from cmc_webhook.local_firestore.listen_targets import ListenTarget, parse_target
 from cmc_webhook.local_firestore.messages import ListenResponse, Message, TargetChange
 from cmc_webhook.local_firestore.resource_names import check_database
 from cmc_webhook.local_firestore.storage import Commit, Storage
@@ -73,10 +73,10 @@ class Listener:
         target_id = requested.target_id
         if not target_id or target_id in self._targets:
             raise InvalidArgument("A target needs an id of its own.")
-        selection = parse_selection(database, requested, self._index_check.check)
-        target = self._targets[target_id] = ListenTarget(target_id, selection)
+        target = parse_target(database, requested, self._index_check.check)
+        self._targets[target_id] = target
         with self._storage.reading() as latest:
-            documents, time_us = selection.read(latest).documents, latest.time_us
+            documents, time_us = target.read(latest).documents, latest.time_us
         yield _target_change(_Type.ADD, target_id)
         # Also without a token: an earlier stream may have ended before it sent one.
         yield _target_change(_Type.RESET, target_id)
