@@ -4,25 +4,11 @@ from collections.abc import Iterator
 
 from google.api_core.exceptions import InvalidArgument
 
-from cmc_webhook.local_firestore import queries, writes
+from cmc_webhook.local_firestore import messages, queries, writes
 from cmc_webhook.local_firestore.aggregations import aggregate, aggregated_paths, check_aggregations
 from cmc_webhook.local_firestore.errors import Refusal, status
 from cmc_webhook.local_firestore.index_check import IndexCheck
-from cmc_webhook.local_firestore.messages import (
-    BatchGetDocumentsResponse,
-    BatchWriteResponse,
-    BeginTransactionResponse,
-    CommitResponse,
-    Document,
-    Empty,
-    ListCollectionIdsResponse,
-    ListDocumentsResponse,
-    Message,
-    PartitionQueryResponse,
-    RunAggregationQueryResponse,
-    RunQueryResponse,
-    timestamp,
-)
+from cmc_webhook.local_firestore.messages import Message, timestamp
 from cmc_webhook.local_firestore.resource_names import (
     DocumentName,
     check_database,
@@ -56,15 +42,15 @@ class Calls:
             request, request.database, lambda reader: reader.get_all(names.values())
         )
         if begun:
-            yield BatchGetDocumentsResponse(transaction=begun)
+            yield messages.BatchGetDocumentsResponse(transaction=begun)
         found = {document.name: document for document in result.documents}
         # In the order of Firestore: found documents by name, then missing ones.
         for text in sorted(names, key=lambda text: (text not in found, names[text])):
             if text in found:
                 document = queries.project(found[text], mask)
-                yield BatchGetDocumentsResponse(found=document, read_time=read_time)
+                yield messages.BatchGetDocumentsResponse(found=document, read_time=read_time)
             else:
-                yield BatchGetDocumentsResponse(missing=text, read_time=read_time)
+                yield messages.BatchGetDocumentsResponse(missing=text, read_time=read_time)
 
     def list_documents(self, request: Message) -> Message:
         """Return one page of a collection, by id; missing documents have only a name."""
@@ -73,13 +59,14 @@ class Calls:
         mask = queries.parse_mask(request)
         with self._storage.reading() as latest:
             ids, token = _page(_ids(latest, request), request)
-            response = ListDocumentsResponse(next_page_token=token)
+            response = messages.ListDocumentsResponse(next_page_token=token)
             for document_id in ids:
                 name = DocumentName(request.parent, request.collection_id, document_id)
                 document = latest.get(name)
-                response.documents.append(
-                    queries.project(document, mask) if document else Document(name=str(name))
-                )
+                if document:
+                    response.documents.append(queries.project(document, mask))
+                else:
+                    response.documents.add(name=str(name))
         return response
 
     def list_collection_ids(self, request: Message) -> Message:
@@ -87,7 +74,7 @@ class Calls:
         check_parent(request.parent)
         with self._storage.reading() as latest:
             ids, token = _page(latest.collection_ids(request.parent), request)
-        return ListCollectionIdsResponse(collection_ids=ids, next_page_token=token)
+        return messages.ListCollectionIdsResponse(collection_ids=ids, next_page_token=token)
 
     def run_query(self, request: Message) -> Iterator[Message]:
         """Yield the documents; the first message may only have the number of skipped ones."""
@@ -97,12 +84,12 @@ class Calls:
             request, database_of(request.parent), lambda reader: reader.select(query)
         )
         if result.skipped or begun or not result.documents:
-            yield RunQueryResponse(
+            yield messages.RunQueryResponse(
                 skipped_results=result.skipped, transaction=begun, read_time=read_time
             )
         for document in result.documents:
             projected = queries.project(document, query.mask)
-            yield RunQueryResponse(document=projected, read_time=read_time)
+            yield messages.RunQueryResponse(document=projected, read_time=read_time)
 
     def run_aggregation_query(self, request: Message) -> Iterator[Message]:
         """Yield all aggregations in one message."""
@@ -118,7 +105,7 @@ class Calls:
             return ReadResult((), found=reader.count(query))
 
         begun, result, read_time = self._run(request, database_of(request.parent), read)
-        response = RunAggregationQueryResponse(transaction=begun, read_time=read_time)
+        response = messages.RunAggregationQueryResponse(transaction=begun, read_time=read_time)
         values = aggregate(requested.aggregations, result.documents, result.found)
         for alias, value in values.items():
             response.result.aggregate_fields[alias].CopyFrom(value)
@@ -132,7 +119,7 @@ class Calls:
         with self._storage.reading() as latest:
             names, _ = latest.find(query)
         parts = min(request.partition_count + 1, len(names) // _MIN_PARTITION)
-        response = PartitionQueryResponse()
+        response = messages.PartitionQueryResponse()
         for part in range(1, parts):
             cursor = response.partitions.add(before=True)
             cursor.values.add(reference_value=str(names[part * len(names) // parts]))
@@ -141,11 +128,11 @@ class Calls:
     def begin_transaction(self, request: Message) -> Message:
         check_database(request.database)
         begun = self._transactions.begin(request.database, request.options)
-        return BeginTransactionResponse(transaction=begun)
+        return messages.BeginTransactionResponse(transaction=begun)
 
     def rollback(self, request: Message) -> Message:
         self._transactions.rollback(request.transaction, request.database)
-        return Empty()
+        return messages.Empty()
 
     def commit(self, request: Message) -> Message:
         """Apply all writes in order with one commit time, or none of them."""
@@ -157,7 +144,7 @@ class Calls:
         def write(writer: StorageWriter) -> Message:
             time_us = writer.tick()
             results = [_apply(change, writer, time_us) for change in changes]
-            return CommitResponse(write_results=results, commit_time=timestamp(time_us))
+            return messages.CommitResponse(write_results=results, commit_time=timestamp(time_us))
 
         return self._transactions.commit(request.transaction, request.database, write)
 
@@ -169,7 +156,7 @@ class Calls:
             raise InvalidArgument("A batch has two writes to one document.")
 
         def write(writer: StorageWriter) -> Message:
-            response = BatchWriteResponse()
+            response = messages.BatchWriteResponse()
             for change in changes:
                 result, result_status = response.write_results.add(), response.status.add()
                 # A Refusal is raised before anything is stored: no rollback is needed.
