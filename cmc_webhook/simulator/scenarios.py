@@ -193,18 +193,15 @@ def _event(at: datetime, mail: _Mail, word: str, reason: str, mailing: Mailing) 
         "subject": mail.subject,
         "messageId": mail.message_id,
         "status": word,
-        **_names(mail, mailing.version),
     }
+    return_path = _RETURN_PATH.format(mail.sender.partition("@")[0])
+    if mailing.version == 1:
+        record |= {"envelopeFrom": return_path, "envelopeTo": mail.to}
+    else:
+        record |= {"from": mail.sender, "to": mail.to}
+        record |= {"returnPath": return_path, "apiData": mail.api_data}
     if event_type == "deliveries":
         queued = word == "queued"
         record["sourceIp"] = _SOURCE_IP if queued else ""
         record["senderIp"] = "" if queued else _SENDER_IP.format(1 + at.second % 9)
     return Event(at, event_type, record)
-
-
-def _names(mail: _Mail, version: int) -> dict[str, str]:
-    """Return the fields whose names differ between versions 1 and 2."""
-    return_path = _RETURN_PATH.format(mail.sender.partition("@")[0])
-    if version == 1:
-        return {"envelopeFrom": return_path, "envelopeTo": mail.to}
-    return {"from": mail.sender, "to": mail.to, "returnPath": return_path, "apiData": mail.api_data}
