@@ -6,8 +6,8 @@ from zoneinfo import ZoneInfo
 
 import click
 
-from cmc_webhook.command_line import table
 from cmc_webhook.command_line.rendering import coloured
+from cmc_webhook.reading import table
 from cmc_webhook.reading.addresses import Card, explain_card, verdict
 from cmc_webhook.reading.documents import Document
 from cmc_webhook.reading.meanings import (

@@ -10,22 +10,21 @@ from google.cloud import firestore
 from google.oauth2.credentials import Credentials
 
 from cmc_webhook.deployment.deployed import FUNCTIONS, Function, ours
-from cmc_webhook.deployment.gcloud import Gcloud, Refused
+from cmc_webhook.deployment.gcloud import Gcloud, Refused, say
 from cmc_webhook.deployment.steps import FUNCTION
-from cmc_webhook.deployment.talk import Talk
 from cmc_webhook.simulator.posting import Target, bearer, is_loopback, saved_message
 from cmc_webhook.status.document import document_id
 
 _COMPOSITION, _TO = "check", "check@example.com"
 
 
-def check(project: str, talk: Talk) -> None:
+def check(project: str) -> None:
     """Post a record with a fresh message id, read its document, delete it."""
-    gcloud = talk.gcloud(project)
+    gcloud = Gcloud(project)
     function = ours(gcloud.json(FUNCTIONS)).get(FUNCTION)
     if function is None or not function.url:
         raise Refused("deployed.no_function", project=project)
-    talk.say("check.posting", url=function.url, database=function.setting("CMC_DATABASE"))
+    say("checked.posting", url=function.url, database=function.setting("CMC_DATABASE"))
     message_id = f"<check-{uuid.uuid4()}@example.com>"
     started = time.monotonic()
     _post(gcloud, function, message_id)
@@ -36,9 +35,9 @@ def check(project: str, talk: Talk) -> None:
     )
     stored = document.get()
     if not stored.exists:
-        raise Refused("check.not_stored", document=document.id)
+        raise Refused("checked.not_stored", document=document.id)
     document.delete()
-    talk.say("check.done", document=document.id, seconds=f"{time.monotonic() - started:.1f}")
+    say("checked.done", document=document.id, seconds=f"{time.monotonic() - started:.1f}")
 
 
 def _post(gcloud: Gcloud, function: Function, message_id: str) -> None:
@@ -51,8 +50,10 @@ def _post(gcloud: Gcloud, function: Function, message_id: str) -> None:
     key = gcloud.text(function.key_command()).split("\n")[0]
     answer = Target(function.url).post(saved_message(body, bearer(key)))
     if answer.counts.get("stored") != 1:
-        hint = {"401": "check.401", "403": "check.403", "503": "check.503"}.get(answer.text[:3])
-        raise Refused(hint or "check.refused", answer=answer.text)
+        hint = {"401": "checked.401", "403": "checked.403", "503": "checked.503"}.get(
+            answer.text[:3]
+        )
+        raise Refused(hint or "checked.refused", answer=answer.text)
 
 
 def _client(gcloud: Gcloud, project: str, function: Function) -> firestore.Client:

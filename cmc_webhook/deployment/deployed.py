@@ -60,7 +60,6 @@ def wanted(
     project: str,
     typed: Mapping[str, Any],
     deployed: Mapping[str, Function],
-    language: str,
     services: Sequence[Any] = (),
 ) -> Wanted:
     """
@@ -88,7 +87,6 @@ def wanted(
         alert_email=typed.get("alert_email") or "",
         alerts=typed.get("alert") or (),
         mail_every=typed.get("mail_every") or 0,
-        language=language,
     )
 
 

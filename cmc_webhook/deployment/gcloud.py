@@ -4,21 +4,34 @@ import json
 import os
 import shutil
 import subprocess
-from collections.abc import Callable
+import sys
 from typing import Any
 
+import click
+
 from cmc_webhook.deployment.steps import ROOT, Words
+from cmc_webhook.reading.language import text
 
 _PROGRESS_S = 20
 _LONGEST = 600  # characters of what Google said
 
 
-class Refused(Exception):
-    """What was asked for is not done; the text is the key of a sentence, with its *values*."""
+class Refused(click.ClickException):
+    """What was asked for is not done; *key* is that of the sentence that says why."""
 
     def __init__(self, key: str, **values: object) -> None:
-        super().__init__(key)
+        super().__init__(text(key, **values))
         self.values = values
+
+
+def say(key: str, **values: object) -> None:
+    """Print a text."""
+    click.echo(text(key, **values))
+
+
+def secret(value: str, otherwise: str) -> str:
+    """Return the secret *value* if it is printed on a terminal."""
+    return value if sys.stdout.isatty() else otherwise
 
 
 class GcloudError(Refused):
@@ -26,11 +39,10 @@ class GcloudError(Refused):
 
 
 class Gcloud:
-    """The gcloud on PATH, for one project; *waiting* is called while a command takes long."""
+    """The gcloud on PATH, for one project. It says so while a command takes long."""
 
-    def __init__(self, project: str, waiting: Callable[[int], None]) -> None:
+    def __init__(self, project: str) -> None:
         self.project = project
-        self._waiting = waiting
 
     def json(self, words: Words) -> Any:
         """Return the answer to a look. Raises GcloudError."""
@@ -67,7 +79,7 @@ class Gcloud:
             except subprocess.TimeoutExpired:
                 given = None
                 waited += _PROGRESS_S
-                self._waiting(waited)
+                say("run.still_running", seconds=waited)
 
     def account(self) -> str:
         """Return the account that gcloud works as. Raises Refused if there is none."""

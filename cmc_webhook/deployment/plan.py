@@ -9,7 +9,7 @@ from cmc_webhook.deployment.deployed import Function
 from cmc_webhook.deployment.gcloud import Refused
 from cmc_webhook.deployment.steps import Step, Wanted
 from cmc_webhook.deployment.survey import Seen
-from cmc_webhook.reading.texts import Texts
+from cmc_webhook.reading.language import text, texts
 
 _MOST_SUBJECTS = 3
 # The version since which documents have fields that `rebuild` adds to older ones.
@@ -25,72 +25,66 @@ def by_name(steps: Sequence[Step]) -> list[list[Step]]:
     return list(groups.values())
 
 
-def step_text(texts: Texts, steps: Sequence[Step]) -> str:
+def step_text(steps: Sequence[Step]) -> str:
     """Return the words for *steps* of one name."""
     subjects = [step.subject for step in steps]
     shown = ", ".join(subjects[:_MOST_SUBJECTS]) + (" …" if subjects[_MOST_SUBJECTS:] else "")
-    return texts.text(f"step.{steps[0].name}", subject=shown, count=len(steps))
+    return text(f"step.{steps[0].name}", subject=shown, count=len(steps))
 
 
-def plan(seen: Sequence[Seen], wanted: Wanted, texts: Texts, mails: int) -> Iterator[str]:
+def plan(seen: Sequence[Seen], wanted: Wanted, mails: int) -> Iterator[str]:
     """Yield the lines of the plan, at most 40."""
-    yield texts.text(
-        "plan.place", project=wanted.project, region=wanted.region, database=wanted.database
-    )
+    yield text("plan.place", project=wanted.project, region=wanted.region, database=wanted.database)
     for state in ("right", "missing", "different", "building", "unseen"):
         group = [each for each in seen if each.state == state]
         if group:
-            yield texts.text(f"plan.{state}")
+            yield text(f"plan.{state}")
         for steps in by_name([each.step for each in group]):
             of_name = [each for each in group if each.step.name == steps[0].name]
             words = {word for each in of_name for word in each.differences or ()}
-            what = f": {difference_text(texts, words)}" if state == "different" else ""
-            yield f"  {step_text(texts, steps)}{what}"
+            what = f": {difference_text(words)}" if state == "different" else ""
+            yield f"  {step_text(steps)}{what}"
     days = wanted.retention_days
-    yield texts.text("plan.retention" if days else "plan.for_ever", days=days)
+    yield text("plan.retention" if days else "plan.for_ever", days=days)
     usd = sum(monthly_costs(mails, days or _DAYS_OF_A_YEAR).values())
     values = {"usd": f"{usd:,.2f}", "mails": f"{mails:,}", "instances": wanted.max_instances}
-    yield texts.text("plan.cost" if days else "plan.cost_of_a_year", **values)
+    yield text("plan.cost" if days else "plan.cost_of_a_year", **values)
     if wanted.database == "(default)":
-        yield texts.text("plan.rules")
+        yield text("plan.rules")
 
 
-def difference_text(texts: Texts, differences: Iterable[str]) -> str:
-    return ", ".join(texts.name("difference", word) for word in sorted(differences))
+def difference_text(differences: Iterable[str]) -> str:
+    """Return the words for what differs."""
+    return ", ".join(texts().name("difference", word) for word in sorted(differences))
 
 
-def upgrade(
-    function: Function | None, seen: Sequence[Seen], wanted: Wanted, texts: Texts
-) -> Iterator[str]:
+def upgrade(function: Function | None, seen: Sequence[Seen], wanted: Wanted) -> Iterator[str]:
     """Yield what an older deployment needs, and what works meanwhile."""
     version = ".".join(map(str, function.version)) if function else __version__
     if version == __version__:
         return
-    yield texts.text("plan.older" if version else "plan.unlabelled", old=version, new=__version__)
+    yield text("plan.older" if version else "plan.unlabelled", old=version, new=__version__)
     if any(each.step.name == "index" and each.state != "right" for each in seen):
-        yield texts.text("plan.meanwhile")
+        yield text("plan.meanwhile")
     if function and function.version < _REBUILT_SINCE:
-        yield texts.text("plan.rebuild", project=wanted.project, database=wanted.database)
+        yield text("plan.rebuild", project=wanted.project, database=wanted.database)
 
 
-def refuse_unseen(seen: Sequence[Seen], texts: Texts) -> None:
+def refuse_unseen(seen: Sequence[Seen]) -> None:
     """Raise Refused for the first thing that may not be looked at."""
     for each in seen:
         if each.refused:
-            what = step_text(texts, [each.step])
+            what = step_text([each.step])
             raise Refused("plan.no_look", step=what, said=each.refused, role=each.step.role)
 
 
-def refuse_impossible(seen: Sequence[Seen], texts: Texts) -> None:
+def refuse_impossible(seen: Sequence[Seen]) -> None:
     """Raise Refused for the first thing that may not be looked at or cannot be changed."""
-    refuse_unseen(seen, texts)
+    refuse_unseen(seen)
     for each in seen:
         if each.state == "different" and not each.step.mend(each.differences):
-            what, words = (
-                step_text(texts, [each.step]),
-                difference_text(texts, each.differences or ()),
-            )
-            raise Refused("plan.impossible", step=what, what=words)
+            words = difference_text(each.differences or ())
+            raise Refused("plan.impossible", step=step_text([each.step]), what=words)
 
 
 def missing_roles(seen: Sequence[Seen], policy: Any, member: str) -> list[str]:

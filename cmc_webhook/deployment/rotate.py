@@ -16,11 +16,12 @@ import click
 
 from cmc_webhook.deployment.checks import at, of_name
 from cmc_webhook.deployment.deployed import FUNCTIONS, Function
-from cmc_webhook.deployment.gcloud import Refused
+from cmc_webhook.deployment.gcloud import Gcloud, Refused, say, secret
 from cmc_webhook.deployment.run import Run
 from cmc_webhook.deployment.steps import LABELS, SECRET, Step, table
 from cmc_webhook.deployment.survey import visit
-from cmc_webhook.deployment.talk import Talk
+from cmc_webhook.reading.cli import confirm
+from cmc_webhook.reading.language import text
 
 ANNOTATION = "cmc-webhook-rotation"
 _LOG_DAYS = 30  # as long as Google keeps the log by default
@@ -28,13 +29,18 @@ _PAUSE_S = 30
 _NEW, _OLD = r"\[1\]$", r"\[([2-9]|[1-9][0-9]+)\]$"  # positions of credentials in log lines
 
 
+def rotate_key(project: str, quiet_hours: int, yes: bool) -> None:
+    """Make a new key, or go on with a rotation that was begun."""
+    Rotation(project, timedelta(hours=quiet_hours), yes=yes).carry_out()
+
+
 class Rotation:
     """One rotation; *quiet* is for how long no old key may have come when the old ones go."""
 
-    def __init__(self, project: str, quiet: timedelta, talk: Talk) -> None:
+    def __init__(self, project: str, quiet: timedelta, *, yes: bool) -> None:
         self._quiet = quiet
-        self._talk = talk
-        self._gcloud = talk.gcloud(project)
+        self._yes = yes
+        self._gcloud = Gcloud(project)
 
     def carry_out(self) -> None:
         """Go on from where the rotation stands. Raises Refused, GcloudError and StepFailed."""
@@ -65,10 +71,14 @@ class Rotation:
             if number != later[-1] and state == "ENABLED":
                 self._secret("versions", "disable", str(number), f"--secret={SECRET}")
         self._secret("update", SECRET, f"--remove-annotations={ANNOTATION}")
-        self._talk.say("rotate.done")
+        say("rotate.done")
 
     def _secret(self, *words: str, stdin: str = "") -> str:
         return self._gcloud.text(("secrets", *words), stdin)
+
+    def _confirm(self, question: str, readers: Sequence[Function]) -> None:
+        if not self._yes:
+            confirm(text(question, functions=", ".join(each.name for each in readers)))
 
     def _readers(self) -> list[Function]:
         return [each for each in map(Function, self._gcloud.json(FUNCTIONS)) if each.secret_version]
@@ -86,9 +96,9 @@ class Rotation:
         """Return the newest version at the beginning; begin where no rotation is under way."""
         secret = of_name(self._gcloud.json(("secrets", "list")), f"secrets/{SECRET}")
         if noted := (at(secret, "annotations") or {}).get(ANNOTATION):
-            self._talk.say("rotate.goes_on")
+            say("rotate.goes_on")
             return int(noted)
-        self._talk.confirm("rotate.ask", functions=_names(readers))
+        self._confirm("rotate.ask", readers)
         newest = max(self._versions())
         self._secret("update", SECRET, f"--update-annotations={ANNOTATION}={newest}")
         return newest
@@ -111,10 +121,10 @@ class Rotation:
         labels = ",".join(f"{name}={value}" for name, value in LABELS.items())
         other = [each for each in todo if not LABELS.items() <= each.labels.items()]
         if other:
-            self._talk.confirm("rotate.other_code", functions=_names(other))
+            self._confirm("rotate.other_code", other)
         public = self._public_steps() if todo else []
         for each in todo:
-            self._talk.say("rotate.moving", function=each.name, version=version)
+            say("rotate.moving", function=each.name, version=version)
             self._gcloud.text(
                 (
                     *("functions", "deploy", each.name, "--gen2", f"--region={each.region}"),
@@ -122,19 +132,19 @@ class Rotation:
                     *(f"--update-labels={labels}", "--serve-all-traffic-latest-revision"),
                 )
             )
-            Run(self._gcloud, self._talk).carry_out(public)
+            Run(self._gcloud).carry_out(public)
         if not self._all_read(version):
             raise Refused("rotate.not_moved", version=version)
 
     def _public_steps(self) -> list[Step]:
         site = visit(self._gcloud)
-        steps = table(site.wanted({}, self._talk.texts.language))
+        steps = table(site.wanted({}))
         return [step for step in steps if step.name == "public" and step.subject in site.deployed]
 
     def _show(self, new_key: str, version: int) -> None:
         command = f"gcloud secrets versions access {version} --secret={SECRET}"
         command += f" --project={self._gcloud.project} | head -n 1"
-        self._talk.say("rotate.enter", secret=self._talk.secret(new_key, command))
+        say("rotate.enter", secret=secret(new_key, command))
 
     def _watch(self, version: int) -> None:
         """Return when the log says that no function that reads *version* gets an old key."""
@@ -156,13 +166,13 @@ class Rotation:
         is_quiet = now - since >= self._quiet
         values = {"function": function.name, "hours": self._quiet // timedelta(hours=1)}
         if old and not (new and new > old):
-            return self._talk.texts.text("rotate.old_comes", **values)
+            return text("rotate.old_comes", **values)
         if not is_quiet:
-            return self._talk.texts.text("rotate.not_quiet", **values)
+            return text("rotate.not_quiet", **values)
         if not new and function.name not in confirmed:
             if not sys.stdin.isatty():
                 raise Refused("rotate.unseen_alone", **values)
-            click.confirm(self._talk.texts.text("rotate.unseen", **values), abort=True)
+            confirm(text("rotate.unseen", **values))
             confirmed.add(function.name)
         return ""
 
@@ -181,7 +191,3 @@ class Rotation:
 
 def _time(text: str | None) -> datetime | None:
     return datetime.fromisoformat(text) if text else None
-
-
-def _names(readers: Sequence[Function]) -> str:
-    return ", ".join(each.name for each in readers)

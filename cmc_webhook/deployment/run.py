@@ -7,12 +7,12 @@ from collections.abc import Sequence
 
 import click
 
-from cmc_webhook.deployment.gcloud import Gcloud, GcloudError, Refused
+from cmc_webhook.deployment.gcloud import Gcloud, GcloudError, Refused, say
 from cmc_webhook.deployment.plan import by_name, step_text
 from cmc_webhook.deployment.steps import Step, Words
 from cmc_webhook.deployment.survey import Seen, survey
-from cmc_webhook.deployment.talk import Talk
-from cmc_webhook.reading.texts import Texts, load
+from cmc_webhook.reading.language import text, texts
+from cmc_webhook.reading.texts import load
 
 # Seconds before each further look: at things that are made at once, and at what Google builds.
 _LOOKS = (1, 2, 4, 8, 15, 30)
@@ -23,9 +23,8 @@ _SETTLING_S = 20
 class Run:
     """One run over steps."""
 
-    def __init__(self, gcloud: Gcloud, talk: Talk) -> None:
+    def __init__(self, gcloud: Gcloud) -> None:
         self._gcloud = gcloud
-        self._talk = talk
         self._is_settling = False
 
     def carry_out(self, steps: Sequence[Step]) -> list[Step]:
@@ -37,21 +36,21 @@ class Run:
             if not todo:
                 continue
             mended = [each.step for each in todo]
-            click.echo(f"[{number}/{len(groups)}] {step_text(self._talk.texts, mended)}")
+            click.echo(f"[{number}/{len(groups)}] {step_text(mended)}")
             for each in todo:
                 if each.state != "building":
                     self._make(each)
             if group[0].slow:
                 slow += mended
             elif left := self._wait(mended, _LOOKS):
-                raise step_failed(left[0], self._talk.texts.text("run.not_seen"), self._talk.texts)
+                raise step_failed(left[0], text("run.not_seen"))
         return self._wait(slow, _SLOW_LOOKS)
 
     def _not_right(self, steps: Sequence[Step]) -> list[Seen]:
         seen = survey(self._gcloud, steps)
         for each in seen:
             if each.refused:
-                raise step_failed(each.step, each.refused, self._talk.texts)
+                raise step_failed(each.step, each.refused)
         return [each for each in seen if each.state != "right"]
 
     def _wait(self, steps: Sequence[Step], pauses: Sequence[int]) -> list[Step]:
@@ -61,7 +60,7 @@ class Run:
             if not left:
                 break
             first = by_name([each.step for each in left])[0]
-            self._talk.say("run.waiting", step=step_text(self._talk.texts, first))
+            say("run.waiting", step=step_text(first))
             time.sleep(pause)
             left = self._not_right(steps)
         return [each.step for each in left]
@@ -75,17 +74,17 @@ class Run:
             except GcloudError as error:
                 if is_last:
                     said = str(error.values["said"])
-                    raise step_failed(seen.step, said, self._talk.texts) from error
-                self._talk.say("run.settling", seconds=_SETTLING_S)
+                    raise step_failed(seen.step, said) from error
+                say("run.settling", seconds=_SETTLING_S)
                 time.sleep(_SETTLING_S)
         self._is_settling = self._is_settling or seen.step.settles
 
 
-def step_failed(step: Step, said: str, texts: Texts) -> Refused:
+def step_failed(step: Step, said: str) -> Refused:
     """Return the failure that says what failed, what to do, and that the run can go on."""
     hint = f"hint.{step.name}"
-    advice = texts.text(hint if hint in load(texts.language) else "run.role", role=step.role)
-    return Refused("run.failed", step=step_text(texts, [step]), said=said, advice=advice)
+    advice = text(hint if hint in load(texts().language) else "run.role", role=step.role)
+    return Refused("run.failed", step=step_text([step]), said=said, advice=advice)
 
 
 def make(gcloud: Gcloud, seen: Seen) -> None:

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 
 from cmc_webhook.deployment.plan import by_name, step_text
 from cmc_webhook.deployment.steps import FUNCTION, Step, Wanted, Words
-from cmc_webhook.reading.texts import Texts
+from cmc_webhook.reading.language import text
 
 _WIDTH = 100
 _HEAD = """\
@@ -16,18 +16,18 @@ export CLOUDSDK_CORE_DISABLE_PROMPTS=1
 there() { [ -n "$(gcloud "$@" 2>/dev/null)" ]; }"""
 
 
-def script(steps: Sequence[Step], wanted: Wanted, texts: Texts) -> Iterator[str]:
+def script(steps: Sequence[Step], wanted: Wanted) -> Iterator[str]:
     """Yield the lines."""
     yield "#!/usr/bin/env bash"
-    for line in texts.text("script.head", project=wanted.project).splitlines():
+    for line in text("script.head", project=wanted.project).splitlines():
         yield f"# {line}"
     yield from _HEAD.splitlines()
     for group in by_name(steps):
-        yield f"\n# {step_text(texts, group)}"
+        yield f"\n# {step_text(group)}"
         for step in group:
             yield from _step(step, wanted.project)
     of_function = f"{FUNCTION} --region={wanted.region} --project={wanted.project}"
-    yield f"\n# {texts.text('script.end')}"
+    yield f"\n# {text('script.end')}"
     yield f"gcloud functions describe {of_function} --format='value(serviceConfig.uri)'"
     yield f"""\
 if [ -t 1 ]; then

@@ -16,7 +16,7 @@ from typing import Any
 from cmc_webhook import __version__
 from cmc_webhook.deployment import alerts, checks
 from cmc_webhook.reading.indexes import Queries, all_queries
-from cmc_webhook.reading.texts import Texts
+from cmc_webhook.reading.language import texts
 from cmc_webhook.settings import DEFAULTS
 
 Words = tuple[str, ...]
@@ -95,7 +95,6 @@ class Wanted:
     alert_email: str = ""
     alerts: Sequence[str] = ()  # besides the default ones
     mail_every: int = 0  # hours without a post before a mail says so, 0 for never
-    language: str = "en"
 
     @property
     def queries(self) -> list[Queries]:
@@ -176,7 +175,7 @@ def _lists(wanted: Wanted) -> dict[str, list[Names]]:
     functions = [
         _function(wanted, name) for name in (FUNCTION, *([INBOUND] if wanted.inbound else []))
     ]
-    policies = alerts.policies(wanted.alerts, wanted.mail_every, Texts(wanted.language))
+    policies = alerts.policies(wanted.alerts, wanted.mail_every, texts())
     with_alerts = bool(wanted.alert_email)
     return {
         "one": [{}],

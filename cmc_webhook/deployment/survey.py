@@ -95,10 +95,10 @@ class Site:
     alerts: Mapping[str, Any]
     runs: Sequence[Any]
 
-    def wanted(self, typed: Mapping[str, Any], language: str) -> Wanted:
+    def wanted(self, typed: Mapping[str, Any]) -> Wanted:
         """Return what is *typed*, else what is there, else the default."""
         typed = {**self.alerts, **typed}
-        return wanted(self.gcloud.project, typed, self.deployed, language, self.runs)
+        return wanted(self.gcloud.project, typed, self.deployed, self.runs)
 
 
 def visit(gcloud: Gcloud) -> Site:

@@ -12,7 +12,6 @@ from cmc_webhook.deployment import steps
 from cmc_webhook.deployment.checks import BUILDING
 from cmc_webhook.deployment.script import script
 from cmc_webhook.deployment.steps import Wanted, table
-from cmc_webhook.reading.texts import Texts, load
 from cmc_webhook.settings import DEFAULTS
 from tests.support.documents import ROOT
 from tests.support.shell import check_gcloud
@@ -22,7 +21,6 @@ WANTED = Wanted(
 )
 CLOSED = Wanted(project="p", region="us-central1", database="(default)", allows_all_users=False)
 TABLE = table(WANTED)
-NAMES = list(dict.fromkeys(step.name for step in TABLE))
 
 
 def commands(step):
@@ -42,16 +40,6 @@ def test_gcloud_takes_every_command_of_the_table():
 
     assert len(found) > 150
     check_gcloud(found)
-
-
-def test_every_step_has_its_words():
-    for language in ("en", "ja"):
-        texts = load(language)
-        assert {f"step.{name}" for name in NAMES} == {
-            key for key in texts if key.startswith("step.")
-        }
-        hints = {key.partition(".")[2] for key in texts if key.startswith("hint.")}
-        assert hints <= set(NAMES)
 
 
 def test_a_step_comes_after_the_one_that_its_look_needs():
@@ -187,7 +175,7 @@ def test_a_check_says_what_differs(name, path, value, difference):
 
 
 def lines(wanted=WANTED):
-    return "\n".join(script(table(wanted), wanted, Texts("en"))) + "\n"
+    return "\n".join(script(table(wanted), wanted)) + "\n"
 
 
 @pytest.mark.parametrize("wanted", [WANTED, CLOSED])
