@@ -6,12 +6,11 @@ from typing import Any
 import click
 
 from cmc_webhook.deployment.checks import at, of_name
-from cmc_webhook.deployment.deploy import run_services
-from cmc_webhook.deployment.deployed import FUNCTIONS, Function, ours, wanted
+from cmc_webhook.deployment.deployed import Function
 from cmc_webhook.deployment.gcloud import Refused
 from cmc_webhook.deployment.plan import by_name, difference_text, step_text
 from cmc_webhook.deployment.steps import FUNCTION, SECRET, table
-from cmc_webhook.deployment.survey import SERVICES, Seen, alerts_there, survey
+from cmc_webhook.deployment.survey import Seen, survey, visit
 from cmc_webhook.deployment.talk import Talk
 from cmc_webhook.reading.texts import Texts
 from cmc_webhook.settings import unknown_variables
@@ -20,19 +19,16 @@ from cmc_webhook.settings import unknown_variables
 def compare(project: str, talk: Talk) -> bool:
     """Print what is wrong, what was not looked at, and how much is right; return if all is."""
     gcloud = talk.gcloud(project)
-    services = gcloud.json(SERVICES)
-    has_functions = of_name(services, "cloudfunctions.googleapis.com")
-    deployed = ours(gcloud.json(FUNCTIONS)) if has_functions else {}
-    if FUNCTION not in deployed:
+    site = visit(gcloud)
+    if FUNCTION not in site.deployed:
         raise Refused("deployed.no_function", project=project)
-    alerts = alerts_there(gcloud, services)
-    aim = wanted(project, alerts, deployed, talk.texts.language, run_services(gcloud, deployed))
-    seen = survey(gcloud, table(aim), services)
+    aim = site.wanted({}, talk.texts.language)
+    seen = survey(gcloud, table(aim), site.services)
     may_look = all(each.state != "unseen" for each in seen if each.step.name == "key")
     versions = gcloud.json(("secrets", "versions", "list", SECRET)) if may_look else None
     wrong = [
         *_of_steps(seen, talk.texts),
-        *_of_keys(deployed, versions, talk.texts),
+        *_of_keys(site.deployed, versions, talk.texts),
         *([] if aim.alert_email else [talk.texts.text("doctor.no_alerts")]),
     ]
     for line in wrong:
@@ -54,7 +50,7 @@ def _of_steps(seen: Sequence[Seen], texts: Texts) -> Iterator[str]:
 
 def _of_keys(deployed: Mapping[str, Function], versions: Any, texts: Texts) -> Iterator[str]:
     """Yield what is wrong with settings, and with the versions of the secret that are read."""
-    read = {name: function.keys[1] for name, function in deployed.items()}
+    read = {name: function.secret_version for name, function in deployed.items()}
     for name, version in read.items():
         state = at(of_name(versions or (), f"versions/{version}"), "state")
         if versions and state != "ENABLED":

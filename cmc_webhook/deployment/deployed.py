@@ -2,7 +2,6 @@
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 from cmc_webhook.deployment.checks import at, is_unchecked
@@ -17,51 +16,38 @@ _EVENTS_OF_AN_INSTANCE = 400
 _FEWEST_INSTANCES, _MOST_INSTANCES = 3, 100
 
 
-@dataclass(frozen=True, slots=True)
 class Function:
-    """A function from its JSON, which is empty for one that is not deployed."""
+    """
+    A function from its JSON, which is empty for one that is not deployed.
 
-    json: Mapping[str, Any]
+    *version* is that of the code, empty where no label tells it. *variable* is read from the
+    secret of keys, in its version *secret_version*; empty if none is.
+    """
 
-    @property
-    def name(self) -> str:
-        """The short name."""
-        return str(self.json.get("name", "")).rpartition("/")[2]
-
-    @property
-    def region(self) -> str:
-        """Where it is: projects/P/locations/REGION/functions/NAME."""
-        return str(self.json.get("name", "")).partition("/locations/")[2].partition("/")[0]
-
-    @property
-    def url(self) -> str:
-        """Where it is posted to."""
-        return str(at(self.json, "serviceConfig.uri") or "")
-
-    @property
-    def version(self) -> tuple[int, ...]:
-        """The version of the code, empty where no label tells it."""
-        label = str(at(self.json, f"labels.{VERSION_LABEL}") or "")
-        return tuple(int(part) for part in label.split("-") if part.isdigit())
+    def __init__(self, json: Mapping[str, Any]) -> None:
+        self.json = json
+        place, _, self.name = str(json.get("name", "")).rpartition("/functions/")
+        self.region = place.rpartition("/")[2]
+        self.url = str(at(json, "serviceConfig.uri") or "")
+        self.revision = str(at(json, "serviceConfig.revision") or "").rpartition("/")[2]
+        self.labels: Mapping[str, str] = at(json, "labels") or {}
+        version = self.labels.get(VERSION_LABEL, "").split("-")
+        self.version = tuple(int(part) for part in version if part.isdigit())
+        self.variable = self.secret_version = ""
+        for each in at(json, "serviceConfig.secretEnvironmentVariables") or ():
+            if each.get("secret") == SECRET:
+                self.variable, self.secret_version = each.get("key", ""), each.get("version", "")
 
     def setting(self, variable: str) -> str:
         """Return the value of the variable, the default if it has none."""
         value = at(self.json, f"serviceConfig.environmentVariables.{variable}")
         return str(value or DEFAULTS[variable])
 
-    @property
-    def keys(self) -> tuple[str, str]:
-        """The variable that holds the keys, and the version it reads; both may be empty."""
-        for each in at(self.json, "serviceConfig.secretEnvironmentVariables") or ():
-            if each.get("secret") == SECRET:
-                return str(each.get("key", "")), str(each.get("version", ""))
-        return "", ""
-
     def key_command(self) -> Words:
         """Return the command that prints the keys in service. Raises Refused if there are none."""
-        if not self.keys[1]:
+        if not self.secret_version:
             raise Refused("deployed.no_key", function=self.name)
-        return ("secrets", "versions", "access", self.keys[1], f"--secret={SECRET}")
+        return ("secrets", "versions", "access", self.secret_version, f"--secret={SECRET}")
 
 
 def ours(found: Any) -> dict[str, Function]:

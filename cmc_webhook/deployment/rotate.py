@@ -15,11 +15,11 @@ from datetime import UTC, datetime, timedelta
 import click
 
 from cmc_webhook.deployment.checks import at, of_name
-from cmc_webhook.deployment.deploy import run_services
-from cmc_webhook.deployment.deployed import FUNCTIONS, Function, ours, wanted
+from cmc_webhook.deployment.deployed import FUNCTIONS, Function
 from cmc_webhook.deployment.gcloud import Refused
 from cmc_webhook.deployment.run import Run
 from cmc_webhook.deployment.steps import LABELS, SECRET, Step, table
+from cmc_webhook.deployment.survey import visit
 from cmc_webhook.deployment.talk import Talk
 
 ANNOTATION = "cmc-webhook-rotation"
@@ -38,14 +38,18 @@ class Rotation:
 
     def carry_out(self) -> None:
         """Go on from where the rotation stands. Raises Refused, GcloudError and StepFailed."""
-        if not self._readers():
+        readers = self._readers()
+        if not readers:
             raise Refused("rotate.no_reader", project=self._gcloud.project)
-        base = self._base()
+        for each in readers:
+            # An older revision reads another version than the function says.
+            if at(each.json, "serviceConfig.allTrafficOnLatestRevision") is False:
+                raise Refused("rotate.older_revision", function=each.name)
+        base = self._base(readers)
         later = [number for number in self._versions() if number > base]
         if not (len(later) > 1 and self._all_read(later[-1])):
-            both = (
-                later[0] if later else self._add([secrets.token_hex(32), *self._keys_in_service()])
-            )
+            new = [secrets.token_hex(32), *self._keys_in_service()]
+            both = later[0] if later else self._add(new)
             new_key, *old_keys = self._keys(both)
             if len(later) < 2:
                 if not set(self._keys_in_service()) <= {new_key, *old_keys}:
@@ -59,17 +63,18 @@ class Rotation:
             self._move(later[-1])
         for number, state in self._versions().items():
             if number != later[-1] and state == "ENABLED":
-                self._gcloud.text(
-                    ("secrets", "versions", "disable", str(number), f"--secret={SECRET}")
-                )
-        self._gcloud.text(("secrets", "update", SECRET, f"--remove-annotations={ANNOTATION}"))
+                self._secret("versions", "disable", str(number), f"--secret={SECRET}")
+        self._secret("update", SECRET, f"--remove-annotations={ANNOTATION}")
         self._talk.say("rotate.done")
 
+    def _secret(self, *words: str, stdin: str = "") -> str:
+        return self._gcloud.text(("secrets", *words), stdin)
+
     def _readers(self) -> list[Function]:
-        return [each for each in map(Function, self._gcloud.json(FUNCTIONS)) if each.keys[1]]
+        return [each for each in map(Function, self._gcloud.json(FUNCTIONS)) if each.secret_version]
 
     def _all_read(self, version: int) -> bool:
-        return all(each.keys[1] == str(version) for each in self._readers())
+        return all(each.secret_version == str(version) for each in self._readers())
 
     def _versions(self) -> dict[int, str]:
         """Return the state of each version, by its number, in order."""
@@ -77,38 +82,35 @@ class Rotation:
         states = {int(each["name"].rpartition("/")[2]): each.get("state", "") for each in found}
         return dict(sorted(states.items()))
 
-    def _base(self) -> int:
+    def _base(self, readers: Sequence[Function]) -> int:
         """Return the newest version at the beginning; begin where no rotation is under way."""
         secret = of_name(self._gcloud.json(("secrets", "list")), f"secrets/{SECRET}")
         if noted := (at(secret, "annotations") or {}).get(ANNOTATION):
             self._talk.say("rotate.goes_on")
             return int(noted)
-        self._talk.confirm("rotate.ask", functions=_names(self._readers()))
+        self._talk.confirm("rotate.ask", functions=_names(readers))
         newest = max(self._versions())
-        note = f"--update-annotations={ANNOTATION}={newest}"
-        self._gcloud.text(("secrets", "update", SECRET, note))
+        self._secret("update", SECRET, f"--update-annotations={ANNOTATION}={newest}")
         return newest
 
     def _keys(self, version: int | str) -> list[str]:
-        access = ("secrets", "versions", "access", str(version), f"--secret={SECRET}")
-        return self._gcloud.text(access).split()
+        content = self._secret("versions", "access", str(version), f"--secret={SECRET}")
+        return [key for line in content.splitlines() if (key := line.strip())]
 
     def _keys_in_service(self) -> list[str]:
-        versions = dict.fromkeys(each.keys[1] for each in self._readers())
+        versions = dict.fromkeys(each.secret_version for each in self._readers())
         return list(dict.fromkeys(key for version in versions for key in self._keys(version)))
 
     def _add(self, keys: Sequence[str]) -> int:
-        self._gcloud.text(("secrets", "versions", "add", SECRET, "--data-file=-"), "\n".join(keys))
+        self._secret("versions", "add", SECRET, "--data-file=-", stdin="\n".join(keys))
         return max(self._versions())
 
     def _move(self, version: int) -> None:
         """Let every function read *version*. They stay open to everybody."""
-        todo = [each for each in self._readers() if each.keys[1] != str(version)]
-        if other := [
-            each
-            for each in todo
-            if any(at(each.json, f"labels.{k}") != v for k, v in LABELS.items())
-        ]:
+        todo = [each for each in self._readers() if each.secret_version != str(version)]
+        labels = ",".join(f"{name}={value}" for name, value in LABELS.items())
+        other = [each for each in todo if not LABELS.items() <= each.labels.items()]
+        if other:
             self._talk.confirm("rotate.other_code", functions=_names(other))
         public = self._public_steps() if todo else []
         for each in todo:
@@ -116,9 +118,8 @@ class Rotation:
             self._gcloud.text(
                 (
                     *("functions", "deploy", each.name, "--gen2", f"--region={each.region}"),
-                    *("--source=.", f"--update-secrets={each.keys[0]}={SECRET}:{version}"),
-                    f"--update-labels={','.join(f'{k}={v}' for k, v in LABELS.items())}",
-                    "--serve-all-traffic-latest-revision",
+                    *("--source=.", f"--update-secrets={each.variable}={SECRET}:{version}"),
+                    *(f"--update-labels={labels}", "--serve-all-traffic-latest-revision"),
                 )
             )
             Run(self._gcloud, self._talk).carry_out(public)
@@ -126,23 +127,20 @@ class Rotation:
             raise Refused("rotate.not_moved", version=version)
 
     def _public_steps(self) -> list[Step]:
-        deployed = ours(self._gcloud.json(FUNCTIONS))
-        services = run_services(self._gcloud, deployed)
-        aim = wanted(self._gcloud.project, {}, deployed, self._talk.texts.language, services)
-        return [s for s in table(aim) if s.name == "public" and s.subject in deployed]
+        site = visit(self._gcloud)
+        steps = table(site.wanted({}, self._talk.texts.language))
+        return [step for step in steps if step.name == "public" and step.subject in site.deployed]
 
     def _show(self, new_key: str, version: int) -> None:
         command = f"gcloud secrets versions access {version} --secret={SECRET}"
-        shown = self._talk.secret(
-            new_key, f"{command} --project={self._gcloud.project} | head -n 1"
-        )
-        self._talk.say("rotate.enter", secret=shown)
+        command += f" --project={self._gcloud.project} | head -n 1"
+        self._talk.say("rotate.enter", secret=self._talk.secret(new_key, command))
 
     def _watch(self, version: int) -> None:
         """Return when the log says that no function that reads *version* gets an old key."""
         told, confirmed = "", set[str]()
         while True:
-            readers = [each for each in self._readers() if each.keys[1] == str(version)]
+            readers = [each for each in self._readers() if each.secret_version == str(version)]
             lines = [self._evidence(each, confirmed) for each in readers]
             if not any(lines):
                 return
@@ -170,13 +168,11 @@ class Rotation:
 
     def _newest(self, function: Function, position: str) -> datetime | None:
         """Return when the revision last accepted a key at this *position*."""
-        variable, _ = function.keys
-        revision = str(at(function.json, "serviceConfig.revision") or "").rpartition("/")[2]
         conditions = (
             'resource.type="cloud_run_revision"',
             f'resource.labels.service_name="{function.name}"',
-            f'resource.labels.revision_name="{revision}"',
-            f'jsonPayload.credential=~"^{variable}{position}"'.replace("\\", "\\\\"),
+            f'resource.labels.revision_name="{function.revision}"',
+            f'jsonPayload.credential=~"^{function.variable}{position}"'.replace("\\", "\\\\"),
         )
         read = ("logging", "read", " AND ".join(conditions), f"--freshness={_LOG_DAYS}d")
         entries = self._gcloud.json((*read, "--order=desc", "--limit=1"))

@@ -7,8 +7,8 @@ A command is a tuple of words of gcloud without the project, which whoever runs 
 import hashlib
 import shlex
 import tomllib
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass, field
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -98,11 +98,6 @@ class Wanted:
     language: str = "en"
 
     @property
-    def functions(self) -> list[str]:
-        """The names of the functions."""
-        return [FUNCTION, INBOUND] if self.inbound else [FUNCTION]
-
-    @property
     def queries(self) -> list[Queries]:
         """The queries over the collections of these functions."""
         received = (self.inbound_collection, f"{self.inbound_collection}_quarantine")
@@ -161,12 +156,8 @@ def _names(wanted: Wanted) -> Names:
     apis += ["monitoring"] if wanted.alert_email else []
     account = f"cmc-webhook@{wanted.project}.iam.gserviceaccount.com"
     return {
-        "project": wanted.project,
-        "region": wanted.region,
-        "database": wanted.database,
+        **asdict(wanted),
         "bucket": wanted.bucket,
-        "max_instances": wanted.max_instances,
-        "email": wanted.alert_email,
         "posts": alerts.POSTS,
         "account": account,
         "build_account": account.replace("@", "-build@"),
@@ -178,24 +169,29 @@ def _names(wanted: Wanted) -> Names:
 
 def _lists(wanted: Wanted) -> dict[str, list[Names]]:
     """Return what there is one step for each of."""
-    functions = [_function(wanted, name) for name in wanted.functions]
-    with_days = wanted.inbound and wanted.retention_days
+
+    def if_(condition: object, names: Iterable[Names] = ({},)) -> list[Names]:
+        return list(names) if condition else []
+
+    functions = [
+        _function(wanted, name) for name in (FUNCTION, *([INBOUND] if wanted.inbound else []))
+    ]
+    policies = alerts.policies(wanted.alerts, wanted.mail_every, Texts(wanted.language))
+    with_alerts = bool(wanted.alert_email)
     return {
         "one": [{}],
-        "inbound": [{}] if wanted.inbound else [],
-        "object_days": [{"days": wanted.retention_days + 1}] if with_days else [],
-        "alerted": [{}] if wanted.alert_email else [],
-        "silence": [{}] if wanted.alert_email and wanted.mail_every else [],
-        "alerts": [
-            {"alert": name, "policy": policy}
-            for name, policy in alerts.policies(
-                wanted.alerts, wanted.mail_every, Texts(wanted.language)
-            ).items()
-            if wanted.alert_email
-        ],
+        "inbound": if_(wanted.inbound),
+        "object_days": if_(
+            wanted.inbound and wanted.retention_days, [{"days": wanted.retention_days + 1}]
+        ),
+        "alerted": if_(with_alerts),
+        "silence": if_(with_alerts and wanted.mail_every),
+        "alerts": if_(
+            with_alerts, ({"alert": name, "policy": policies[name]} for name in policies)
+        ),
         "functions": functions,
-        "checked_functions": functions if wanted.allows_all_users else [],
-        "unchecked_functions": [] if wanted.allows_all_users else functions,
+        "checked_functions": if_(wanted.allows_all_users, functions),
+        "unchecked_functions": if_(not wanted.allows_all_users, functions),
         "expiring": [
             {"collection": each.collection}
             for each in wanted.queries

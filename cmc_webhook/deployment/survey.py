@@ -1,16 +1,17 @@
 """Looks at what is there, step by step. Changes nothing."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
 from cmc_webhook.deployment.alerts import chosen
 from cmc_webhook.deployment.checks import BUILDING, of_name
+from cmc_webhook.deployment.deployed import FUNCTIONS, Function, ours, wanted
 from cmc_webhook.deployment.gcloud import Gcloud, GcloudError
-from cmc_webhook.deployment.steps import Step, Words
+from cmc_webhook.deployment.steps import FUNCTION, Step, Wanted, Words
 
-SERVICES: Words = ("services", "list", "--enabled")
 # The service that answers a look, by the first word of its command.
 _ANSWERING = {
     "firestore": "firestore", "secrets": "secretmanager", "functions": "cloudfunctions",
@@ -84,14 +85,33 @@ def _answers_of(gcloud: Gcloud, looks: Iterable[Words]) -> dict[Words, Any]:
         return dict(zip(distinct, pool.map(ask, distinct), strict=True))
 
 
-def alerts_there(gcloud: Gcloud, services: Any) -> dict[str, Any]:
-    """Return the options of `deploy` that made the alerts there; none where nobody may look."""
-    if not of_name(services, "monitoring.googleapis.com"):
-        return {}
-    try:
-        return chosen(
-            gcloud.json(("beta", "monitoring", "channels", "list")),
-            gcloud.json(("alpha", "monitoring", "policies", "list")),
-        )
-    except GcloudError:
-        return {}
+@dataclass(frozen=True, slots=True)
+class Site:
+    """What of ours is in a project; *alerts* are the options that made the alerts there."""
+
+    gcloud: Gcloud
+    services: Any
+    deployed: Mapping[str, Function]
+    alerts: Mapping[str, Any]
+    runs: Sequence[Any]
+
+    def wanted(self, typed: Mapping[str, Any], language: str) -> Wanted:
+        """Return what is *typed*, else what is there, else the default."""
+        typed = {**self.alerts, **typed}
+        return wanted(self.gcloud.project, typed, self.deployed, language, self.runs)
+
+
+def visit(gcloud: Gcloud) -> Site:
+    """Return what is in the project. Raises Refused."""
+    services = gcloud.json(("services", "list", "--enabled"))
+    deployed: Mapping[str, Function] = {}
+    if of_name(services, "cloudfunctions.googleapis.com"):
+        deployed = ours(gcloud.json(FUNCTIONS))
+    alerts, runs = {}, ()
+    if of_name(services, "monitoring.googleapis.com"):
+        with suppress(GcloudError):  # who may not look there changes nothing there
+            channels = gcloud.json(("beta", "monitoring", "channels", "list"))
+            alerts = chosen(channels, gcloud.json(("alpha", "monitoring", "policies", "list")))
+    if function := deployed.get(FUNCTION):
+        runs = gcloud.json(("run", "services", "list", f"--region={function.region}"))
+    return Site(gcloud, services, deployed, alerts, runs)

@@ -2,24 +2,19 @@
 
 import click
 
-from cmc_webhook.deployment.checks import of_name
-from cmc_webhook.deployment.deployed import FUNCTIONS, ours, wanted
 from cmc_webhook.deployment.plan import by_name, refuse_unseen, step_text
 from cmc_webhook.deployment.run import filled
 from cmc_webhook.deployment.steps import table
-from cmc_webhook.deployment.survey import SERVICES, alerts_there, survey
+from cmc_webhook.deployment.survey import survey, visit
 from cmc_webhook.deployment.talk import Talk
 
 
 def undeploy(project: str, talk: Talk) -> None:
     """List what there is, ask twice, delete it in the opposite order."""
     gcloud = talk.gcloud(project)
-    services = gcloud.json(SERVICES)
-    has_functions = of_name(services, "cloudfunctions.googleapis.com")
-    deployed = ours(gcloud.json(FUNCTIONS)) if has_functions else {}
-    aim = wanted(project, alerts_there(gcloud, services), deployed, talk.texts.language)
-    steps = [step for step in table(aim) if step.undo]
-    seen = survey(gcloud, steps, services)
+    site = visit(gcloud)
+    aim = site.wanted({}, talk.texts.language)
+    seen = survey(gcloud, [step for step in table(aim) if step.undo], site.services)
     refuse_unseen(seen, talk.texts)
     there = [each.step for each in seen if each.state != "missing"]
     if not there:

@@ -9,19 +9,27 @@ import pytest
 
 from cmc_webhook.deployment.steps import LABELS, Wanted, table
 from tests.deployment.conftest import Cloud
+from tests.support.documents import ROOT
+from tests.support.shell import run_in_gcloud
 
 WANTED = Wanted(
-    project="p", region="asia-northeast1", database="cmc", inbound=True, retention_days=365
+    project="p",
+    region="asia-northeast1",
+    database="cmc",
+    inbound=True,
+    retention_days=365,
+    alert_email="ops@example.jp",
 )
 STEPS = {step.name: step for step in table(WANTED)}
-INBOUND = ("--retention-days", "365", "--inbound")
+DAYS = ("--retention-days", "365")
+ALL = (*DAYS, "--inbound", "--alert-email", "ops@example.jp")
 
 
 @pytest.fixture(scope="module")
 def from_nothing(tmp_path_factory):
     """A project on which both functions were deployed, what was printed, and the calls."""
     cloud = Cloud(tmp_path_factory.mktemp("cloud"))
-    done = cloud.deploy(*INBOUND)
+    done = cloud.deploy(*ALL)
     assert done.returncode == 0, done.stderr
     return cloud, done.stdout, cloud.calls()
 
@@ -65,11 +73,13 @@ def test_from_nothing(from_nothing):
     assert len(state["indexes"]) == len([step for step in table(WANTED) if step.name == "index"])
     assert re.fullmatch("[0-9a-f]{64}", state["secrets"]["cmc-api-keys"]["versions"][0]["content"])
     assert "Will be made:" in printed
+    [channel] = state["channels"]
+    assert [each["notificationChannels"] for each in state["policies"]] == [[channel["name"]]] * 4
 
 
 def test_the_plan_names_every_kind_of_thing_within_40_lines(cloud):
     for language, made in (("en", "Will be made:"), ("ja", "作成するもの:")):
-        done = cloud.run("deploy", *INBOUND, "--lang", language, stdin="n\n")
+        done = cloud.run("deploy", *ALL, "--lang", language, stdin="n\n")
 
         plan = done.stdout.partition("\n\n")[0].splitlines()
         assert made in plan
@@ -102,7 +112,7 @@ def test_each_step_fails_in_turn_and_the_same_command_goes_on(cloud):
         command = " ".join(itertools.takewhile(lambda word: "<" not in word, step.make))
         cloud.write("fail", re.escape(command))
 
-        line = refusal(cloud.deploy(*INBOUND))
+        line = refusal(cloud.deploy(*ALL))
 
         made = changing(cloud.calls())
         assert made[-1].startswith(command), step.name
@@ -110,7 +120,7 @@ def test_each_step_fails_in_turn_and_the_same_command_goes_on(cloud):
         assert step.role in line, step.name
         assert line.endswith("Then give the same command again: it goes on from here.")
     cloud.write("fail", "")
-    assert cloud.deploy(*INBOUND).returncode == 0
+    assert cloud.deploy(*ALL).returncode == 0
     assert cloud.deploy().stdout.endswith("Nothing to do.\n")
 
 
@@ -121,7 +131,7 @@ def test_what_exists_is_used(cloud):
         cloud.gcloud(*STEPS[name].make)
     cloud.calls()
 
-    done = cloud.deploy(*INBOUND)
+    done = cloud.deploy(*ALL)
 
     assert done.returncode == 0, done.stderr
     made = changing(cloud.calls())
@@ -263,9 +273,9 @@ def test_where_all_users_are_forbidden_the_check_is_switched_off(cloud):
 @pytest.mark.parametrize(
     ("options", "sentence"),
     [
-        (("--region", "asia-northeast9", *INBOUND), "did you mean asia-northeast"),
+        (("--region", "asia-northeast9", *ALL), "did you mean asia-northeast"),
         ((), "Say how long mails are kept: --retention-days 365"),
-        (("--database", "x", *INBOUND), "is not a valid Firestore database id"),
+        (("--database", "x", *ALL), "is not a valid Firestore database id"),
     ],
 )
 def test_what_cannot_be_meant_is_refused_before_anything_is_done(cloud, options, sentence):
@@ -280,7 +290,50 @@ def test_what_cannot_be_meant_is_refused_before_anything_is_done(cloud, options,
 def test_a_gcloud_that_cannot_be_used(cloud):
     cloud.gcloud("version")
     cloud.update(lambda state: state.update(account=""))
-    assert "gcloud auth login" in refusal(cloud.deploy(*INBOUND))
+    assert "gcloud auth login" in refusal(cloud.deploy(*ALL))
 
     cloud.environ["PATH"] = "/nowhere"
-    assert "https://cloud.google.com/sdk/docs/install" in refusal(cloud.deploy(*INBOUND))
+    assert "https://cloud.google.com/sdk/docs/install" in refusal(cloud.deploy(*ALL))
+
+
+def test_an_alert_that_somebody_changed_is_changed_back(deployed):
+    def switch_off(state):
+        state["policies"][0]["enabled"] = False
+        state["channels"][0]["labels"]["email_address"] = "other@example.jp"
+
+    deployed.update(switch_off)
+
+    done = deployed.deploy("--alert-email", "ops@example.jp")
+
+    assert "alerts: refusals: it is switched off" in done.stdout
+    assert deployed.state["policies"][0]["enabled"] is True
+    assert len(deployed.state["policies"]) == 4
+    assert deployed.state["channels"][0]["labels"]["email_address"] == "ops@example.jp"
+
+
+def test_the_shapes_of_the_answers_are_those_of_googles_messages(deployed):
+    """Read by gcloud's own classes, which know every documented field."""
+    kinds = {
+        "firestore v1 GoogleFirestoreAdminV1Database": "firestore databases list",
+        "firestore v1 GoogleFirestoreAdminV1Index": "firestore indexes composite list",
+        "firestore v1 GoogleFirestoreAdminV1Field": "firestore fields ttls list",
+        "iam v1 ServiceAccount": "iam service-accounts list",
+        "cloudresourcemanager v1 Policy": "projects get-iam-policy p",
+        "secretmanager v1 Secret": "secrets list",
+        "secretmanager v1 SecretVersion": "secrets versions list cmc-api-keys",
+        "storage v1 Bucket": "storage buckets list --raw",
+        "cloudfunctions v2 Function": "functions list",
+        "run v1 Service": "run services list",
+        "monitoring v3 NotificationChannel": "beta monitoring channels list",
+        "monitoring v3 AlertPolicy": "alpha monitoring policies list",
+        "serviceusage v1 GoogleApiServiceusageV1Service": "services list --enabled",
+    }
+    answers = []
+    for kind, words in kinds.items():
+        answer = json.loads(deployed.gcloud(*words.split(), "--database=cmc", "--format=json"))
+        items = answer if isinstance(answer, list) else [answer]
+        answers += [[*kind.split(), item] for item in items]
+
+    assert len(answers) > 30
+    messages = (ROOT / "tests/support/gcloud_messages.py").read_text()
+    assert run_in_gcloud(messages, answers) == ""

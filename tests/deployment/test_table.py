@@ -12,8 +12,6 @@ from cmc_webhook.deployment import steps
 from cmc_webhook.deployment.checks import BUILDING
 from cmc_webhook.deployment.script import script
 from cmc_webhook.deployment.steps import Wanted, table
-from cmc_webhook.local_firestore.indexes import parse_definitions
-from cmc_webhook.reading.indexes import definitions
 from cmc_webhook.reading.texts import Texts, load
 from cmc_webhook.settings import DEFAULTS
 from tests.support.documents import ROOT
@@ -62,18 +60,6 @@ def test_a_step_comes_after_the_one_that_its_look_needs():
         for step in table(wanted):
             assert not step.after or step.after in seen
             seen.add(f"{step.name} {step.subject}")
-
-
-def test_the_indexes_are_those_of_the_strict_local_firestore():
-    defined = parse_definitions(definitions(WANTED.queries))
-
-    made = {" ".join(step.make) for step in TABLE if step.name in ("index", "exemption")}
-
-    plain = {command.replace(" --database=cmc", "").removesuffix(" --async") for command in made}
-    assert plain == {index.how_to_create().removeprefix("gcloud ") for index in defined.created} | {
-        f"firestore indexes fields update {path} --collection-group={collection} --disable-indexes"
-        for collection, path in defined.overridden
-    }
 
 
 def test_the_settings_of_the_functions_exist():

@@ -4,8 +4,7 @@ Stands in for gcloud: a program that keeps a project in a folder and answers as 
 It refuses what Google refuses: what is not enabled, not there, there already, or not allowed to the
 accounts that build and run. It imports nothing of ours, and starts fast as it is called often.
 $GCLOUD_STATE has `state.json` and `calls` (one call a line), and may have `fail` (an expression;
-calls that match are refused) and `kill` (a number: that change ends the caller by SIGKILL; with
-`before` in front, before it is made).
+calls that match are refused) and `kill` (a number: that change ends the caller by SIGKILL).
 """
 
 import datetime
@@ -457,85 +456,79 @@ class Project:
         self.change()
         self.run_of(name)["annotations"]["run.googleapis.com/invoker-iam-disabled"] = "true"
 
-    # Alerts. Google chooses the names.
+    # Monitoring
 
-    def one_of(self, kind, name):
-        for item in self.state[kind]:
-            if item["name"] == name:
-                return item
-        raise Refusal(f"NOT_FOUND: {kind} {name}")
+    def labels(self, option):
+        return dict(pair.split("=", 1) for pair in self.option(option).split(","))
 
-    def pairs(self, option):
-        return dict(part.split("=") for part in self.options.get(option, "").split(",") if part)
+    def named(self, kind, name):
+        for each in self.state[kind]:
+            if each["name"] == name:
+                return each
+        raise Refusal(f"NOT_FOUND: {name} not found.")
 
     def monitoring_channels_list(self):
         return self.state["channels"]
 
     def monitoring_channels_create(self):
-        self.change()["channels"].append(
-            {
-                "name": f"projects/p/notificationChannels/{self.number()}",
-                "type": self.option("type"),
-                "displayName": self.option("display-name"),
-                "labels": self.pairs("channel-labels"),
-                "userLabels": self.pairs("user-labels"),
-                "enabled": True,
-            }
-        )
+        channel = {
+            "name": f"projects/{self.project}/notificationChannels/{self.number()}",
+            "type": self.option("type"),
+            "labels": self.labels("channel-labels"),
+            "userLabels": self.labels("user-labels"),
+        }
+        self.change()["channels"].append(channel)
 
     def monitoring_channels_update(self, name):
-        channel = self.one_of("channels", name)
+        self.named("channels", name)["labels"] |= self.labels("update-channel-labels")
         self.change()
-        channel["labels"] |= self.pairs("update-channel-labels")
 
     def monitoring_channels_delete(self, name):
-        channel = self.one_of("channels", name)
-        if any(name in policy["notificationChannels"] for policy in self.state["policies"]):
-            raise Refusal("FAILED_PRECONDITION: the channel is used by a policy; use --force")
+        channel = self.named("channels", name)
+        if any(name in each["notificationChannels"] for each in self.state["policies"]):
+            raise Refusal("FAILED_PRECONDITION: the channel is in use")
         self.change()["channels"].remove(channel)
-
-    def policy_from_file(self, channel):
-        with open(self.option("policy-from-file")) as file:
-            policy = json.load(file)
-        self.one_of("channels", channel)
-        [condition] = policy["conditions"]
-        absent = condition.get("conditionAbsent", {}).get("filter", "")
-        metric = re.search(r"logging.googleapis.com/user/(\w+)", absent)
-        if metric and not any(each["name"] == metric[1] for each in self.state["metrics"]):
-            raise Refusal("NOT_FOUND: Cannot find metric that matches the filter")
-        if "conditionMatchedLog" in condition:
-            assert policy["alertStrategy"]["notificationRateLimit"]["period"]
-        return policy | {"notificationChannels": [channel]}
 
     def monitoring_policies_list(self):
         return self.state["policies"]
 
+    def _policy_of_file(self, channels):
+        with open(self.option("policy-from-file")) as file:
+            policy = json.load(file)
+        [condition] = policy["conditions"]
+        absent = condition.get("conditionAbsent", {}).get("filter", "")
+        if metric := re.search(r"logging.googleapis.com/user/(\w+)", absent):
+            self.named("metrics", metric[1])
+        if "conditionMatchedLog" in condition and "alertStrategy" not in policy:
+            raise Refusal("INVALID_ARGUMENT: a notification rate limit is required")
+        return policy | {
+            "notificationChannels": [self.named("channels", self.option(channels))["name"]]
+        }
+
     def monitoring_policies_create(self):
-        policy = self.policy_from_file(self.option("notification-channels"))
-        policy["name"] = f"projects/p/alertPolicies/{self.number()}"
+        policy = self._policy_of_file("notification-channels")
+        policy["name"] = f"projects/{self.project}/alertPolicies/{self.number()}"
         self.change()["policies"].append(policy)
 
     def monitoring_policies_update(self, name):
-        old = self.one_of("policies", name)
-        new = self.policy_from_file(self.option("set-notification-channels"))
+        self.named("policies", name).update(self._policy_of_file("set-notification-channels"))
         self.change()
-        old.update(new)
 
     def monitoring_policies_delete(self, name):
-        policy = self.one_of("policies", name)
+        policy = self.named("policies", name)
         self.change()["policies"].remove(policy)
 
     def logging_metrics_list(self):
         return self.state["metrics"]
 
     def logging_metrics_describe(self, name):
-        return self.one_of("metrics", name)
+        return self.named("metrics", name)
 
     def logging_metrics_create(self, name):
         self.change()["metrics"].append({"name": name, "filter": self.option("log-filter")})
 
     def logging_metrics_delete(self, name):
-        metric = self.one_of("metrics", name)
+        metric = self.named("metrics", name)
         self.change()["metrics"].remove(metric)
 
     # The log. CMC posts to each function whenever somebody looks, and a person enters the new key
@@ -558,7 +551,7 @@ class Project:
     def keys_of(self, name):
         for each in self.state["functions"][name]["serviceConfig"]["secretEnvironmentVariables"]:
             version = self.state["secrets"][each["secret"]]["versions"][int(each["version"]) - 1]
-            return version["content"].split() if version["state"] == "ENABLED" else []
+            return version["content"].splitlines() if version["state"] == "ENABLED" else []
 
     def post(self):
         firsts = {self.keys_of(name)[0] for name in self.state["cmc"]}
@@ -598,8 +591,8 @@ def at(item, path):
 def matches(item, text):
     for condition in text.split(" AND "):
         path, sign, wanted = re.fullmatch(r"([\w.\[\]]+)(=|~)(.*)", condition).groups()
-        value, wanted = str(at(item, path)), wanted.strip('"')
-        if not (re.search(wanted, value) if sign == "~" else value == wanted):
+        value = str(at(item, path))
+        if not (re.search(wanted, value) if sign == "~" else value == wanted.strip('"')):
             return False
     return True
 
@@ -668,13 +661,8 @@ def answer(state, words, options, whole):
         raise Refusal(
             f"({'.'.join(['gcloud', *words[:3]])}) PERMISSION_DENIED: The caller\n lacks it."
         )
-    before, _, number = read_file("kill").rpartition(" ")
-    kills = bool(number)
-    saved = json.dumps(state)
     result = method(*arguments)
-    kills = kills and project.changed and state["changes"] == int(number)
-    if kills and before:
-        return json.loads(saved) | {"changes": state["changes"]}, None, True
+    kills = project.changed and read_file("kill") == str(state["changes"])
     if state["cmc"]:
         project.check_cmc()
     return state, result, kills
