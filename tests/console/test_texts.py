@@ -9,6 +9,9 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from cmc_webhook.console.periods import NAMED
+from cmc_webhook.deployment.alerts import FILTERS, SILENCE
+from cmc_webhook.deployment.costs import monthly_costs
+from cmc_webhook.deployment.steps import LABELS, Wanted, table
 from cmc_webhook.reading.meanings import (
     CARRIERS,
     CAUSES,
@@ -32,7 +35,7 @@ from tests.test_document import make_event
 PACKAGE = Path(__file__).parents[2] / "cmc_webhook"
 SOURCES = {
     path: path.read_text()
-    for tool in ("reading", "console", "command_line")
+    for tool in ("reading", "console", "command_line", "deployment")
     for path in (PACKAGE / tool).rglob("*")
     if path.suffix in (".py", ".html")
 }
@@ -41,6 +44,18 @@ KEY = r"[a-z_]+\.[a-z0-9_]+"
 SUCCEEDED = {f"succeeded_{carrier}" for carrier in ("docomo", "au", "softbank")}
 CARRIER = "unknown_user_carrier"
 PARTS = ("happened", "customer", "todo")
+# Every kind of step of a deployment.
+STEPS = table(
+    Wanted(
+        project="p",
+        region="us-central1",
+        database="d",
+        inbound=True,
+        retention_days=1,
+        alert_email="a@example.jp",
+        mail_every=1,
+    )
+)
 # The tables of which the code computes the key, and the words that each must have.
 WORDS = {
     "status": {*Status, "forward_error"},
@@ -59,8 +74,22 @@ WORDS = {
     "not_replayed": {*Obstacle},
     "period": {*NAMED, "all", "own"},
     "duration": {"hours", "minutes", "seconds"},
+    "step": {step.name for step in STEPS},
+    "alert": {*FILTERS, SILENCE},
+    "alert_todo": {*FILTERS, SILENCE},
+    "cost": {*monthly_costs(1), "total"},
+    # Those that need words of their own.
+    "hint": {"apis", "database", "function", "public"},
+    "difference": {
+        *LABELS,
+        "DATASTORE_MODE",
+        *("indexes", "email", "condition", "disabled", "channel"),
+    },
 }
-COMPUTED = {f"received.{name}_file" for name in ("text", "html", "headers", "raw")}
+STATES = {"right", "missing", "different", "building", "unseen"}
+COMPUTED = {f"{table}.{state}" for table in ("plan", "doctor") for state in STATES} | {
+    f"received.{name}_file" for name in ("text", "html", "headers", "raw")
+}
 
 
 def placeholders(text):

@@ -690,6 +690,3 @@ def main():
             os.kill(os.getppid(), signal.SIGKILL)
             sys.exit(1)
     print(shown(result, options))
-
-
-main()
