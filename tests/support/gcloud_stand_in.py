@@ -495,6 +495,12 @@ class Project:
     def _policy_of_file(self, channels):
         with open(self.option("policy-from-file")) as file:
             policy = json.load(file)
+        [condition] = policy["conditions"]
+        absent = condition.get("conditionAbsent", {}).get("filter", "")
+        if metric := re.search(r"logging.googleapis.com/user/(\w+)", absent):
+            self.named("metrics", metric[1])
+        if "conditionMatchedLog" in condition and "alertStrategy" not in policy:
+            raise Refusal("INVALID_ARGUMENT: a notification rate limit is required")
         return policy | {
             "notificationChannels": [self.named("channels", self.option(channels))["name"]]
         }
