@@ -122,7 +122,7 @@ def test_everything_that_differs_is_said_with_what_mends_it(deployed):
             "Missing: its role for this database",
             "Missing: anybody may call cmc-webhook",
             "Missing: alerts: refusals.",
-            "Different: alerts: storage: it mails to nobody.",
+            "Different: alerts: sender_auth: it mails to nobody.",
         )
     ]
     assert [line for line in found if not line.endswith(DEPLOY)] == []
