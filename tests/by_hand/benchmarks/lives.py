@@ -6,7 +6,7 @@ from collections import defaultdict
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 
-from cmc_webhook.simulator import oracle
+from tests.support import oracle
 from cmc_webhook.simulator.scenarios import STEPS, Mailing, events
 from tests.by_hand.benchmarks.contenders import NAMES, OURS, Contender, Sender, running
 from tests.by_hand.benchmarks.load import body, chunks, make_records, new_mails
