@@ -7,8 +7,8 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from cmc_webhook.simulator import scenarios
-from tests.support import oracle
 from cmc_webhook.simulator.scenarios import STEPS, Event, Mailing, Step
+from tests.support import oracle
 from tests.support.records import as_form, as_json, make_post
 
 COMPOSITION = "pro"
