@@ -9,13 +9,12 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from google.cloud.firestore import Client, Query
-from google.cloud.firestore_v1.base_query import FieldFilter
 
 from cmc_webhook.errors import MalformedEnvelope
 from cmc_webhook.fields import read_fields
 from cmc_webhook.reading import queries
 from cmc_webhook.reading.documents import ENTRY, Document
-from cmc_webhook.reading.queries import PATIENCE, Listing, run
+from cmc_webhook.reading.queries import PATIENCE, Listing
 from cmc_webhook.reasons import Reason
 from cmc_webhook.status.envelope import read_envelope
 from cmc_webhook.status.events import read_events
@@ -129,11 +128,6 @@ class Quarantine:
         """Yield the ids of all entries without reading their content."""
         bare = queries.all_pages(self._collection.select([]), _DELETED_AT_ONCE, ENTRY)
         return (entry.id for entry in chain.from_iterable(bare))
-
-    def of_composition(self, server_composition: str) -> list[Document]:
-        """Return the entries of one server composition."""
-        named = FieldFilter("server_composition", "==", server_composition)
-        return run(self._collection.where(filter=named), ENTRY)
 
     def beginning(self, start: str) -> list[Document]:
         """Return the entries whose id begins with *start*, which must not contain a slash."""

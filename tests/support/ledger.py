@@ -6,8 +6,9 @@ from datetime import UTC, datetime
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from cmc_webhook.simulator import oracle, scenarios
+from cmc_webhook.simulator import scenarios
 from cmc_webhook.simulator.scenarios import STEPS, Event, Mailing, Step
+from tests.support import oracle
 from tests.support.records import as_form, as_json, make_post
 
 COMPOSITION = "pro"
