@@ -9,9 +9,10 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 import click
 
 from cmc_webhook.reading.connection import settings_here
-from cmc_webhook.reading.meanings import CAUSES
+from cmc_webhook.reading.meanings import CAUSES, CLASSES
 from cmc_webhook.reading.statuses import Filters
 from cmc_webhook.reading.times import read_time
+from cmc_webhook.status.diagnosis import Diagnosis
 from cmc_webhook.status.events import Status
 
 
@@ -77,6 +78,21 @@ _OPTIONS = (
         help=f"Only this cause; may be repeated: {', '.join(sorted(CAUSES))}.",
     ),
     click.option(
+        "--class",
+        "classes",
+        multiple=True,
+        type=click.Choice(CLASSES),
+        help="Only this bounce class; may be repeated.",
+    ),
+    click.option(
+        "--diagnosis",
+        "diagnoses",
+        multiple=True,
+        type=click.Choice([*map(str, Diagnosis)]),
+        metavar="DIAGNOSIS",
+        help=f"Only this diagnosis; may be repeated: {', '.join(sorted(Diagnosis))}.",
+    ),
+    click.option(
         "--composition", default="", type=TextType(), help="Only this server composition."
     ),
     click.option(
@@ -94,9 +110,9 @@ def filter_options(command: Callable[..., Any]) -> Callable[..., Any]:
     @functools.wraps(command)
     def with_filters(**options: Any) -> Any:
         names = Filters.__dataclass_fields__
-        filters = Filters(**{name: options.pop(name) for name in names})
+        filters = Filters(**{name: options.pop(name) for name in names if name in options})
         if filters.are_too_many():
-            raise click.UsageError("Too many --status and --cause at once; ask for fewer.")
+            raise click.UsageError("Too many values of options at once; ask for fewer.")
         return command(filters=filters, **options)
 
     for option in reversed(_OPTIONS):

@@ -6,9 +6,8 @@ from werkzeug.exceptions import NotFound
 from cmc_webhook.console.site import Site, render_page, request_texts
 from cmc_webhook.reading.addresses import explain_card, read_card, verdict
 from cmc_webhook.reading.meanings import is_bounce_alone, short_cause
-
-# RFC 5321 allows 254 bytes.
-_LONGEST = 320
+from cmc_webhook.reading.near import compared
+from cmc_webhook.reading.pasted import LONGEST_ADDRESS
 
 
 def addresses(site: Site) -> Blueprint:
@@ -17,7 +16,7 @@ def addresses(site: Site) -> Blueprint:
 
     @views.get("/<path:address>")
     def show(address: str) -> str:
-        if len(address) > _LONGEST:
+        if len(address) > LONGEST_ADDRESS:
             raise NotFound
         texts = request_texts()
         card = read_card(site.statuses, address)
@@ -26,6 +25,9 @@ def addresses(site: Site) -> Blueprint:
             "address.html",
             documents_read=card.documents_read,
             card=card,
+            q=card.address,
+            near=card.near,
+            compared=compared(card.near, texts) if card.near else "",
             newest=newest,
             verdict=verdict(card, texts, site.zone),
             explanation=explain_card(card, texts, site.zone),

@@ -1,12 +1,23 @@
-"""Sends untrusted content as a file that the browser saves and does not display."""
+"""Sends files that the browser saves and does not display: untrusted content, lists as CSV."""
 
 import os
 import re
 import unicodedata
+from collections.abc import Iterator
 from typing import IO
+from zoneinfo import ZoneInfo
 
 from flask import Response, send_file
+from google.api_core.exceptions import GoogleAPIError
 
+from cmc_webhook.reading.documents import Document
+from cmc_webhook.reading.queries import Listing
+from cmc_webhook.reading.spreadsheets import csv_line, csv_lines
+from cmc_webhook.reading.texts import Texts
+
+# How many documents are read for a CSV.
+MOST_ROWS = 100_000
+_PAGE = 2_000
 _LONGEST_NAME = 200
 # Characters that end a header, separate a path, or reverse text so that "exe.pdf" reads "fdp.exe".
 _UNSAFE_CATEGORIES = ("Cc", "Cf", "Cs", "Zl", "Zp")
@@ -27,6 +38,28 @@ def download(file: IO[bytes], name: str) -> Response:
     response.content_length = size
     response.headers["Cache-Control"] = "private, no-store"
     response.headers["Content-Security-Policy"] = "sandbox; default-src 'none'"
+    return response
+
+
+def spreadsheet(listing: Listing, zone: ZoneInfo, texts: Texts, name: str) -> Response:
+    """Return *listing* as a CSV of this name; its last line says if it is not complete."""
+
+    def mails() -> Iterator[Document]:
+        for found in listing.pages(_PAGE):
+            yield from found
+            if listing.documents_read >= MOST_ROWS:
+                return
+
+    def lines() -> Iterator[str]:
+        try:
+            yield from csv_lines(mails(), zone, with_head=True)
+        except GoogleAPIError:
+            yield csv_line([texts.text("csv.incomplete")])
+        if listing.documents_read >= MOST_ROWS:
+            yield csv_line([texts.text("csv.most", count=f"{MOST_ROWS:,}")])
+
+    response = Response(lines(), content_type="text/csv; charset=utf-8")
+    response.headers.set("Content-Disposition", "attachment", filename=name)
     return response
 
 

@@ -1,6 +1,6 @@
 """The filters in a URL of the page, read from its query parameters. Pure."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from zoneinfo import ZoneInfo
@@ -8,15 +8,21 @@ from zoneinfo import ZoneInfo
 from werkzeug.datastructures import MultiDict
 
 from cmc_webhook.console import periods
-from cmc_webhook.reading.meanings import CAUSES
-from cmc_webhook.reading.statuses import Filters
+from cmc_webhook.reading.meanings import CAUSES, CLASSES
+from cmc_webhook.reading.pasted import LONGEST
+from cmc_webhook.reading.statuses import SEARCHES, Filters, Search
 from cmc_webhook.reading.times import read_time
+from cmc_webhook.status.diagnosis import Diagnosis
 from cmc_webhook.status.events import Status
 
 Parameters = MultiDict[str, str]
-# Indexed fields cannot hold longer values.
-_LONGEST = 1_500
-_TEXTS = ("to", "domain", "message_id", "api_data", "composition")
+# What a select of one value offers, and the field of Filters.
+SELECTS: Mapping[str, tuple[Sequence[str], str]] = {
+    "cause": (CAUSES, "causes"),
+    "class": (CLASSES, "classes"),
+    "diagnosis": ([*map(str, Diagnosis)], "diagnoses"),
+}
+_NAMES = ("q", "by", "status", *SELECTS, "composition", "period", "since", "until")
 
 
 class BadParameterError(Exception):
@@ -32,21 +38,31 @@ class UrlFilters:
     parameters: dict[str, list[str]]
 
 
-def read_filters(given: Parameters, zone: ZoneInfo, now: datetime, period: str) -> UrlFilters:
+def read_question(given: Parameters) -> tuple[str, str]:
+    """Return the text to search for, and the name of a search to prefer or "". May raise, too."""
+    return _text(given, "q"), _one_of(given, "by", ("", *SEARCHES))
+
+
+def read_filters(
+    given: Parameters, zone: ZoneInfo, now: datetime, period: str, search: Search | None = None
+) -> UrlFilters:
     """Return the filters that *given* asks for, by default *period*. Raises BadParameterError."""
-    texts = {name: _text(given, name) for name in _TEXTS}
     period, since, until = _period(given, zone, now, period)
+    chosen = {
+        field: tuple(filter(None, [_one_of(given, name, ("", *words))]))
+        for name, (words, field) in SELECTS.items()
+    }
     filters = Filters(
-        **texts,
+        **chosen,  # type: ignore[arg-type]  # its fields have several types
+        search=search,
         statuses=_statuses(given),
-        causes=tuple(filter(None, [_one_of(given, "cause", ("", *CAUSES))])),
+        composition=_text(given, "composition"),
         since=since,
         until=until,
     )
     if filters.are_too_many():
         raise BadParameterError("status")
-    names = ("status", *texts, "cause", "period", "since", "until")
-    kept = {name: [v for v in given.getlist(name) if v] for name in names}
+    kept = {name: [v for v in given.getlist(name) if v] for name in _NAMES}
     return UrlFilters(filters, period, {name: values for name, values in kept.items() if values})
 
 
@@ -73,7 +89,7 @@ def _once(given: Parameters, name: str) -> str:
 
 def _text(given: Parameters, name: str) -> str:
     value = _once(given, name).strip()
-    if len(value.encode(errors="replace")) > _LONGEST:
+    if len(value.encode(errors="replace")) > LONGEST:
         raise BadParameterError(name)
     return value
 

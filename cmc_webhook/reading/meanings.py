@@ -31,6 +31,8 @@ HELP = {
     ),
     Receiver.GMAIL: "https://support.google.com/a/answer/3726730",
 }
+# CMC's own log searches for parts of an address.
+ERROR_LOG = "https://smtps.jp/docs/userguide/report/errorlog"
 HELP_READ = "2026-11"
 _AMBIGUOUS = "unknown_user_carrier"
 _DELIVERY_TIMES = ("queued_at", "deferred_at", "succeeded_at", "failed_at")

@@ -1,5 +1,5 @@
 """
-What people paste into a filter, in the forms that documents can have. Pure.
+What people paste into a filter or the search box, in the forms that documents can have. Pure.
 
 They paste from mail programs and tables: "Name <a@b>", blanks around, capital and full-width
 letters, ``mailto:``, a comma behind. What is searched for is returned, the likeliest form first.
@@ -7,11 +7,43 @@ letters, ``mailto:``, a comma behind. What is searched for is returned, the like
 
 import re
 import unicodedata
+from typing import NamedTuple
 
 from cmc_webhook.text import ascii_lower
 
+# Indexed fields cannot hold longer values, in bytes.
+LONGEST = 1_500
+# RFC 5321 allows 254 bytes.
+LONGEST_ADDRESS = 320
 _INSIDE = re.compile(r"<\s*([^<>]*?)\s*>")
 _AROUND = " \t\r\n\"'“”‘’「」,;、。"
+
+
+class Meaning(NamedTuple):
+    """That *text* is the value of *field*, or the beginning of one."""
+
+    field: str
+    text: str
+
+
+def meanings(text: str) -> list[Meaning]:
+    """Return what *text* may mean in the search box; nothing tells an own id from an address."""
+    pasted = _half_width(text)
+    if re.match(r"[@*]", pasted):
+        return _possible("to_domain", domain(pasted.lstrip("*")))
+    found = _possible("to", *recipients(text))
+    if "<" not in pasted:
+        found += _possible("api_data", pasted, text.strip(), pasted.upper())
+    if "@" not in pasted and "." in pasted:
+        found += _possible("to_domain", domain(pasted))
+    return found + _possible("message_id", *reversed(message_ids(text)))
+
+
+def is_address(text: str) -> bool:
+    """Return whether *text*, as people paste it, looks like the whole address of a recipient."""
+    address = recipients(text)[0]
+    name, _, host = address.rpartition("@")
+    return bool(name) and "." in host and len(address) <= LONGEST_ADDRESS
 
 
 def recipients(text: str) -> list[str]:
@@ -46,6 +78,14 @@ def _inside(text: str) -> str:
     """Return what stands between the last angle brackets, *text* if there are none."""
     found = _INSIDE.findall(text)
     return found[-1] if found else text.strip("<>")
+
+
+def _possible(field: str, *forms: str) -> list[Meaning]:
+    return [
+        Meaning(field, form)
+        for form in dict.fromkeys(forms)
+        if 0 < len(form.encode(errors="replace")) <= LONGEST
+    ]
 
 
 def _distinct(*forms: str) -> list[str]:

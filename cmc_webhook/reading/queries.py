@@ -1,7 +1,7 @@
 """What all queries share: time limits, whatever is stored as documents, lists page by page."""
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any, NamedTuple
 
@@ -16,6 +16,9 @@ from cmc_webhook.reading.documents import Document, Shape, document
 from cmc_webhook.reading.pasted import message_ids
 
 _TIMEOUT_S = 30
+# No view reads more documents.
+MOST = 5_000
+_BATCH = 500
 CLOCKS_DIFFER = timedelta(days=1)
 PATIENCE: dict[str, Any] = {"retry": Retry(timeout=_TIMEOUT_S), "timeout": _TIMEOUT_S}
 # https://cloud.google.com/firestore/docs/query-data/queries#limits_on_or_queries
@@ -51,6 +54,7 @@ class Listing:
     def __init__(self, query: Query, time: str, shape: Shape) -> None:
         ordered = query.order_by(time, direction=Query.DESCENDING)
         self.query = ordered.order_by("__name__", direction=Query.DESCENDING)
+        self.documents_read = 0
         self._time = time
         self._shape = shape
 
@@ -68,7 +72,15 @@ class Listing:
             position = self._position(after.document_id)
             if position is None:
                 return []
-        return _documents(read_stored(query, position), self._shape)
+        found = _documents(read_stored(query, position), self._shape)
+        self.documents_read += len(found)
+        return found
+
+    def shown(self, size: int, after: Cursor | None) -> tuple[list[Document], Cursor | None]:
+        """Return a page of at most *size*, and the place of the next one, None at the end."""
+        # One document more than is shown tells whether there is a next page.
+        found = self.page(size + 1, after)
+        return found[:size], self.behind(found[size - 1]) if len(found) > size else None
 
     def pages(self, size: int, after: Cursor | None = None) -> Iterator[list[Document]]:
         """Yield all documents in pages of *size*."""
@@ -86,9 +98,57 @@ class Listing:
         found = read_stored(_named(self.query, document_id))
         if not found:
             return None
+        self.documents_read += 1
         [stored] = found
-        place = [stored.fields[self._time], Value(reference_value=stored.name)]
-        return Position(values=place, before=False)
+        place = [stored.fields[order.field.field_path] for order in self.query._orders[:-1]]
+        return Position(values=[*place, Value(reference_value=stored.name)], before=False)
+
+
+class BeginningListing(Listing):
+    """
+    The documents whose *field* begins with *start*: by that field, then the latest first.
+
+    *keep* chooses among them, as no index answers that. Needs the same index as the list that is
+    filtered by *field*.
+    """
+
+    def __init__(
+        self,
+        query: Query,
+        time: str,
+        shape: Shape,
+        *,
+        field: str,
+        start: str,
+        keep: Callable[[Document], bool] | None = None,
+    ) -> None:
+        super().__init__(_between(query, field, start).order_by(field), time, shape)
+        self._keep = keep
+
+    def shown(self, size: int, after: Cursor | None) -> tuple[list[Document], Cursor | None]:
+        """Return a page; one that ends early has a next one, as it has read as many as it may."""
+        if self._keep is None:
+            return super().shown(size, after)
+        kept: list[Document] = []
+        while len(kept) <= size:
+            asked = min(_BATCH, MOST - self.documents_read - 1)
+            if asked < 1:
+                return kept, after
+            found = self.page(asked, after)
+            kept += filter(self._keep, found)
+            if len(found) < asked and len(kept) <= size:
+                return kept, None
+            after = self.behind(found[-1])
+        return kept[:size], self.behind(kept[size - 1])
+
+    def pages(self, size: int, after: Cursor | None = None) -> Iterator[list[Document]]:
+        """Yield what is chosen in pages of *size* or fewer, which may be empty."""
+        for found in super().pages(size, after):
+            yield [*filter(self._keep, found)]
+
+    def behind(self, document: Document) -> Cursor:
+        """Return the cursor of the place after *document*, which is then read again."""
+        return Cursor(None, document.id)
 
 
 def parse_cursor(text: str) -> Cursor:
@@ -184,9 +244,11 @@ def count(query: Query) -> int:
 
 def starting(collection: CollectionReference, field: str, start: str, most: int) -> Query:
     """Return the query for at most *most* documents whose *field* begins with *start*."""
-    between = (FieldFilter(field, ">=", start), FieldFilter(field, "<", f"{start}\uf8ff"))
-    query: Query = collection.order_by(field).limit(most)
-    for condition in between:
+    return _between(Query(collection), field, start).order_by(field).limit(most)
+
+
+def _between(query: Query, field: str, start: str) -> Query:
+    for condition in (FieldFilter(field, ">=", start), FieldFilter(field, "<", f"{start}\uf8ff")):
         query = query.where(filter=condition)
     return query
 

@@ -13,6 +13,7 @@ from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from typing import NamedTuple
 
 from google.api_core.exceptions import FailedPrecondition
 from google.cloud.firestore import Client, Query
@@ -20,8 +21,8 @@ from google.cloud.firestore_v1.base_query import FieldFilter
 
 from cmc_webhook.reading import queries
 from cmc_webhook.reading.documents import MAIL, Document
-from cmc_webhook.reading.pasted import domain, message_ids, recipients
-from cmc_webhook.reading.queries import Listing, count, run
+from cmc_webhook.reading.pasted import Meaning, domain, message_ids, recipients
+from cmc_webhook.reading.queries import BeginningListing, Listing, count, run
 from cmc_webhook.status.events import EARLIEST
 
 # The field of each filter that compares for equality, with several values.
@@ -31,6 +32,8 @@ _EQUAL = {
     "domain": "to_domain",
     "api_data": "api_data",
     "causes": "bounce_cause",
+    "classes": "bounce_class",
+    "diagnoses": "diagnosis",
     "composition": "server_composition",
     "message_id": "message_id",
 }
@@ -45,16 +48,36 @@ _OF_SIBLINGS = (
 )
 
 
+class Search(NamedTuple):
+    """That *field* is *text*, or, if it is not *whole*, begins with it; *name* is of the two."""
+
+    field: str
+    text: str
+    whole: bool
+
+    @property
+    def name(self) -> str:
+        """A word for the field and how it is searched, one of SEARCHES."""
+        return self.field if self.whole else f"{self.field}_begins"
+
+
+_SEARCHED = ("to", "to_domain", "api_data", "message_id")
+SEARCHES = [Search(field, "", whole).name for field in _SEARCHED for whole in (True, False)]
+
+
 @dataclass(frozen=True, kw_only=True)
 class Filters:
     """
     Which mails to choose; an empty filter chooses all.
 
-    Texts are as people paste them (see pasted). *until* is not included.
+    Texts are as people paste them (see pasted), but for that of *search*. *until* is not included.
     """
 
+    search: Search | None = None
     statuses: Sequence[str] = ()
     causes: Sequence[str] = ()
+    classes: Sequence[str] = ()
+    diagnoses: Sequence[str] = ()
     to: str = ""
     domain: str = ""
     message_id: str = ""
@@ -71,6 +94,8 @@ class Filters:
             "domain": (domain(self.domain),) if self.domain else (),
             "api_data": (self.api_data.strip(),) if self.api_data else (),
             "causes": self.causes,
+            "classes": self.classes,
+            "diagnoses": self.diagnoses,
             "composition": (self.composition.strip(),) if self.composition else (),
             "message_id": message_ids(self.message_id) if self.message_id else (),
         }
@@ -80,6 +105,16 @@ class Filters:
         """Return whether these are more combinations of values than Firestore takes."""
         return math.prod(map(len, self.searched().values())) > _MOST_COMBINATIONS
 
+    def choose(self, mail: Document) -> bool:
+        """Return whether they choose *mail*, but for *search*."""
+        fields = mail.fields
+        at = fields.get("status_at")
+        return (
+            all(fields.get(_EQUAL[name]) in values for name, values in self.searched().items())
+            and (self.since is None or (at is not None and at >= self.since))
+            and (self.until is None or (at is not None and at < self.until))
+        )
+
 
 class MailStatuses:
     """The status documents of a collection. Thread-safe."""
@@ -88,8 +123,16 @@ class MailStatuses:
         self._collection = client.collection(collection)
 
     def listing(self, filters: Filters) -> Listing:
-        """Return the mails that *filters* choose, newest status first."""
+        """Return the mails that *filters* choose, newest status first; see BeginningListing."""
         query = Query(self._collection)
+        search = filters.search
+        if search and not search.whole:
+            others = replace(filters, search=None)
+            keep = None if others == Filters() else others.choose
+            field, start = search.field, search.text
+            return BeginningListing(query, "status_at", MAIL, field=field, start=start, keep=keep)
+        if search:
+            query = query.where(filter=FieldFilter(search.field, "==", search.text))
         for name, values in filters.searched().items():
             is_one = len(values) == 1
             operator, value = ("==", values[0]) if is_one else ("in", list(values))
@@ -109,6 +152,14 @@ class MailStatuses:
         # With a bound, Firestore finds times only.
         anytime = replace(filters, since=EARLIEST, until=None)
         return next((m.fields["status_at"] for m in self.newest(anytime, 1, ["status_at"])), None)
+
+    def period(self) -> list[datetime]:
+        """Return the times of the oldest and the newest mail; none if there are no mails."""
+        known = FieldFilter("status_at", ">=", EARLIEST)
+        oldest = self._collection.order_by("status_at").where(filter=known).limit(1)
+        times = [mail.fields["status_at"] for mail in run(oldest.select(["status_at"]), MAIL)]
+        newest = self.newest_time(Filters()) if times else None
+        return [*times, newest] if newest else times
 
     def get(self, document_id: str) -> Document | None:
         """Return the document with this id, if there is one."""
@@ -141,10 +192,36 @@ class MailStatuses:
             for document in run(queries.starting(self._collection, "message_id", each, _MOST), MAIL)
         ]
 
-    def addresses_beginning(self, start: str, most: int) -> list[str]:
-        """Return the recipients of at most *most* documents that begin with *start*."""
-        query = queries.starting(self._collection, "to", start, most).select(["to"])
-        return [found.fields["to"] for found in run(query, MAIL)]
+    def matches(self, meanings: Iterable[Meaning]) -> list[Search]:
+        """Return which of *meanings* a document has, the whole values first; reads one for each."""
+        with ThreadPoolExecutor(_COUNTERS) as pool:
+            found = [*filter(None, pool.map(self._match, meanings))]
+        return sorted(found, key=lambda search: not search.whole)
+
+    def _match(self, meaning: Meaning) -> Search | None:
+        query = queries.starting(self._collection, *meaning, 1).select([meaning.field])
+        # The first in order is the whole value, if there is one.
+        for mail in run(query, MAIL):
+            return Search(*meaning, mail.stored[meaning.field] == meaning.text)
+        return None
+
+    def addresses_around(self, address: str, start: str, most: int) -> list[str]:
+        """
+        Return the recipients of at most *most* documents that begin with *start*.
+
+        They are those before and after *address* in alphabetical order.
+        """
+        around = queries.starting(self._collection, "to", start, most // 2).select(["to"])
+        after = run(around.start_at({"to": address}), MAIL)
+        ordered = self._collection.order_by("to", direction=Query.DESCENDING).select(["to"])
+        before = ordered.start_after({"to": address}).end_at({"to": start})
+        found = [*after, *run(before.limit(most - len(after)), MAIL)]
+        return [mail.fields["to"] for mail in found]
+
+    def known_among(self, addresses: Sequence[str], most: int) -> list[str]:
+        """Return the recipients of at most *most* documents to one of *addresses*."""
+        query = self._collection.where(filter=FieldFilter("to", "in", addresses))
+        return [mail.fields["to"] for mail in run(query.limit(most).select(["to"]), MAIL)]
 
     def of_same_messages(self, mails: Sequence[Document], most: int) -> list[Document]:
         """Return at most *most* documents that have the message id of one of at most 30 *mails*."""
