@@ -19,7 +19,7 @@ from cmc_webhook.reading.meanings import (
     short_cause,
     status_word,
 )
-from cmc_webhook.reading.near import compared
+from cmc_webhook.reading.near import compared, with_right_domain
 from cmc_webhook.reading.texts import LANGUAGES, Texts
 from cmc_webhook.reading.times import shown
 
@@ -48,9 +48,8 @@ def card_lines(card: Card, texts: Texts, zone: ZoneInfo) -> Iterator[str]:
     yield from _explanation_lines(newest, explain_card(card, texts, zone), texts)
     if reason := newest.get("reason"):
         yield from _part(texts.text("card.reply"), reason)
-    if card.right_domain:
-        yield ""
-        yield texts.text("card.right_domain", domain=card.right_domain)
+    if right := with_right_domain(card.address):
+        yield from _part(texts.text("card.right_domain"), right)
     if card.near:
         yield from _part(
             texts.text("near.title"), *compared(card.near, texts), *card.near.addresses

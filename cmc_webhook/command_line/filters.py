@@ -9,10 +9,9 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 import click
 
 from cmc_webhook.reading.connection import settings_here
-from cmc_webhook.reading.meanings import CAUSES, CLASSES
+from cmc_webhook.reading.meanings import FILTERS
 from cmc_webhook.reading.statuses import Filters
 from cmc_webhook.reading.times import read_time
-from cmc_webhook.status.diagnosis import Diagnosis
 from cmc_webhook.status.events import Status
 
 
@@ -69,28 +68,16 @@ _OPTIONS = (
     click.option("--domain", default="", type=TextType(), help="Only recipients in this domain."),
     click.option("--message-id", default="", type=TextType(), help="Only this message id."),
     click.option("--api-data", default="", type=TextType(), help="Only this X-Api-Data."),
-    click.option(
-        "--cause",
-        "causes",
-        multiple=True,
-        type=click.Choice(sorted(CAUSES)),
-        metavar="CAUSE",
-        help=f"Only this cause; may be repeated: {', '.join(sorted(CAUSES))}.",
-    ),
-    click.option(
-        "--class",
-        "classes",
-        multiple=True,
-        type=click.Choice(CLASSES),
-        help="Only this bounce class; may be repeated.",
-    ),
-    click.option(
-        "--diagnosis",
-        "diagnoses",
-        multiple=True,
-        type=click.Choice([*map(str, Diagnosis)]),
-        metavar="DIAGNOSIS",
-        help=f"Only this diagnosis; may be repeated: {', '.join(sorted(Diagnosis))}.",
+    *(
+        click.option(
+            f"--{name}",
+            field,
+            multiple=True,
+            type=click.Choice(sorted(words)),
+            metavar=name.upper(),
+            help=f"Only this {name}; may be repeated: {', '.join(sorted(words))}.",
+        )
+        for name, (words, field) in FILTERS.items()
     ),
     click.option(
         "--composition", default="", type=TextType(), help="Only this server composition."

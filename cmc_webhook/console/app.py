@@ -16,7 +16,7 @@ from cmc_webhook.console.quarantine import quarantine, received_quarantine
 from cmc_webhook.console.received import received
 from cmc_webhook.console.site import LANGUAGE_COOKIE, Site, request_texts
 from cmc_webhook.reading.connection import is_reachable
-from cmc_webhook.reading.meanings import status_word
+from cmc_webhook.reading.meanings import status_word, zone_name
 from cmc_webhook.reading.texts import LANGUAGES
 from cmc_webhook.reading.times import in_zone, shown
 
@@ -75,9 +75,7 @@ def _add_template_values(app: Flask, site: Site) -> None:
             "texts": texts,
             "languages": LANGUAGES,
             "q": request.args.get("q", ""),
-            "zone": texts.text("page.japan_time")
-            if site.zone.key == "Asia/Tokyo"
-            else site.zone.key,
+            "zone": zone_name(site.zone, texts),
             # The result of a form is shown above the list of a quarantine, which has its own URL.
             "here": here if request.method == "GET" else url_for(f"{form_of}.show"),
             "status_name": lambda status, cause="": texts.name(

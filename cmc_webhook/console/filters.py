@@ -1,6 +1,6 @@
 """The filters in a URL of the page, read from its query parameters. Pure."""
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime
 from zoneinfo import ZoneInfo
@@ -8,21 +8,16 @@ from zoneinfo import ZoneInfo
 from werkzeug.datastructures import MultiDict
 
 from cmc_webhook.console import periods
-from cmc_webhook.reading.meanings import CAUSES, CLASSES
-from cmc_webhook.reading.pasted import LONGEST
-from cmc_webhook.reading.statuses import SEARCHES, Filters, Search
+from cmc_webhook.reading.meanings import FILTERS
+from cmc_webhook.reading.pasted import Search
+from cmc_webhook.reading.statuses import Filters
 from cmc_webhook.reading.times import read_time
-from cmc_webhook.status.diagnosis import Diagnosis
 from cmc_webhook.status.events import Status
 
 Parameters = MultiDict[str, str]
-# What a select of one value offers, and the field of Filters.
-SELECTS: Mapping[str, tuple[Sequence[str], str]] = {
-    "cause": (CAUSES, "causes"),
-    "class": (CLASSES, "classes"),
-    "diagnosis": ([*map(str, Diagnosis)], "diagnoses"),
-}
-_NAMES = ("q", "by", "status", *SELECTS, "composition", "period", "since", "until")
+# Indexed fields cannot hold longer values.
+_LONGEST = 1_500
+_NAMES = ("q", "by", "status", *FILTERS, "composition", "period", "since", "until")
 
 
 class BadParameterError(Exception):
@@ -40,7 +35,7 @@ class UrlFilters:
 
 def read_question(given: Parameters) -> tuple[str, str]:
     """Return the text to search for, and the name of a search to prefer or "". May raise, too."""
-    return _text(given, "q"), _one_of(given, "by", ("", *SEARCHES))
+    return _text(given, "q"), _once(given, "by")
 
 
 def read_filters(
@@ -50,7 +45,7 @@ def read_filters(
     period, since, until = _period(given, zone, now, period)
     chosen = {
         field: tuple(filter(None, [_one_of(given, name, ("", *words))]))
-        for name, (words, field) in SELECTS.items()
+        for name, (words, field) in FILTERS.items()
     }
     filters = Filters(
         **chosen,  # type: ignore[arg-type]  # its fields have several types
@@ -89,7 +84,7 @@ def _once(given: Parameters, name: str) -> str:
 
 def _text(given: Parameters, name: str) -> str:
     value = _once(given, name).strip()
-    if len(value.encode(errors="replace")) > LONGEST:
+    if len(value.encode(errors="replace")) > _LONGEST:
         raise BadParameterError(name)
     return value
 

@@ -9,24 +9,17 @@ from flask import Blueprint, Response, redirect, request, url_for
 from werkzeug.exceptions import NotFound
 from werkzeug.wrappers import Response as AnyResponse
 
+from cmc_webhook.console.addresses import card_page
 from cmc_webhook.console.downloads import MOST_ROWS, spreadsheet
 from cmc_webhook.console.empty import Empty, why_empty
-from cmc_webhook.console.filters import SELECTS, read_filters
+from cmc_webhook.console.filters import read_filters
 from cmc_webhook.console.paging import paged
 from cmc_webhook.console.periods import NAMED
-from cmc_webhook.console.search import Question, ask, near
+from cmc_webhook.console.search import ask
 from cmc_webhook.console.site import Site, render_page, request_texts
 from cmc_webhook.reading.connection import Connection
-from cmc_webhook.reading.meanings import (
-    ERROR_LOG,
-    HELP_READ,
-    cause_of,
-    explain,
-    is_bounce_alone,
-    short_cause,
-)
-from cmc_webhook.reading.near import compared
-from cmc_webhook.reading.pasted import meanings
+from cmc_webhook.reading.meanings import FILTERS, cause_of, explain, is_bounce_alone, short_cause
+from cmc_webhook.reading.pasted import searches
 from cmc_webhook.reading.times import in_zone
 from cmc_webhook.status.events import Status
 
@@ -45,15 +38,17 @@ def mails(site: Site) -> Blueprint:
         if question.card:
             return redirect(url_for("addresses.show", address=question.card))
         if question.text and not question.search:
-            return _nothing(question)
+            fields = dict.fromkeys(search.field for search in searches(question.text))
+            return card_page(site, question.text, fields)
         chosen = read_filters(request.args, site.zone, now, "all", question.search)
         found = paged(site.statuses.listing(chosen.filters), _PAGE, "mails.show", chosen.parameters)
         empty = None
         if not found.documents and question.search:
-            empty = Empty("search.none_so_far" if found.older else "search.none_chosen")
+            empty = Empty("box.none_so_far" if found.older else "box.none_chosen")
         elif not found.documents:
             empty = why_empty(site.statuses, chosen.filters)
-        anytime: dict[str, Any] = chosen.parameters | {"period": "all", "since": [], "until": []}
+        here: dict[str, Any] = chosen.parameters
+        anytime = here | {"period": "all", "since": [], "until": []}
         return render_page(
             "mails.html",
             documents_read=(found.documents_read or 1) + question.documents_read,  # 1: of why_empty
@@ -65,31 +60,20 @@ def mails(site: Site) -> Blueprint:
             chosen=chosen,
             periods=("all", *NAMED, "own"),
             statuses=[*Status],
-            selects={name: words for name, (words, _) in SELECTS.items()},
+            selects=FILTERS,
             most_rows=MOST_ROWS,
+            csv_url=url_for("mails.export", **here),
             short_cause=lambda fields: short_cause(fields, request_texts()),
-        )
-
-    def _nothing(question: Question) -> str:
-        texts, compare = request_texts(), near(site.statuses, question)
-        period = site.statuses.period()
-        return render_page(
-            "nothing.html",
-            documents_read=compare.documents_read + len(period),
-            question=question,
-            fields=[*dict.fromkeys(meaning.field for meaning in meanings(question.text))],
-            near=compare,
-            compared=compared(compare, texts),
-            period=period,
-            error_log=(texts.text("card.error_log", read=HELP_READ), ERROR_LOG),
         )
 
     @views.get("/export.csv")
     def export() -> Response:
         """Return everything that the list shows with the same parameters, on all its pages."""
         now = datetime.now(UTC)
-        search = ask(site.statuses, request.args).search
-        filters = read_filters(request.args, site.zone, now, "all", search).filters
+        question = ask(site.statuses, request.args)
+        if question.text and not question.search:
+            raise NotFound
+        filters = read_filters(request.args, site.zone, now, "all", question.search).filters
         name = f"mails_{in_zone(now, site.zone):%Y%m%d-%H%M_%Z}.csv"
         return spreadsheet(site.statuses.listing(filters), site.zone, request_texts(), name)
 

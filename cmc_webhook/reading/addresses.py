@@ -16,8 +16,9 @@ from cmc_webhook.reading.meanings import (
     is_bounce_alone,
     short_cause,
     status_word,
+    zone_name,
 )
-from cmc_webhook.reading.near import Near, near_addresses, right_domain
+from cmc_webhook.reading.near import Near, near_addresses
 from cmc_webhook.reading.pasted import recipients
 from cmc_webhook.reading.queries import MOST
 from cmc_webhook.reading.statuses import Filters, MailStatuses
@@ -47,8 +48,7 @@ class Card:
     *mails* are the newest, the latest first; *counts*, *first* and *last* (times of the
     statuses, UTC) are of all mails that were read. *is_complete* says whether these are all
     that Firestore has. *near* are the likest addresses, where there is no mail; *period* has then
-    the times of the oldest and the newest of all mails. *right_domain* is the domain for which
-    that of the address is often mistaken.
+    the times of the oldest and the newest of all mails.
     """
 
     address: str
@@ -59,7 +59,6 @@ class Card:
     siblings: Sequence[Sibling] = ()
     near: Near | None = None
     period: Sequence[datetime] = ()
-    right_domain: str | None = None
     documents_read: int
     is_complete: bool = True
 
@@ -69,7 +68,6 @@ def read_card(statuses: MailStatuses, address: str) -> Card:
     address = recipients(address)[0]
     listing = statuses.listing(Filters(to=address))
     mails = listing.page(SHOWN)
-    right = right_domain(address.rpartition("@")[2])
     if not mails:
         near, period = near_addresses(statuses, address), statuses.period()
         return Card(
@@ -78,7 +76,6 @@ def read_card(statuses: MailStatuses, address: str) -> Card:
             counts=Counter(),
             near=near,
             period=period,
-            right_domain=right,
             documents_read=near.documents_read + len(period),
         )
     most = MOST - SHOWN - _MOST_SIBLINGS
@@ -92,7 +89,6 @@ def read_card(statuses: MailStatuses, address: str) -> Card:
         first=everything[-1].fields.get("status_at"),
         last=mails[0].fields.get("status_at"),
         siblings=_related(mails, siblings),
-        right_domain=right,
         documents_read=len(everything) + len(siblings),
         is_complete=len(older) < most and len(siblings) < _MOST_SIBLINGS,
     )
@@ -119,7 +115,9 @@ def explain_card(card: Card, texts: Texts, zone: ZoneInfo) -> Explanation:
     happened = texts.text("mails.none_ever")
     if card.period:
         since, until = (shown(time, zone) for time in card.period)
-        happened = texts.text("card.none_happened", since=since, until=until, zone=zone.key)
+        happened = texts.text(
+            "card.none_happened", since=since, until=until, zone=zone_name(zone, texts)
+        )
     return Explanation(
         happened,
         texts.text("card.none_customer"),

@@ -16,8 +16,8 @@ _MOST_OF_A_QUERY = 15
 _VALUES_OF_A_QUERY = 30
 _QUERIES = 3
 _SHARED = 3
-_SHOWN = 20
-_LIKENESS = 0.8
+_SHOWN = 10
+_LIKENESS = 0.85
 # The wrong domains of each right one.
 _TYPOS: Mapping[str, Sequence[str]] = tomllib.loads(
     Path(__file__).with_name("domain_typos.toml").read_text(encoding="utf-8")
@@ -63,7 +63,8 @@ def alike(address: str, others: Iterable[str]) -> list[str]:
     if "@" not in address:
         spelt = {other.rpartition("@")[0]: other for other in others}
         return [spelt[name] for name in _close(local, spelt)]
-    return _close(address, others) + [each for each in others if each.rpartition("@")[0] == local]
+    found = _close(address, others)
+    return found + [o for o in others if o.rpartition("@")[0] == local and o not in found]
 
 
 def compared(near: Near, texts: Texts) -> str:
@@ -72,9 +73,10 @@ def compared(near: Near, texts: Texts) -> str:
     return texts.sentences([which, "near.limits"], start=near.start)
 
 
-def right_domain(domain: str) -> str | None:
-    """Return the domain for which *domain* is often mistaken."""
-    return _RIGHT.get(domain)
+def with_right_domain(address: str) -> str | None:
+    """Return *address* with the domain for which its own is often mistaken."""
+    local, at, domain = address.rpartition("@")
+    return f"{local}{at}{_RIGHT[domain]}" if local and domain in _RIGHT else None
 
 
 def _close(text: str, others: Iterable[str]) -> list[str]:
@@ -84,11 +86,8 @@ def _close(text: str, others: Iterable[str]) -> list[str]:
 def _guesses(address: str) -> Iterator[str]:
     """Yield addresses of which people write *address*, or that they write in its place."""
     local, at, domain = address.rpartition("@")
-    if not local:
-        return
-    others = _TYPOS.get(domain, ()) if domain in _TYPOS else filter(None, [right_domain(domain)])
-    for other in others:
-        yield f"{local}@{other}"
+    for other in _TYPOS.get(domain, [_RIGHT[domain]] if domain in _RIGHT else []):
+        yield f"{local}{at}{other}"
     for n in range(len(local)):
         swapped = local[:n] + local[n : n + 2][::-1] + local[n + 2 :]
         for each in (local[:n] + local[n + 1 :], swapped, local[: n + 1] + local[n:]):

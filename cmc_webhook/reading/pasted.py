@@ -11,32 +11,44 @@ from typing import NamedTuple
 
 from cmc_webhook.text import ascii_lower
 
-# Indexed fields cannot hold longer values, in bytes.
-LONGEST = 1_500
+# In bytes; in capital letters three times as many, of which indexed fields cannot hold more.
+_LONGEST = 480
 # RFC 5321 allows 254 bytes.
 LONGEST_ADDRESS = 320
 _INSIDE = re.compile(r"<\s*([^<>]*?)\s*>")
 _AROUND = " \t\r\n\"'“”‘’「」,;、。"
 
 
-class Meaning(NamedTuple):
-    """That *text* is the value of *field*, or the beginning of one."""
+class Search(NamedTuple):
+    """That *field* is *text*, or, if it is not *whole*, begins with it."""
 
     field: str
     text: str
+    whole: bool = True
+
+    @property
+    def name(self) -> str:
+        """A word for the field and how it is searched, in the table *search* of the texts."""
+        return self.field if self.whole else f"{self.field}_begins"
 
 
-def meanings(text: str) -> list[Meaning]:
+def searches(text: str) -> list[Search]:
     """Return what *text* may mean in the search box; nothing tells an own id from an address."""
-    pasted = _half_width(text)
-    if re.match(r"[@*]", pasted):
-        return _possible("to_domain", domain(pasted.lstrip("*")))
-    found = _possible("to", *recipients(text))
-    if "<" not in pasted:
-        found += _possible("api_data", pasted, text.strip(), pasted.upper())
-    if "@" not in pasted and "." in pasted:
-        found += _possible("to_domain", domain(pasted))
-    return found + _possible("message_id", *reversed(message_ids(text)))
+    pasted, ids = _half_width(text), message_ids(text)
+    longest = max(len(form.encode(errors="replace")) for form in (pasted, text))
+    if longest > _LONGEST or not ids[0]:
+        return []
+    if pasted.startswith(("@", "*@")):
+        found = {"to_domain": [domain(pasted)]}
+    else:
+        found = {"to": recipients(text)}
+        if "<" not in pasted:
+            found["api_data"] = _distinct(pasted, text.strip(), pasted.upper())
+        if "@" not in pasted and "." in pasted:
+            found["to_domain"] = [domain(pasted)]
+        # With the closing bracket it is whole; the beginning of one has none.
+        found["message_id"] = _distinct(*ids[1:], f"<{ids[0]}", ids[0])
+    return [Search(field, form) for field, forms in found.items() for form in forms if form]
 
 
 def is_address(text: str) -> bool:
@@ -78,14 +90,6 @@ def _inside(text: str) -> str:
     """Return what stands between the last angle brackets, *text* if there are none."""
     found = _INSIDE.findall(text)
     return found[-1] if found else text.strip("<>")
-
-
-def _possible(field: str, *forms: str) -> list[Meaning]:
-    return [
-        Meaning(field, form)
-        for form in dict.fromkeys(forms)
-        if 0 < len(form.encode(errors="replace")) <= LONGEST
-    ]
 
 
 def _distinct(*forms: str) -> list[str]:

@@ -13,7 +13,6 @@ from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from typing import NamedTuple
 
 from google.api_core.exceptions import FailedPrecondition
 from google.cloud.firestore import Client, Query
@@ -21,8 +20,8 @@ from google.cloud.firestore_v1.base_query import FieldFilter
 
 from cmc_webhook.reading import queries
 from cmc_webhook.reading.documents import MAIL, Document
-from cmc_webhook.reading.pasted import Meaning, domain, message_ids, recipients
-from cmc_webhook.reading.queries import BeginningListing, Listing, count, run
+from cmc_webhook.reading.pasted import Search, domain, message_ids, recipients
+from cmc_webhook.reading.queries import Listing, count, run
 from cmc_webhook.status.events import EARLIEST
 
 # The field of each filter that compares for equality, with several values.
@@ -41,28 +40,10 @@ INDEXED = tuple(_EQUAL.values())
 # https://cloud.google.com/firestore/docs/query-data/queries#limits_on_or_queries
 _MOST_COMBINATIONS = 30
 _COUNTERS = 8
-_MOST = 20  # of those whose message id begins with a text
 _OF_SIBLINGS = (
     *("message_id", "to", "status", "status_at", "bounce_code", "bounce_cause", "diagnosis"),
     *("queued_at", "deferred_at", "succeeded_at", "failed_at", "bounced_at", "suppressed_at"),
 )
-
-
-class Search(NamedTuple):
-    """That *field* is *text*, or, if it is not *whole*, begins with it; *name* is of the two."""
-
-    field: str
-    text: str
-    whole: bool
-
-    @property
-    def name(self) -> str:
-        """A word for the field and how it is searched, one of SEARCHES."""
-        return self.field if self.whole else f"{self.field}_begins"
-
-
-_SEARCHED = ("to", "to_domain", "api_data", "message_id")
-SEARCHES = [Search(field, "", whole).name for field in _SEARCHED for whole in (True, False)]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -107,12 +88,12 @@ class Filters:
 
     def choose(self, mail: Document) -> bool:
         """Return whether they choose *mail*, but for *search*."""
-        fields = mail.fields
-        at = fields.get("status_at")
+        at = mail.fields.get("status_at", EARLIEST)
+        words = self.searched().items()
         return (
-            all(fields.get(_EQUAL[name]) in values for name, values in self.searched().items())
-            and (self.since is None or (at is not None and at >= self.since))
-            and (self.until is None or (at is not None and at < self.until))
+            all(mail.fields.get(_EQUAL[name]) in values for name, values in words)
+            and (self.since or at) <= at
+            and not (self.until and at >= self.until)
         )
 
 
@@ -123,16 +104,15 @@ class MailStatuses:
         self._collection = client.collection(collection)
 
     def listing(self, filters: Filters) -> Listing:
-        """Return the mails that *filters* choose, newest status first; see BeginningListing."""
+        """Return the mails that *filters* choose, see Listing for their order."""
         query = Query(self._collection)
         search = filters.search
-        if search and not search.whole:
+        if search and search.whole:
+            query = query.where(filter=FieldFilter(search.field, "==", search.text))
+        elif search:
             others = replace(filters, search=None)
             keep = None if others == Filters() else others.choose
-            field, start = search.field, search.text
-            return BeginningListing(query, "status_at", MAIL, field=field, start=start, keep=keep)
-        if search:
-            query = query.where(filter=FieldFilter(search.field, "==", search.text))
+            return Listing(query, "status_at", MAIL, beginning=search, keep=keep)
         for name, values in filters.searched().items():
             is_one = len(values) == 1
             operator, value = ("==", values[0]) if is_one else ("in", list(values))
@@ -183,27 +163,17 @@ class MailStatuses:
         """Return the documents whose id begins with *start*, which must not contain a slash."""
         return queries.beginning(self._collection, start, MAIL)
 
-    def messages_beginning(self, start: str) -> list[Document]:
-        """Return the first documents whose message id begins with *start*, bracket or not."""
-        bare = start.strip().removeprefix("<")
-        return [
-            document
-            for each in (bare, f"<{bare}")
-            for document in run(queries.starting(self._collection, "message_id", each, _MOST), MAIL)
-        ]
-
-    def matches(self, meanings: Iterable[Meaning]) -> list[Search]:
-        """Return which of *meanings* a document has, the whole values first; reads one for each."""
+    def matches(self, meant: Iterable[Search]) -> list[Search]:
+        """Return which of *meant* find a mail, the whole values first; reads one for each."""
         with ThreadPoolExecutor(_COUNTERS) as pool:
-            found = [*filter(None, pool.map(self._match, meanings))]
+            found = itertools.chain.from_iterable(pool.map(self._match, meant))
         return sorted(found, key=lambda search: not search.whole)
 
-    def _match(self, meaning: Meaning) -> Search | None:
-        query = queries.starting(self._collection, *meaning, 1).select([meaning.field])
+    def _match(self, meant: Search) -> list[Search]:
+        field, text, _ = meant
+        query = queries.starting(self._collection, field, text, 1).select([field])
         # The first in order is the whole value, if there is one.
-        for mail in run(query, MAIL):
-            return Search(*meaning, mail.stored[meaning.field] == meaning.text)
-        return None
+        return [Search(field, text, mail.stored[field] == text) for mail in run(query, MAIL)]
 
     def addresses_around(self, address: str, start: str, most: int) -> list[str]:
         """

@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 import pytest
 from google.cloud import firestore
 
-from cmc_webhook.command_line.filters import CAUSES
+from cmc_webhook.reading.meanings import CAUSES
 from cmc_webhook.command_line.table import width
 from cmc_webhook.local_firestore.server import start
 from cmc_webhook.reading.statuses import INDEXED, Filters, MailStatuses

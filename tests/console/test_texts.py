@@ -13,6 +13,7 @@ from cmc_webhook.reading.meanings import (
     CARRIERS,
     CAUSES,
     CLASSES,
+    FILTERS,
     HELP,
     explain,
     is_bounce_alone,
@@ -41,6 +42,7 @@ KEY = r"[a-z_]+\.[a-z0-9_]+"
 SUCCEEDED = {f"succeeded_{carrier}" for carrier in ("docomo", "au", "softbank")}
 CARRIER = "unknown_user_carrier"
 PARTS = ("happened", "customer", "todo")
+SEARCHED = {"to", "to_domain", "api_data", "message_id"}
 # The tables of which the code computes the key, and the words that each must have.
 WORDS = {
     "status": {*Status, "forward_error"},
@@ -58,9 +60,13 @@ WORDS = {
     "quarantine": {*Reason},
     "not_replayed": {*Obstacle},
     "period": {*NAMED, "all", "own"},
+    "search": {f"{field}{end}" for field in SEARCHED for end in ("", "_begins")},
+    "searched": SEARCHED,
     "duration": {"hours", "minutes", "seconds"},
 }
-COMPUTED = {f"received.{name}_file" for name in ("text", "html", "headers", "raw")}
+COMPUTED = {f"received.{name}_file" for name in ("text", "html", "headers", "raw")} | {
+    f"filter.{name}" for name in (*FILTERS, "q")
+}
 
 
 def placeholders(text):
