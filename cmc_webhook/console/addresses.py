@@ -8,7 +8,7 @@ from werkzeug.exceptions import NotFound
 from cmc_webhook.console.site import Site, render_page, request_texts
 from cmc_webhook.reading.addresses import explain_card, read_card, verdict
 from cmc_webhook.reading.meanings import is_bounce_alone, short_cause
-from cmc_webhook.reading.near import compared, with_right_domain
+from cmc_webhook.reading.near import with_right_domain
 from cmc_webhook.reading.pasted import LONGEST_ADDRESS, is_address, recipients
 
 
@@ -37,7 +37,6 @@ def card_page(site: Site, address: str, searched: Collection[str] = ()) -> str:
         q=request.args.get("q", card.address),
         is_address=is_address(address),
         searched=searched,
-        compared=compared(card.near, texts) if card.near else "",
         right=with_right_domain(card.address),
         newest=newest,
         verdict=verdict(card, texts, site.zone),

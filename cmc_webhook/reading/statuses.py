@@ -135,11 +135,10 @@ class MailStatuses:
 
     def period(self) -> list[datetime]:
         """Return the times of the oldest and the newest mail; none if there are no mails."""
-        known = FieldFilter("status_at", ">=", EARLIEST)
-        oldest = self._collection.order_by("status_at").where(filter=known).limit(1)
-        times = [mail.fields["status_at"] for mail in run(oldest.select(["status_at"]), MAIL)]
-        newest = self.newest_time(Filters()) if times else None
-        return [*times, newest] if newest else times
+        known = self._collection.where(filter=FieldFilter("status_at", ">=", EARLIEST)).limit(1)
+        directions = (Query.ASCENDING, Query.DESCENDING)
+        ends = (known.order_by("status_at", direction=each) for each in directions)
+        return [mail.fields["status_at"] for end in ends for mail in run(end, MAIL)]
 
     def get(self, document_id: str) -> Document | None:
         """Return the document with this id, if there is one."""
