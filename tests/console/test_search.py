@@ -325,7 +325,8 @@ def test_what_is_listed_is_one_csv(visit, fill):
         assert sorted(row["to"] for row in found) == sorted(f"+{n}@x.jp" for n in range(130))
         assert {row["subject"] for row in found} == {"'=1+1"}
         assert {row["reason"] for row in found} == {"'-2"}
-    assert rows(visit.get("/mails/export.csv?status=queued")) == []
+    for query in ("status=queued", "q=C-&by=api_data_begins&status=queued"):
+        assert rows(visit.get(f"/mails/export.csv?{query}")) == []
     answer = visit.get("/mails/export.csv")
     assert re.search(r"filename=mails_\d{8}-\d{4}_JST.csv", answer.headers["Content-Disposition"])
 
