@@ -52,6 +52,8 @@ _FILTERS = (
     option("--message-id", default="", type=TextType()),
     option("--api-data", default="", type=TextType()),
     option("--cause", "causes", multiple=True, type=WordType("cause"), metavar="CAUSE"),
+    option("--class", "classes", multiple=True, type=WordType("class"), metavar="CLASS"),
+    option("--diagnosis", "diagnoses", multiple=True, type=WordType("diagnosis"), metavar="WORD"),
     option("--composition", default="", type=TextType()),
     option("--since", type=TimeType()),
     option("--until", type=TimeType()),
@@ -67,7 +69,7 @@ def _filters(function: Callable[..., Any]) -> Callable[..., Any]:
         from cmc_webhook.reading.statuses import Filters
 
         names = Filters.__dataclass_fields__
-        filters = Filters(**{name: options.pop(name) for name in names})
+        filters = Filters(**{name: options.pop(name) for name in names if name in options})
         if filters.are_too_many():
             raise click.UsageError(text("usage.too_many"))
         return function(filters=filters, **options)

@@ -16,9 +16,9 @@ from cmc_webhook.console.quarantine import quarantine, received_quarantine
 from cmc_webhook.console.received import received
 from cmc_webhook.console.site import LANGUAGE_COOKIE, Site, request_texts
 from cmc_webhook.reading.connection import is_reachable
-from cmc_webhook.reading.meanings import status_word
+from cmc_webhook.reading.meanings import status_word, zone_name
 from cmc_webhook.reading.texts import LANGUAGES
-from cmc_webhook.reading.times import shown
+from cmc_webhook.reading.times import in_zone, shown
 
 _LOCAL_REFRESH_S, _REAL_REFRESH_S = 2, 15
 # Reads of a real project cost money, so a page that reads many documents is refreshed less often.
@@ -57,6 +57,7 @@ def create_app(site: Site) -> Flask:
 
 def _add_template_values(app: Flask, site: Site) -> None:
     app.jinja_env.filters["at"] = lambda time: shown(time, site.zone)
+    app.jinja_env.filters["iso"] = lambda time: in_zone(time, site.zone).isoformat()
     app.jinja_env.filters["local"] = lambda time: shown(time, site.zone, "%Y-%m-%dT%H:%M:%S")
     app.jinja_env.filters["number"] = "{:,}".format
     app.jinja_env.globals["site"] = site
@@ -73,6 +74,8 @@ def _add_template_values(app: Flask, site: Site) -> None:
             "t": texts.text,
             "texts": texts,
             "languages": LANGUAGES,
+            "q": request.args.get("q", ""),
+            "zone": zone_name(site.zone, texts),
             # The result of a form is shown above the list of a quarantine, which has its own URL.
             "here": here if request.method == "GET" else url_for(f"{form_of}.show"),
             "status_name": lambda status, cause="": texts.name(

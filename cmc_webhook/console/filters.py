@@ -8,7 +8,8 @@ from zoneinfo import ZoneInfo
 from werkzeug.datastructures import MultiDict
 
 from cmc_webhook.console import periods
-from cmc_webhook.reading.meanings import CAUSES
+from cmc_webhook.reading.meanings import FILTERS
+from cmc_webhook.reading.pasted import Search
 from cmc_webhook.reading.statuses import Filters
 from cmc_webhook.reading.times import read_time
 from cmc_webhook.status.events import Status
@@ -16,7 +17,7 @@ from cmc_webhook.status.events import Status
 Parameters = MultiDict[str, str]
 # Indexed fields cannot hold longer values.
 _LONGEST = 1_500
-_TEXTS = ("to", "domain", "message_id", "api_data", "composition")
+_NAMES = ("q", "by", "status", *FILTERS, "composition", "period", "since", "until")
 
 
 class BadParameterError(Exception):
@@ -32,21 +33,29 @@ class UrlFilters:
     parameters: dict[str, list[str]]
 
 
-def read_filters(given: Parameters, zone: ZoneInfo, now: datetime, period: str) -> UrlFilters:
+def read_question(given: Parameters) -> tuple[str, str]:
+    """Return the text to search for, and the name of a search to prefer or "". May raise, too."""
+    return _text(given, "q"), _once(given, "by")
+
+
+def read_filters(
+    given: Parameters, zone: ZoneInfo, now: datetime, period: str, search: Search | None = None
+) -> UrlFilters:
     """Return the filters that *given* asks for, by default *period*. Raises BadParameterError."""
-    texts = {name: _text(given, name) for name in _TEXTS}
     period, since, until = _period(given, zone, now, period)
+    chosen = {
+        field: tuple(filter(None, [_one_of(given, name, ("", *words))]))
+        for name, (words, field) in FILTERS.items()
+    }
     filters = Filters(
-        **texts,
+        **chosen,  # type: ignore[arg-type]  # its fields have several types
+        search=search,
         statuses=_statuses(given),
-        causes=tuple(filter(None, [_one_of(given, "cause", ("", *CAUSES))])),
+        composition=_text(given, "composition"),
         since=since,
         until=until,
     )
-    if filters.are_too_many():
-        raise BadParameterError("status")
-    names = ("status", *texts, "cause", "period", "since", "until")
-    kept = {name: [v for v in given.getlist(name) if v] for name in names}
+    kept = {name: [v for v in given.getlist(name) if v] for name in _NAMES}
     return UrlFilters(filters, period, {name: values for name, values in kept.items() if values})
 
 

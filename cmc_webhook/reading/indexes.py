@@ -66,7 +66,7 @@ def all_queries(
             ),
             newest_by="status_at",
             filters=frozenset(INDEXED),
-            alone=frozenset({"message_id", "bounce_class", "last_received_at"}),
+            alone=frozenset({"message_id", "last_received_at"}),
         ),
         Queries(
             collection=inbound,

@@ -1,5 +1,5 @@
 """
-What people paste into a filter, in the forms that documents can have. Pure.
+What people paste into a filter or the search box, in the forms that documents can have. Pure.
 
 They paste from mail programs and tables: "Name <a@b>", blanks around, capital and full-width
 letters, ``mailto:``, a comma behind. What is searched for is returned, the likeliest form first.
@@ -7,11 +7,55 @@ letters, ``mailto:``, a comma behind. What is searched for is returned, the like
 
 import re
 import unicodedata
+from typing import NamedTuple
 
 from cmc_webhook.text import ascii_lower
 
+# In bytes; in capital letters three times as many, of which indexed fields cannot hold more.
+_LONGEST = 480
+# RFC 5321 allows 254 bytes.
+LONGEST_ADDRESS = 320
 _INSIDE = re.compile(r"<\s*([^<>]*?)\s*>")
 _AROUND = " \t\r\n\"'“”‘’「」,;、。"
+
+
+class Search(NamedTuple):
+    """That *field* is *text*, or, if it is not *whole*, begins with it."""
+
+    field: str
+    text: str
+    whole: bool = True
+
+    @property
+    def name(self) -> str:
+        """A word for the field and how it is searched, in the table *search* of the texts."""
+        return self.field if self.whole else f"{self.field}_begins"
+
+
+def searches(text: str) -> list[Search]:
+    """Return what *text* may mean in the search box; nothing tells an own id from an address."""
+    pasted, ids = _half_width(text), message_ids(text)
+    longest = max(len(form.encode(errors="replace")) for form in (pasted, text))
+    if longest > _LONGEST or not ids[0]:
+        return []
+    if pasted.startswith(("@", "*@")):
+        found = {"to_domain": [domain(pasted)]}
+    else:
+        found = {"to": recipients(text)}
+        if "<" not in pasted:
+            found["api_data"] = _distinct(pasted, text.strip(), pasted.upper())
+        if "@" not in pasted and "." in pasted:
+            found["to_domain"] = [domain(pasted)]
+        # With the closing bracket it is whole; the beginning of one has none.
+        found["message_id"] = _distinct(*ids[1:], f"<{ids[0]}", ids[0])
+    return [Search(field, form) for field, forms in found.items() for form in forms if form]
+
+
+def is_address(text: str) -> bool:
+    """Return whether *text*, as people paste it, looks like the whole address of a recipient."""
+    address = recipients(text)[0]
+    name, _, host = address.rpartition("@")
+    return bool(name) and "." in host and len(address) <= LONGEST_ADDRESS
 
 
 def recipients(text: str) -> list[str]:

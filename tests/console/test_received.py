@@ -258,6 +258,6 @@ def test_the_quarantine_of_received_mail_is_not_changed_unless_it_is_allowed(ref
     path = f"/quarantine/received/{refused}"
     form = {"token": visit.application.jinja_env.globals["token"], "sure": "on"}
 
-    assert "<form" not in visit.get(path).text
+    assert 'method="post"' not in visit.get(path).text
     assert visit.post(f"{path}/delete", data=form).status_code == 403
     assert visit.get(path).status_code == 200

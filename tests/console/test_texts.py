@@ -20,6 +20,7 @@ from cmc_webhook.reading.meanings import (
     CARRIERS,
     CAUSES,
     CLASSES,
+    FILTERS,
     HELP,
     explain,
     is_bounce_alone,
@@ -49,6 +50,7 @@ KEY = r"[a-z_]+\.[a-z0-9_]+"
 SUCCEEDED = {f"succeeded_{carrier}" for carrier in ("docomo", "au", "softbank")}
 CARRIER = "unknown_user_carrier"
 PARTS = ("happened", "customer", "todo")
+SEARCHED = {"to", "to_domain", "api_data", "message_id"}
 
 
 def below(command, path=""):
@@ -86,11 +88,14 @@ WORDS = {
     },
     "check": {*checks._CHECKS},
     "period": {*NAMED, "all", "own"},
+    "search": {f"{field}{end}" for field in SEARCHED for end in ("", "_begins")},
+    "searched": SEARCHED,
     "duration": {"hours", "minutes", "seconds"},
 }
 COMPUTED = {
     *(f"received.{name}_file" for name in ("text", "html", "headers", "raw")),
     *(f"stats.by_{name}" for name in ("status", "day", "cause", "domain")),
+    *(f"filter.{name}" for name in (*FILTERS, "q")),
     *(f"devserver.{name}" for name in ("status", "received", "page")),
 }
 # Words that stand in the code by themselves, with the table in another place.
@@ -299,8 +304,8 @@ JAPANESE_WORDS = {
     "filter.status": "ステータス",
     "filter.cause": "エラー理由",
     "filter.to": "宛先アドレス",
-    "filter.message_id": "メッセージID",
-    "filter.api_data": "X-Api-Data(自社の番号)",
+    "search.message_id": "メッセージID: {text}",
+    "search.api_data": "X-Api-Data(自社の番号): {text}",
     "filter.composition": "サーバ構成",
     "filter.since": "開始日時",
     "filter.until": "終了日時(この時刻は含まない)",
