@@ -20,7 +20,6 @@ from cmc_webhook.reading.meanings import status_word
 from cmc_webhook.reading.texts import LANGUAGES
 from cmc_webhook.reading.times import shown
 
-_LOCAL_REFRESH_S, _REAL_REFRESH_S = 2, 15
 # Reads of a real project cost money, so a page that reads many documents is refreshed less often.
 _DOCUMENTS_A_SECOND = 20
 _LARGEST_FORM = 16_384
@@ -66,7 +65,7 @@ def _add_template_values(app: Flask, site: Site) -> None:
         texts = request_texts()
         # None on an error page: what was read before the error is not known.
         documents_read = g.get("documents_read")
-        seldom = max(_REAL_REFRESH_S, (documents_read or 0) // _DOCUMENTS_A_SECOND)
+        seldom = max(site.refresh_s, (documents_read or 0) // _DOCUMENTS_A_SECOND)
         here = request.full_path.removesuffix("?")
         form_of = request.blueprint or "quarantine"
         return {
@@ -79,8 +78,7 @@ def _add_template_values(app: Flask, site: Site) -> None:
                 "status", status_word(status, cause)
             ),
             "documents_read": documents_read,
-            "refresh_s": _LOCAL_REFRESH_S if site.emulator else seldom,
-            "count_queries": g.get("count_queries", 0),
+            "refresh_s": site.refresh_s if site.emulator else seldom,
         }
 
 

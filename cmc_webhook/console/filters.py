@@ -34,8 +34,8 @@ class UrlFilters:
 
 def read_filters(given: Parameters, zone: ZoneInfo, now: datetime, period: str) -> UrlFilters:
     """Return the filters that *given* asks for, by default *period*. Raises BadParameterError."""
-    texts = {name: _text(given, name) for name in _TEXTS}
-    period, since, until = _period(given, zone, now, period)
+    texts = {name: read_text(given, name) for name in _TEXTS}
+    period, since, until = read_period(given, zone, now, period)
     filters = Filters(
         **texts,
         statuses=_statuses(given),
@@ -50,9 +50,10 @@ def read_filters(given: Parameters, zone: ZoneInfo, now: datetime, period: str) 
     return UrlFilters(filters, period, {name: values for name, values in kept.items() if values})
 
 
-def _period(
+def read_period(
     given: Parameters, zone: ZoneInfo, now: datetime, default: str
 ) -> tuple[str, datetime | None, datetime | None]:
+    """Return the name of the period and its two ends. Raises BadParameterError."""
     since, until = (_time(given, name, zone) for name in ("since", "until"))
     name = _one_of(given, "period", ("", "all", "own", *periods.NAMED))
     # A form also sends its two times when a named period is selected; they count only for "own".
@@ -71,7 +72,8 @@ def _once(given: Parameters, name: str) -> str:
     return values[0] if values else ""
 
 
-def _text(given: Parameters, name: str) -> str:
+def read_text(given: Parameters, name: str) -> str:
+    """Return the only value of *name*, "" for none. Raises BadParameterError if two or long."""
     value = _once(given, name).strip()
     if len(value.encode(errors="replace")) > _LONGEST:
         raise BadParameterError(name)

@@ -6,13 +6,12 @@ from typing import Any
 from urllib.parse import quote
 
 from flask import Blueprint, request, url_for
-from werkzeug.exceptions import NotFound
 
 from cmc_webhook.console.empty import why_empty
 from cmc_webhook.console.filters import read_filters
 from cmc_webhook.console.paging import paged
 from cmc_webhook.console.periods import NAMED
-from cmc_webhook.console.site import Site, render_page, request_texts
+from cmc_webhook.console.site import Site, existing, render_page, request_texts
 from cmc_webhook.reading.connection import Connection
 from cmc_webhook.reading.meanings import CAUSES, cause_of, explain, is_bounce_alone, short_cause
 from cmc_webhook.status.events import Status
@@ -48,9 +47,7 @@ def mails(site: Site) -> Blueprint:
 
     @views.get("/<document_id>")
     def mail(document_id: str) -> str:
-        found = site.statuses.get(document_id)
-        if found is None:
-            raise NotFound
+        found = existing(site.statuses.get(document_id))
         return render_page(
             "mail.html",
             documents_read=1,

@@ -56,7 +56,10 @@ WORDS = {
     "receiver": {*CARRIERS},
     "help": {*HELP},
     "quarantine": {*Reason},
+    "quarantine_todo": {*Reason},
     "not_replayed": {*Obstacle},
+    "result": {"stored", "unchanged", "quarantined", "refused"},
+    "gone": {"mails", "received", "quarantine", "back"},
     "period": {*NAMED, "all", "own"},
     "duration": {"hours", "minutes", "seconds"},
 }
