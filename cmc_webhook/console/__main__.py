@@ -10,6 +10,7 @@ import click
 from werkzeug.serving import make_server
 
 from cmc_webhook.console.app import create_app
+from cmc_webhook.console.gunicorn_server import serve
 from cmc_webhook.console.site import Site
 from cmc_webhook.reading.connection import FirestoreOptions, settings_with_credentials
 from cmc_webhook.reading.objects import objects
@@ -23,10 +24,18 @@ _HOST = "127.0.0.1"
 @click.command(context_settings={"help_option_names": ["-h", "--help"], "show_default": True})
 @click.option("--port", default=8082, type=click.IntRange(1, 65535), help="Port of the page.")
 @click.option("--allow-changes", is_flag=True, help="Allow replay and delete in a real project.")
+@click.option("--iap-audience", default="", help="Run behind Identity-Aware Proxy, for this.")
+@click.option("--host-name", multiple=True, help="Host name there; may be repeated.")
 @function_options
 @firestore_options
 def main(
-    where: FirestoreOptions, url: str, credential: Credential, port: int, allow_changes: bool
+    where: FirestoreOptions,
+    url: str,
+    credential: Credential,
+    port: int,
+    allow_changes: bool,
+    iap_audience: str,
+    host_name: tuple[str, ...],
 ) -> None:
     """
     Show what became of the mails in a browser, on 127.0.0.1 only.
@@ -36,30 +45,52 @@ def main(
     which the devserver sets. --url and the credential are those of the function
     that quarantined data is posted to again.
 
+    With --iap-audience it listens on all addresses, on the port of PORT, shows the
+    project of --project, changes nothing, and answers only what Google's
+    Identity-Aware Proxy has signed for that audience.
+
     \b
     python -m cmc_webhook console --project P --database cmc
     """
     # No line for each request; errors are still shown.
     logging.getLogger("werkzeug").setLevel(logging.WARNING)
-    emulator = where.emulator
+    if iap_audience or host_name:
+        _refuse_unless_safe(where, iap_audience, host_name, allow_changes)
+
+    def site() -> Site:
+        connection = connected(where, check=False)
+        return Site(
+            connection=connection,
+            objects=objects(connection.client.project, local=bool(where.emulator)),
+            emulator=where.emulator,
+            url=url,
+            credential=_credential(credential, url, settings_with_credentials()),
+            may_change=allow_changes or not where.project,
+            port=port,
+            iap_audience=iap_audience,
+            host_names=host_name,
+        )
+
+    if iap_audience:
+        serve(lambda: create_app(site()))
+        return
     listener = _listen(port)
-    connection = connected(where, check=False)
-    site = Site(
-        connection=connection,
-        objects=objects(connection.client.project, local=bool(emulator)),
-        emulator=emulator,
-        url=url,
-        credential=_credential(credential, url, settings_with_credentials()),
-        may_change=allow_changes or not where.project,
-        port=port,
-    )
-    server = make_server(_HOST, port, create_app(site), threaded=True, fd=listener.fileno())
+    server = make_server(_HOST, port, create_app(site()), threaded=True, fd=listener.fileno())
     signal.signal(signal.SIGTERM, _leave)
     click.echo(f"Page on http://{_HOST}:{port}")
     try:
         server.serve_forever()
     except KeyboardInterrupt:
         sys.exit(0)
+
+
+def _refuse_unless_safe(
+    where: FirestoreOptions, audience: str, host_names: tuple[str, ...], allow_changes: bool
+) -> None:
+    if not (audience and host_names and where.project):
+        raise click.UsageError("--iap-audience, --host-name and --project need each other.")
+    if allow_changes:
+        raise click.UsageError("Behind Identity-Aware Proxy the page changes nothing.")
 
 
 def _listen(port: int) -> socket.socket:

@@ -7,7 +7,7 @@ from flask import Flask, abort, g, redirect, request, url_for
 from werkzeug.exceptions import ServiceUnavailable
 from werkzeug.wrappers import Response
 
-from cmc_webhook.console import error_pages, security
+from cmc_webhook.console import error_pages, iap, security
 from cmc_webhook.console.addresses import addresses
 from cmc_webhook.console.dashboard import dashboard
 from cmc_webhook.console.mails import mails
@@ -39,12 +39,14 @@ class _Page(Flask):
         return response
 
 
-def create_app(site: Site) -> Flask:
-    """Return the page for *site*."""
+def create_app(site: Site, keys_url: str = iap.KEYS_URL) -> Flask:
+    """Return the page for *site*; *keys_url* has the keys of Identity-Aware Proxy."""
     app = _Page(__name__)
     app.config["MAX_CONTENT_LENGTH"] = _LARGEST_FORM
     app.jinja_options = {"trim_blocks": True, "lstrip_blocks": True}
-    security.protect(app, site.port)
+    if site.iap_audience:  # before all else: the pages of errors name the project
+        iap.require(app, site.iap_audience, iap.PublicKeys(keys_url))
+    security.protect(app, site.host_names or security.loopback_hosts(site.port))
     error_pages.register(app)
     _add_template_values(app, site)
     _add_own_routes(app, site)

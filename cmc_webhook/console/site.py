@@ -1,5 +1,6 @@
 """What every view needs: the open Firestore, the language of a request, rendering."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -28,7 +29,9 @@ class Site:
     The settings of the page.
 
     *emulator* is the address of a local Firestore, empty for Google's. *url* and
-    *credential* are those of the status function, which processes data again.
+    *credential* are those of the status function, which processes data again. With
+    *iap_audience* the page runs behind Identity-Aware Proxy, under *host_names*; else on
+    this machine, on *port*.
     """
 
     connection: Connection
@@ -38,6 +41,8 @@ class Site:
     credential: Credential
     may_change: bool
     port: int
+    iap_audience: str = ""
+    host_names: Sequence[str] = ()
 
     @property
     def refresh_s(self) -> int:
