@@ -17,6 +17,7 @@ from cmc_webhook.console.received import received
 from cmc_webhook.console.site import LANGUAGE_COOKIE, Site, request_texts
 from cmc_webhook.reading.connection import is_reachable
 from cmc_webhook.reading.meanings import status_word
+from cmc_webhook.reading.problems import visible
 from cmc_webhook.reading.texts import LANGUAGES
 from cmc_webhook.reading.times import shown
 
@@ -59,6 +60,7 @@ def create_app(site: Site, keys_url: str = iap.KEYS_URL) -> Flask:
 def _add_template_values(app: Flask, site: Site) -> None:
     app.jinja_env.filters["at"] = lambda time: shown(time, site.zone)
     app.jinja_env.filters["local"] = lambda time: shown(time, site.zone, "%Y-%m-%dT%H:%M:%S")
+    app.jinja_env.filters["visible"] = visible
     app.jinja_env.filters["number"] = "{:,}".format
     app.jinja_env.globals["site"] = site
 

@@ -20,7 +20,6 @@ from cmc_webhook.reading.documents import Document
 from cmc_webhook.reading.problems import Problem, Shape, problem
 from cmc_webhook.reading.quarantine import Quarantine, text_of
 from cmc_webhook.reading.queries import Listing
-from cmc_webhook.reasons import Reason
 
 _PAGE = 50
 # How many of the latest entries are grouped: Firestore cannot group, and each is a read.
@@ -33,9 +32,8 @@ _FOLDER = "quarantine"
 
 @dataclass(slots=True)
 class Group:
-    """Entries of one shape: the latest of them, what is wrong with it, and how many there are."""
+    """Entries of one shape: what is wrong with the latest of them, and how many there are."""
 
-    latest: Document
     problem: Problem
     count: int = 0
 
@@ -91,7 +89,6 @@ def _views(name: str, prefix: str, site: Site, held: Quarantine) -> Blueprint:
             entry=found,
             problem=problem(found),
             content=text_of(found),
-            reasons=[*Reason],
         )
 
     @views.post("/<entry_id>/delete")
@@ -123,9 +120,12 @@ def _listed(
     entries = [] if chosen else found.documents
     for entry in _latest(listing, found):
         what = problem(entry)
-        groups.setdefault(what.shape, Group(entry, what)).count += 1
+        groups.setdefault(what.shape, Group(what)).count += 1
         if what.shape == chosen and len(entries) < _PAGE:
             entries = [*entries, entry]
+    reasons: dict[str, list[Group]] = {}
+    for group in sorted(groups.values(), key=lambda group: -group.count):
+        reasons.setdefault(group.problem.shape.why, []).append(group)
     grouped = sum(group.count for group in groups.values())
     before = replayed.entries if replayed else int(deleted)
     return render_page(
@@ -134,11 +134,10 @@ def _listed(
         found=found,
         why=why,
         chosen=chosen,
-        groups=sorted(groups.values(), key=lambda group: -group.count),
+        reasons=reasons,
         grouped=grouped,
         is_partial=grouped == _GROUPED,
         entries=[(entry, problem(entry), text_of(entry)) for entry in entries],
-        reasons=[*Reason],
         replayed=replayed,
         deleted=deleted,
     )

@@ -53,6 +53,11 @@ def problem(entry: Document) -> Problem:
     return Problem(Shape(why, list_name, ", ".join(fields)), cut)
 
 
+def visible(text: str) -> str:
+    """Return *text* with escapes for what would hide or reverse it; new lines stay."""
+    return "".join(c if c.isprintable() or c in "\n\t\u3000" else f"\\u{ord(c):04x}" for c in text)
+
+
 def _record(entry: Document) -> Any:
     """Return the record of *entry*; None for a body, and for what is long or no JSON."""
     content = text_of(entry) if entry.fields.get("kind") == "record" else None

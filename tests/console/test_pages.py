@@ -407,3 +407,45 @@ def test_a_mail_says_that_something_later_succeeded(visit, post, documents, crea
 
     sentence = f"Later, at {created}, the receiving server accepted a mail with the same message ID"
     assert (sentence in visit.get(f"/mails/{name}").text) == says
+
+
+@pytest.mark.parametrize(
+    ("path", "language", "sentence", "back"),
+    [
+        ("/mails/gone", "en", "Its retention time may be over", "/mails"),
+        ("/mails/gone", "ja", "このメールの記録はありません。保存期間を過ぎた", "/mails"),
+        ("/received/gone", "ja", "この受信メールはありません。", "/received"),
+        ("/quarantine/gone", "en", "This data is not in quarantine.", "/quarantine"),
+        ("/quarantine/received/gone", "ja", "このデータはありません。", "/quarantine/received"),
+    ],
+)
+def test_a_document_that_is_gone_is_said_and_leads_back(visit, path, language, sentence, back):
+    answer = visit.get(path, headers={"Accept-Language": language})
+    main = answer.text.partition("<main")[2]
+
+    assert answer.status_code == 404
+    assert sentence in main
+    assert f'<a href="{back}">' in main
+
+
+@pytest.mark.parametrize("path", ["/", "/mails", "/mails/gone", "/nothing"])
+@pytest.mark.parametrize(
+    ("language", "local", "real"),
+    [
+        ("en", "Local, for testing", "Real data on Google Cloud"),
+        ("ja", "ローカル(テスト用)", "Google Cloudの実データ"),
+    ],
+)
+def test_every_page_says_whose_data_it_shows(make_visit, client, path, language, local, real):
+    headers = {"Accept-Language": language}
+    texts = [
+        make_visit(**changes).get(path, headers=headers).text.partition("</header>")[0]
+        for changes in ({}, {"emulator": ""})
+    ]
+
+    for text, kind, word, other in zip(
+        texts, ("local", "real"), (local, real), (real, local), strict=True
+    ):
+        assert f'<body class="{kind}"' in text
+        assert f"<b>{word}</b> {client.project}</span>" in text
+        assert other not in text

@@ -59,7 +59,7 @@ WORDS = {
     "quarantine_todo": {*Reason},
     "not_replayed": {*Obstacle},
     "result": {"stored", "unchanged", "quarantined", "refused"},
-    "gone": {"mails", "received", "quarantine", "back"},
+    "gone": {"mails", "received", "quarantine", "back", "title"},
     "period": {*NAMED, "all", "own"},
     "duration": {"hours", "minutes", "seconds"},
 }
