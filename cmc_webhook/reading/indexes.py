@@ -36,7 +36,7 @@ class Queries:
 
     def exempted(self) -> list[str]:
         """Return the fields that no query names."""
-        return sorted(self.fields - self.filters - self.contains - self.alone - {self.newest_by})
+        return sorted(self.fields - self.filters - self.alone - {self.newest_by})
 
     def composites(self) -> list[tuple[str, str, dict[str, str]]]:
         """Return the fields before *newest_by* in an index, as gcloud and Firebase take each."""

@@ -286,6 +286,21 @@ def test_options_that_would_be_unsafe_are_refused(options, sentence):
     assert sentence in done.output
 
 
+@pytest.mark.parametrize("language", ["", ".ja"])
+def test_the_recipe_starts_the_page_as_it_is_meant(language):
+    text = (CONSOLE / f"README{language}.md").read_text()
+    values = dict.fromkeys(["PROJECT", "DATABASE", "REGION"], "x") | {"NUMBER": "123"}
+    for name in ("AUDIENCE", "NAME", "ARGUMENTS"):
+        [line] = re.findall(rf'^{name}="(.*)"$', text, re.M)
+        values[name] = re.sub(r"\$\{(\w+):\?\}", lambda found: values[found[1]], line)
+
+    given = main.make_context("page", values["ARGUMENTS"].split(",")).params
+
+    assert given["iap_audience"] == "/projects/123/locations/x/services/cmc-page"
+    assert given["host_name"] == ("cmc-page-123.x.run.app",)
+    assert (given["where"] if "where" in given else given["project"]) == "x"
+
+
 def instructions():
     text = (CONSOLE / "Dockerfile").read_text()
     return re.findall(r"^([A-Z]+) (.*)$", text, re.M)
