@@ -1,16 +1,18 @@
 """`python -m cmc_webhook.console`: serves the page on this machine until Ctrl-C."""
 
 import logging
+import os
 import signal
 import socket
 import sys
+from collections.abc import Callable
 from typing import Any
 
 import click
+from flask import Flask
 from werkzeug.serving import make_server
 
 from cmc_webhook.console.app import create_app
-from cmc_webhook.console.gunicorn_server import serve
 from cmc_webhook.console.site import Site
 from cmc_webhook.reading.connection import FirestoreOptions, settings_with_credentials
 from cmc_webhook.reading.objects import objects
@@ -19,6 +21,8 @@ from cmc_webhook.settings import API_KEYS, BASIC_CREDENTIALS, Settings
 from cmc_webhook.simulator.posting import Credential, basic, bearer, is_loopback
 
 _HOST = "127.0.0.1"
+# As many as the recipe in README.md lets Cloud Run send at once.
+_THREADS = 8
 
 
 @click.command(context_settings={"help_option_names": ["-h", "--help"], "show_default": True})
@@ -72,7 +76,7 @@ def main(
         )
 
     if iap_audience:
-        serve(lambda: create_app(site()))
+        _serve_to_proxy(lambda: create_app(site()))
         return
     listener = _listen(port)
     server = make_server(_HOST, port, create_app(site()), threaded=True, fd=listener.fileno())
@@ -91,6 +95,24 @@ def _refuse_unless_safe(
         raise click.UsageError("--iap-audience, --host-name and --project need each other.")
     if allow_changes:
         raise click.UsageError("Behind Identity-Aware Proxy the page changes nothing.")
+
+
+def _serve_to_proxy(make_app: Callable[[], Flask]) -> None:
+    """Serve on all addresses, on the port of PORT, until a signal ends the process."""
+    # Gunicorn does not run on Windows, where the page does.
+    from gunicorn.app.base import BaseApplication
+
+    class Server(BaseApplication):  # type: ignore[misc]  # gunicorn has no types
+        def load_config(self) -> None:
+            self.cfg.set("bind", f"0.0.0.0:{os.environ.get('PORT') or 8080}")
+            self.cfg.set("threads", _THREADS)
+            self.cfg.set("timeout", 0)  # Cloud Run has a time limit of its own
+
+        def load(self) -> Flask:
+            # In the process that serves: Firestore's client does not outlive a fork.
+            return make_app()
+
+    Server().run()
 
 
 def _listen(port: int) -> socket.socket:

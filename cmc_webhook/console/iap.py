@@ -21,11 +21,11 @@ KEYS_URL = "https://www.gstatic.com/iap/verify/public_key"
 _HEADER = "X-Goog-IAP-JWT-Assertion"
 _ISSUER = "https://cloud.google.com/iap"
 _ALGORITHM = "ES256"
-# A token has about 700 characters.
+# A server takes headers of 8 kB or more; a token needs a part of that.
 _LONGEST = 8_192
 _CLOCKS_DIFFER_S = 30
 _TIMEOUT_S = 5
-# Google replaces keys about once a week, and keeps the old one beside the new.
+# A key that Google withdraws is accepted no longer than that.
 _KEPT_S = 3_600
 # After a request for the keys, whatever came of it, there is none for so long.
 _PAUSE_S = 20

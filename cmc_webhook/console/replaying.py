@@ -3,30 +3,23 @@
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from cmc_webhook.console.site import Site
 from cmc_webhook.reading.documents import Document
 from cmc_webhook.reading.problems import Shape, problem
 from cmc_webhook.reading.quarantine import NotReplayableError, Obstacle, body_of, has_odd_bytes
-from cmc_webhook.simulator.posting import Answer, Message, Pace, Target, deliver, saved_message
+from cmc_webhook.simulator.posting import Message, Pace, Target, deliver, saved_message
 
 _SENDERS = 4
-# How many entries are named; the sums are of all.
-_NAMED = 200
 
 
-@dataclass(frozen=True, slots=True)
-class Result:
-    """
-    What became of an entry.
-
-    *counts* are those of the answer; *refused* is its text if it was not accepted, and *obstacle*
-    why nothing was posted.
-    """
+class Result(NamedTuple):
+    """What became of an entry: the answer's counts, what *refused* it, or the *obstacle*."""
 
     entry_id: str
     shape: Shape
-    counts: Mapping[str, int] = field(default_factory=dict)
+    counts: Mapping[str, int]
     refused: str = ""
     obstacle: str = ""
 
@@ -38,7 +31,6 @@ class Replay:
 
     *posted* counts requests; *counts* are those of the function's answers. *left_out* are the
     entries that cannot be posted, by the reason; *odd_bytes* those of which bytes are replaced.
-    *results* are those of the first entries.
     """
 
     entries: int = 0
@@ -48,11 +40,6 @@ class Replay:
     left_out: Counter[Obstacle] = field(default_factory=Counter)
     odd_bytes: int = 0
     results: list[Result] = field(default_factory=list)
-
-    def add(self, result: Result) -> None:
-        """Note *result* among the first."""
-        if len(self.results) < _NAMED:
-            self.results.append(result)
 
 
 def replay(site: Site, pages: Iterable[Sequence[Document]]) -> Replay:
@@ -64,15 +51,11 @@ def replay(site: Site, pages: Iterable[Sequence[Document]]) -> Replay:
         done.posted += len(sent)
         answers = deliver(target, ((m, 1) for _, m in sent), pace=Pace(0), senders=_SENDERS)
         for (entry, _), answer in zip(sent, answers, strict=True):
-            _note(done, entry, answer)
+            refused = "" if answer.accepted else answer.text
+            done.counts.update(answer.counts)
+            done.refused.update([refused] if refused else [])
+            done.results.append(Result(entry.id, problem(entry).shape, answer.counts, refused))
     return done
-
-
-def _note(done: Replay, entry: Document, answer: Answer) -> None:
-    refused = "" if answer.accepted else answer.text
-    done.counts.update(answer.counts)
-    done.refused.update([refused] if refused else [])
-    done.add(Result(entry.id, problem(entry).shape, answer.counts, refused))
 
 
 def _message(entry: Document, site: Site, done: Replay) -> Message | None:
@@ -81,7 +64,7 @@ def _message(entry: Document, site: Site, done: Replay) -> Message | None:
         message = saved_message(body_of(entry, site.zone), site.credential)
     except NotReplayableError as error:
         done.left_out[error.why] += 1
-        done.add(Result(entry.id, problem(entry).shape, obstacle=error.why))
+        done.results.append(Result(entry.id, problem(entry).shape, {}, obstacle=error.why))
         return None
     done.odd_bytes += has_odd_bytes(entry)
     return message

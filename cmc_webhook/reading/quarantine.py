@@ -143,13 +143,10 @@ class Quarantine:
         """Return the entry with this id, if there is one."""
         return queries.get(self._collection, entry_id, ENTRY)
 
-    def count(self) -> int:
-        """Return the number of entries."""
-        return queries.count(Query(self._collection))
-
-    def count_up_to(self, most: int) -> int:
+    def count(self, most: int | None = None) -> int:
         """Return the number of entries; Firestore counts no further than *most*."""
-        return queries.count(Query(self._collection).limit(most))
+        entries = Query(self._collection)
+        return queries.count(entries.limit(most) if most else entries)
 
     def delete(self, ids: Sequence[str]) -> None:
         """Delete the entries with these ids."""

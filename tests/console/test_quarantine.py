@@ -220,7 +220,7 @@ def test_deleting_counts_again(mixed, visit, token, documents):
 
 def test_the_number_is_counted_seldom_and_no_further_than_needed(client, held, make_site):
     clock = itertools.count()
-    counted = Quarantined([held], 2, lambda: next(clock))
+    counted = Quarantined([held], 8, lambda: next(clock))
     with create_app(make_site()).test_request_context():
         assert counted.text() == ""
         store(client, HELD, {f"e{number:04}": ENTRY for number in range(MOST + 1)})
