@@ -447,5 +447,5 @@ def test_every_page_says_whose_data_it_shows(make_visit, client, path, language,
         texts, ("local", "real"), (local, real), (real, local), strict=True
     ):
         assert f'<body class="{kind}"' in text
-        assert f"<b>{word}</b> {client.project}</span>" in text
+        assert f"<b>{word}</b> {client.project}</p>" in text
         assert other not in text
