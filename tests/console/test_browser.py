@@ -190,6 +190,25 @@ def test_an_open_mail_is_updated(reader, post):
 
 
 @pytest.mark.slow
+def test_an_open_mail_that_expires_says_so_and_leads_back(browser, page_url, post, client):
+    post([mail(1), mail(2)])
+    context = browser.new_context(locale="ja-JP", base_url=page_url)
+    reader = context.new_page()
+    reader.goto("/mails")
+    follow(reader, reader.get_by_role("link", name="Mail 1"))
+    reader.get_by_text("自動的に更新しています。").wait_for()
+
+    for document in client.collection("mail_statuses").stream():
+        if document.get("subject") == "Mail 1":
+            document.reference.delete()
+
+    reader.get_by_text("このメールの記録はありません。").wait_for()
+    follow(reader, reader.get_by_role("link", name="「メール一覧」に戻る"))
+    assert subjects(reader) == ["Mail 2"]
+    context.close()
+
+
+@pytest.mark.slow
 def test_quarantine_and_received_mail_appear_without_a_reload(reader, post, inbound):
     reader.goto("/quarantine")
     reader.wait_for_timeout(500)
