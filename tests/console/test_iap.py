@@ -204,6 +204,29 @@ def test_another_host_is_refused(open_page):
     assert open_page()(sign(), host="127.0.0.1:8082").status_code == 421
 
 
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")  # of Playwright's own loop
+def test_behind_the_proxy_a_browser_sees_a_page_that_lives(
+    browser, make_site, serve_app, key_server, post
+):
+    port = free_port()
+    site = make_site(iap_audience=AUDIENCE, host_names=[f"127.0.0.1:{port}"], may_change=False)
+    url = serve_app(create_app(site, key_server.url), port)
+    context = browser.new_context(
+        locale="en-US", base_url=url, extra_http_headers={"X-Goog-IAP-JWT-Assertion": sign()}
+    )
+    reader = context.new_page()
+    reader.goto("/mails")
+    reader.get_by_text("Updates automatically.").wait_for()
+    post([make_record(subject="For the desk")])
+    reader.get_by_text("For the desk").wait_for()
+    context.set_extra_http_headers({})
+    reader.goto("/mails")
+
+    assert reader.inner_text("body").startswith("This page answers only requests that come")
+    assert key_server.requests == 1
+    context.close()
+
+
 @pytest.mark.parametrize("path", ["/quarantine/replay", "/quarantine/x/delete"])
 def test_nothing_is_changed(open_page, path):
     answer = open_page()(sign(), path, method="POST", data={"sure": "on"})
