@@ -44,7 +44,8 @@ def paths(post, inbound, documents, bucket):
     inbound.post("/", data=cmc_multipart(file(1, b"x", "語.pdf")))
     inbound.post("/", data=b"no mail")
     return {
-        *("/", "/?period=7d", "/mails", "/mails?status=bounced&period=own", "/mails?to=no@x.jp"),
+        *("/", "/?period=7d", "/mails", "/mails?status=bounced&period=own", "/mails?q=nobody@x.jp"),
+        *("/mails?q=user@example.jp", "/mails?q=%E8%AA%9E"),
         *("/addresses/a@docomo.ne.jp", "/addresses/nobody@example.jp", "/mails/gone", "/nothing"),
         *("/quarantine", "/quarantine?why=missing_message_id", "/quarantine/gone"),
         *("/quarantine/received", "/received", "/received?sender=no@x.jp&period=own"),
