@@ -35,14 +35,14 @@ class UrlFilters:
 
 def read_question(given: Parameters) -> tuple[str, str]:
     """Return the text to search for, and the name of a search to prefer or "". May raise, too."""
-    return _text(given, "q"), _once(given, "by")
+    return read_text(given, "q"), _once(given, "by")
 
 
 def read_filters(
     given: Parameters, zone: ZoneInfo, now: datetime, period: str, search: Search | None = None
 ) -> UrlFilters:
     """Return the filters that *given* asks for, by default *period*. Raises BadParameterError."""
-    period, since, until = _period(given, zone, now, period)
+    period, since, until = read_period(given, zone, now, period)
     chosen = {
         field: tuple(filter(None, [_one_of(given, name, ("", *words))]))
         for name, (words, field) in FILTERS.items()
@@ -51,7 +51,7 @@ def read_filters(
         **chosen,  # type: ignore[arg-type]  # its fields have several types
         search=search,
         statuses=_statuses(given),
-        composition=_text(given, "composition"),
+        composition=read_text(given, "composition"),
         since=since,
         until=until,
     )
@@ -59,9 +59,10 @@ def read_filters(
     return UrlFilters(filters, period, {name: values for name, values in kept.items() if values})
 
 
-def _period(
+def read_period(
     given: Parameters, zone: ZoneInfo, now: datetime, default: str
 ) -> tuple[str, datetime | None, datetime | None]:
+    """Return the name of the period and its two ends. Raises BadParameterError."""
     since, until = (_time(given, name, zone, now) for name in ("since", "until"))
     name = _one_of(given, "period", ("", "all", "own", *periods.NAMED))
     # A form also sends its two times when a named period is selected; they count only for "own".
@@ -80,7 +81,8 @@ def _once(given: Parameters, name: str) -> str:
     return values[0] if values else ""
 
 
-def _text(given: Parameters, name: str) -> str:
+def read_text(given: Parameters, name: str) -> str:
+    """Return the only value of *name*, "" for none. Raises BadParameterError if two or long."""
     value = _once(given, name).strip()
     if len(value.encode(errors="replace")) > _LONGEST:
         raise BadParameterError(name)

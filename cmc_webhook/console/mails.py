@@ -16,7 +16,7 @@ from cmc_webhook.console.filters import read_filters
 from cmc_webhook.console.paging import paged
 from cmc_webhook.console.periods import NAMED
 from cmc_webhook.console.search import ask
-from cmc_webhook.console.site import Site, render_page, request_texts
+from cmc_webhook.console.site import Site, existing, render_page, request_texts
 from cmc_webhook.reading.connection import Connection
 from cmc_webhook.reading.meanings import FILTERS, cause_of, explain, is_bounce_alone, short_cause
 from cmc_webhook.reading.pasted import searches
@@ -79,9 +79,7 @@ def mails(site: Site) -> Blueprint:
 
     @views.get("/<document_id>")
     def mail(document_id: str) -> str:
-        found = site.statuses.get(document_id)
-        if found is None:
-            raise NotFound
+        found = existing(site.statuses.get(document_id))
         return render_page(
             "mail.html",
             documents_read=1,

@@ -60,11 +60,12 @@ def is_address(text: str) -> bool:
 
 def recipients(text: str) -> list[str]:
     """Return the forms of an address: alone and in ASCII lower case, and as it was pasted."""
-    pasted = _half_width(text)
-    address = _inside(pasted).strip(_AROUND)
-    if address[:7].lower() == "mailto:":
-        address = address[7:]
-    return _distinct(ascii_lower(address), ascii_lower(text.strip()))
+    return _distinct(ascii_lower(_alone(text)), ascii_lower(text.strip()))
+
+
+def addresses(text: str) -> list[str]:
+    """Return the forms of an address alone: in ASCII lower case, and in the case of *text*."""
+    return _distinct(ascii_lower(_alone(text)), _alone(text))
 
 
 def domain(text: str) -> str:
@@ -78,6 +79,12 @@ def message_ids(text: str) -> list[str]:
     bare = _inside(_half_width(text)).strip(_AROUND)
     raw = text.strip().removeprefix("<").removesuffix(">")
     return _distinct(bare, f"<{bare}>", *([] if _half_width(raw) == raw else [raw, f"<{raw}>"]))
+
+
+def _alone(text: str) -> str:
+    """Return the address in *text*, without name, brackets and what else stands around it."""
+    address = _inside(_half_width(text)).strip(_AROUND)
+    return address[7:] if address[:7].lower() == "mailto:" else address
 
 
 def _half_width(text: str) -> str:

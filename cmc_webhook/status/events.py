@@ -217,6 +217,15 @@ def _read(
     return _event(record, fields, at, server_composition)
 
 
+def unreadable_fields(record: dict[str, Any]) -> list[str]:
+    """Return the names of the fields of *record* that hold a list or an object."""
+    try:
+        _Record.model_validate(record)
+    except ValidationError as error:
+        return [str(each["loc"][0]) for each in error.errors(include_url=False)]
+    return []
+
+
 def instant(created: str, zone: ZoneInfo) -> datetime:
     """
     Return *created* in UTC. Raises ValueError if it is not a time from 2000 to 2100.

@@ -160,7 +160,7 @@ def test_the_quarantine_is_listed_and_posted_again_page_by_page(
     function, post, make_visit, serve_app, walk, client
 ):
     post([make_record(messageId="", subject=f"Mail {number}") for number in range(110)])
-    pages = walk("/quarantine", r"/quarantine/(\w{64})\"")
+    pages = walk("/quarantine", r'id="q-(\w{64})"')
     assert [len(page) for page in pages] == [50, 50, 10]
     assert len({*itertools.chain(*pages)}) == 110
 
@@ -173,7 +173,7 @@ def test_the_quarantine_is_listed_and_posted_again_page_by_page(
     assert "Processed 108 again. Stored: 0, unchanged: 0, back in quarantine: 108." in text
     assert "Not processed because the data was cut when it was stored: 1." in text
     assert "Not processed because the content is not JSON: 1." in text
-    assert "Documents read: 161." in text
+    assert "Documents read: 221." in text
 
 
 def test_the_result_of_a_form_links_to_the_list(visit, post, token, documents):
@@ -334,8 +334,8 @@ def test_a_change_is_seen_by_one_read(visit, post, documents, inbound):
     inbound.post("/", data=b"no mail")
     after = [json.loads(visit.get(address).text) for address in addresses]
 
-    assert before == [[], [], [], []]
-    assert [len(marks) for marks in after] == [1, 1, 1, 1]
+    assert [answer["latest"] for answer in before] == [[], [], [], []]
+    assert [len(answer["latest"]) for answer in after] == [1, 1, 1, 1]
     [document_id] = documents()
     first = visit.get(f"/polling/mails/{document_id}").text
     post([make_record(messageId="<other@example.com>")])
@@ -412,3 +412,45 @@ def test_a_mail_says_that_something_later_succeeded(visit, post, documents, crea
 
     sentence = f"Later, at {created}, the receiving server accepted a mail with the same message ID"
     assert (sentence in visit.get(f"/mails/{name}").text) == says
+
+
+@pytest.mark.parametrize(
+    ("path", "language", "sentence", "back"),
+    [
+        ("/mails/gone", "en", "Its retention time may be over", "/mails"),
+        ("/mails/gone", "ja", "このメールの記録はありません。保存期間を過ぎた", "/mails"),
+        ("/received/gone", "ja", "この受信メールはありません。", "/received"),
+        ("/quarantine/gone", "en", "This data is not in quarantine.", "/quarantine"),
+        ("/quarantine/received/gone", "ja", "このデータはありません。", "/quarantine/received"),
+    ],
+)
+def test_a_document_that_is_gone_is_said_and_leads_back(visit, path, language, sentence, back):
+    answer = visit.get(path, headers={"Accept-Language": language})
+    main = answer.text.partition("<main")[2]
+
+    assert answer.status_code == 404
+    assert sentence in main
+    assert f'<a href="{back}">' in main
+
+
+@pytest.mark.parametrize("path", ["/", "/mails", "/mails/gone", "/nothing"])
+@pytest.mark.parametrize(
+    ("language", "local", "real"),
+    [
+        ("en", "Local, for testing", "Real data on Google Cloud"),
+        ("ja", "ローカル(テスト用)", "Google Cloudの実データ"),
+    ],
+)
+def test_every_page_says_whose_data_it_shows(make_visit, client, path, language, local, real):
+    headers = {"Accept-Language": language}
+    texts = [
+        make_visit(**changes).get(path, headers=headers).text.partition("</header>")[0]
+        for changes in ({}, {"emulator": ""})
+    ]
+
+    for text, kind, word, other in zip(
+        texts, ("local", "real"), (local, real), (real, local), strict=True
+    ):
+        assert f'<body class="{kind}"' in text
+        assert f"<b>{word}</b> {client.project}</p>" in text
+        assert other not in text

@@ -58,7 +58,9 @@ async function poll() {
       if (outdated || (lastAnswer !== null && answer !== lastAnswer)) await refresh();
       lastAnswer = answer;
       say(updating);
-    } catch {
+    } catch (error) {
+      // The mail has expired: the page says so and leads back.
+      if (error.message === "404") location.reload();
       say(note.dataset.failed);
     }
   }
