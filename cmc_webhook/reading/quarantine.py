@@ -9,6 +9,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from google.cloud.firestore import Client, Query
+from google.cloud.firestore_v1.base_query import FieldFilter
 
 from cmc_webhook.errors import MalformedEnvelope
 from cmc_webhook.fields import read_fields
