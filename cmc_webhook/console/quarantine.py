@@ -15,6 +15,7 @@ from cmc_webhook.console.downloads import download
 from cmc_webhook.console.paging import paged
 from cmc_webhook.console.site import Site, render_page
 from cmc_webhook.reading.documents import Document
+from cmc_webhook.reading.objects import QUARANTINE_FOLDER
 from cmc_webhook.reading.quarantine import (
     NotReplayableError,
     Obstacle,
@@ -35,8 +36,6 @@ _PAGE = 50
 # Held in memory at the same time; an entry has up to 900,000 bytes.
 _REPLAYED_AT_ONCE = 50
 _SENDERS = 4
-# The folder in the bucket that cmc_inbound uses.
-_FOLDER = "quarantine"
 
 
 @dataclass(slots=True)
@@ -83,7 +82,7 @@ def received_quarantine(site: Site) -> Blueprint:
     @views.get("/<entry_id>/content")
     def content(entry_id: str) -> Response:
         found = _entry(held, entry_id)
-        file = site.objects.download(_FOLDER, found.fields.get("stored_at", ""))
+        file = site.objects.download(QUARANTINE_FOLDER, found.fields.get("stored_at", ""))
         return download(file, f"{entry_id}.txt")
 
     return views
