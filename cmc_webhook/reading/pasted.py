@@ -11,6 +11,7 @@ import unicodedata
 from cmc_webhook.text import ascii_lower
 
 _INSIDE = re.compile(r"<\s*([^<>]*?)\s*>")
+_ADDRESS = re.compile(r'(?:"[^"]+"|[^\s,;<>"]+)@[^\s,;<>"@]+')
 _AROUND = " \t\r\n\"'“”‘’「」,;、。"
 
 
@@ -21,6 +22,15 @@ def recipients(text: str) -> list[str]:
     if address[:7].lower() == "mailto:":
         address = address[7:]
     return _distinct(ascii_lower(address), ascii_lower(text.strip()))
+
+
+def address(text: str) -> str:
+    """Return the address that *text* is, in ASCII lower case; empty if it is none."""
+    plain = ascii_lower(text.strip())
+    if plain.isascii() and not plain.startswith("mailto:") and _ADDRESS.fullmatch(plain):
+        return plain
+    found = recipients(text)[0]
+    return found if _ADDRESS.fullmatch(found) else ""
 
 
 def domain(text: str) -> str:
