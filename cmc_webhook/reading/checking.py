@@ -18,14 +18,13 @@ from cmc_webhook.reading.csv_files import CsvFile, Row
 from cmc_webhook.reading.documents import ADDRESS, Document
 from cmc_webhook.reading.mail_addresses import MailAddresses, StopFilters
 from cmc_webhook.reading.pasted import address
-from cmc_webhook.reading.statuses import Filters, MailStatuses
+from cmc_webhook.reading.statuses import MailStatuses
+from cmc_webhook.reading.stops import last_fact_at
 from cmc_webhook.reading.texts import Texts
 from cmc_webhook.reading.times import shown
 from cmc_webhook.reading.verdicts import Verdict, answer_text, cause_text, end_text, verdict_of
 from cmc_webhook.status.addresses import address_id
 
-# https://cloud.google.com/firestore/docs/samples/firestore-data-get-all-documents
-AT_ONCE = 500
 # From more addresses on, the stopped ones are fewer reads and fewer calls.
 MOST_BY_ID = 100_000
 # A success is looked for with a query for each stopped address.
@@ -81,23 +80,17 @@ class Source:
 
     def later_successes(self, answers: dict[str, Answer]) -> dict[str, datetime]:
         """Return when a stopped address last took a mail, where that was after its last fact."""
-        stopped = {to: each.last_at for to, each in answers.items() if each.last_at}
+        stopped = {to: at for to, (_, at) in answers.items() if at}
         asked = [*islice(stopped, MOST_SUCCESSES - self.successes)]
         self.successes += len(asked)
         self._count(len(asked), len(asked))
         with ThreadPoolExecutor(_READERS) as pool:
-            found = zip(asked, pool.map(self._newest_success, asked), strict=True)
-            return {to: at for to, at in found if at and at > (stopped[to] or at)}
-
-    def _newest_success(self, to: str) -> datetime | None:
-        newest = self._statuses.newest(Filters(to=to, statuses=["succeeded"]), 1, ["status_at"])
-        return next((mail.fields.get("status_at") for mail in newest), None)
+            found = zip(asked, pool.map(self._statuses.newest_success, asked), strict=True)
+            return {to: at for to, at in found if at and at > stopped[to]}
 
     def _answer(self, document: Document) -> Answer:
         verdict = verdict_of(document, self._now)
-        facts = document.fields.get("facts", [])
-        last_at = max((fact["at"] for fact in facts), default=None)
-        return Answer(verdict, last_at if verdict.cause else None)
+        return Answer(verdict, last_fact_at(document) if verdict.cause else None)
 
     def _stopped(self) -> Iterator[Document]:
         pages = self._addresses.stopped(StopFilters(since=self._now)).pages(_PAGE)
@@ -129,7 +122,7 @@ def check(
             target.write(table.widened(row, heads))
             if row.columns:
                 break
-    while part := [*islice(rows, AT_ONCE)]:
+    while part := [*islice(rows, queries.AT_ONCE)]:
         yield _checked(part, table, target, source, texts, zone)
 
 

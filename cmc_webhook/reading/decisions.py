@@ -1,0 +1,101 @@
+"""
+Writes what people decide about an address, under the condition that nobody wrote it meanwhile.
+
+The decision and what follows from it are one write; the function folds later bounces onto both.
+"""
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from google.api_core.exceptions import Aborted, AlreadyExists, FailedPrecondition, NotFound
+from google.cloud.firestore import DELETE_FIELD, CollectionReference
+
+from cmc_webhook.reading.queries import PATIENCE
+from cmc_webhook.status.addresses import address_id, changes, decide, described, fold
+from cmc_webhook.status.stop_rule import Kind, Operator, counted
+
+_ATTEMPTS = 10
+# What is kept of a fact when its address is forgotten.
+_OF_REFUSAL = ("at", "event", "mail", "kind", "cause", "server_composition")
+
+
+def store_decision(
+    collection: CollectionReference, address: str, operator: Operator | None
+) -> None:
+    """
+    Write what the operator decides about *address*, in ASCII lower case; None takes it back.
+
+    A document is made where there is none. Raises UnreadableDocumentError.
+    """
+
+    def decided(held: dict[str, Any] | None) -> dict[str, Any]:
+        known = {**described(address), **(held or {})}
+        return changes(held or {}, decide(known, operator))
+
+    _write(collection, address, decided)
+
+
+def forget(collection: CollectionReference, address: str) -> bool:
+    """
+    Delete the document of *address*, or reduce it to a refusal; return whether there is one.
+
+    The address is not in what is left. Raises UnreadableDocumentError.
+    """
+    refused = False
+
+    def reduced(held: dict[str, Any] | None) -> dict[str, Any] | None:
+        nonlocal refused
+        kept = refusal(held or {})
+        refused = bool(kept)
+        if not kept:
+            return None
+        return dict.fromkeys(held or {}) | kept
+
+    _write(collection, address, reduced)
+    return refused
+
+
+def refusal(held: Mapping[str, Any]) -> dict[str, Any]:
+    """Return of the address document *held* what must survive, without the address."""
+    known = fold(held, ())
+    decided = known.get("operator", {})
+    facts = [
+        {name: value for name, value in fact.items() if name in _OF_REFUSAL}
+        for fact in counted(known.get("facts", []), decided)
+        if fact["kind"] == Kind.UNSUBSCRIBED
+    ]
+    is_block = decided.get("decision") == "block"
+    operator = {"decision": "block", "at": decided["at"]} if is_block else None
+    return fold({"facts": facts, "operator": operator}, ())
+
+
+def _write(
+    collection: CollectionReference,
+    address: str,
+    change: Callable[[dict[str, Any] | None], dict[str, Any] | None],
+) -> None:
+    """
+    Write what *change* makes of the document, None to delete it, until nobody interferes.
+
+    It gets the fields, None if there is no document, and returns those to write; a field
+    that becomes None is deleted.
+    """
+    reference = collection.document(address_id(address))
+    for attempt in range(_ATTEMPTS):
+        snapshot = reference.get(**PATIENCE)
+        changed = change(snapshot.to_dict() if snapshot.exists else None)
+        try:
+            if not snapshot.exists:
+                if changed:
+                    reference.create(changed, **PATIENCE)
+                return
+            unwritten = collection._client.write_option(last_update_time=snapshot.update_time)
+            if changed is None:
+                reference.delete(option=unwritten, **PATIENCE)
+            elif changed:
+                fields = {n: DELETE_FIELD if v is None else v for n, v in changed.items()}
+                reference.update(fields, option=unwritten, **PATIENCE)
+            return
+        except (Aborted, AlreadyExists, FailedPrecondition, NotFound):
+            if attempt == _ATTEMPTS - 1:
+                raise
