@@ -6,7 +6,7 @@ billed read, only the stopped ones are read, once.
 """
 
 from collections import Counter
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
 from itertools import chain, islice
@@ -14,7 +14,7 @@ from typing import IO, NamedTuple
 from zoneinfo import ZoneInfo
 
 from cmc_webhook.reading import queries
-from cmc_webhook.reading.csv_files import CsvFile, Row
+from cmc_webhook.reading.csv_files import CsvFile
 from cmc_webhook.reading.documents import ADDRESS, Document
 from cmc_webhook.reading.mail_addresses import MailAddresses, StopFilters
 from cmc_webhook.reading.pasted import address
@@ -25,28 +25,28 @@ from cmc_webhook.reading.times import shown
 from cmc_webhook.reading.verdicts import Verdict, answer_text, cause_text, end_text, verdict_of
 from cmc_webhook.status.addresses import address_id
 
-# From more addresses on, the stopped ones are fewer reads and fewer calls.
+# Of more addresses, the stopped ones are fewer reads.
 MOST_BY_ID = 100_000
-# A success is looked for with a query for each stopped address.
+# A later success is looked for with a query for each stopped address.
 MOST_SUCCESSES = 1_000
+NOT_AN_ADDRESS = "not_an_address"
 _PAGE = 2_000
 _READERS = 8
-NOT_AN_ADDRESS = "not_an_address"
 
 
 class Answer(NamedTuple):
     """The verdict on an address, and the time of the last fact behind a stop."""
 
     verdict: Verdict
-    last_at: datetime | None
+    stopped_at: datetime | None = None
 
 
 class Source:
     """
-    Answers for many addresses at one time; *composition* adds who unsubscribed from it.
+    Answers at the time *now*; *composition* is the one that the mail is to go through.
 
-    *calls* and *reads* are what Firestore was asked so far, and what it bills. Of *many*
-    addresses all stopped ones are read at the first question.
+    *calls* and *reads* are what Firestore was asked, and what it bills. Of *many* addresses,
+    all stopped ones are read at once.
     """
 
     def __init__(
@@ -62,27 +62,25 @@ class Source:
         self._statuses = statuses
         self._now = now
         self.composition = composition
-        self.calls = 0
-        self.reads = 0
-        self.successes = 0
+        self.calls = self.reads = self.successes_asked = 0
         self._all = {each.id: self._answer(each) for each in self._stopped()} if many else None
 
     def answers(self, wanted: Collection[str]) -> dict[str, Answer]:
-        """Return an answer for each of at most AT_ONCE addresses."""
+        """Return an answer for each of at most queries.AT_ONCE addresses, in lower case."""
         ids = {address_id(each): each for each in wanted}
-        if self._all is not None:
-            found = {name: self._all[name] for name in ids if name in self._all}
+        if self._all is None and ids:
+            found = queries.get_all(self._addresses.collection, ids, ADDRESS)
+            answers = {each.id: self._answer(each) for each in found}
+            self._count(1, len(ids))
         else:
-            documents = queries.get_all(self._addresses.collection, ids, ADDRESS) if ids else []
-            self._count(1 if ids else 0, len(ids))
-            found = {each.id: self._answer(each) for each in documents}
-        return {each: found.get(name, Answer(Verdict(), None)) for name, each in ids.items()}
+            answers = self._all or {}
+        return {to: answers.get(name) or Answer(Verdict()) for name, to in ids.items()}
 
-    def later_successes(self, answers: dict[str, Answer]) -> dict[str, datetime]:
-        """Return when a stopped address last took a mail, where that was after its last fact."""
+    def later_successes(self, answers: Mapping[str, Answer]) -> dict[str, datetime]:
+        """Return when stopped addresses took a mail after the last fact."""
         stopped = {to: at for to, (_, at) in answers.items() if at}
-        asked = [*islice(stopped, MOST_SUCCESSES - self.successes)]
-        self.successes += len(asked)
+        asked = [*islice(stopped, MOST_SUCCESSES - self.successes_asked)]
+        self.successes_asked += len(asked)
         self._count(len(asked), len(asked))
         with ThreadPoolExecutor(_READERS) as pool:
             found = zip(asked, pool.map(self._statuses.newest_success, asked), strict=True)
@@ -95,8 +93,8 @@ class Source:
     def _stopped(self) -> Iterator[Document]:
         pages = self._addresses.stopped(StopFilters(since=self._now)).pages(_PAGE)
         if self.composition is not None:
-            query = self._addresses.unsubscribed(self.composition)
-            pages = chain(pages, queries.all_pages(query, _PAGE, ADDRESS))
+            unsubscribed = self._addresses.unsubscribed(self.composition)
+            pages = chain(pages, queries.all_pages(unsubscribed, _PAGE, ADDRESS))
         for page in pages:
             self._count(1, len(page))
             yield from page
@@ -110,47 +108,43 @@ def check(
     table: CsvFile, target: IO[bytes], source: Source, texts: Texts, zone: ZoneInfo
 ) -> Iterator[Counter[str]]:
     """
-    Write *table* with its answers to *target*, and yield what became of each part of it.
+    Write *table* with its answers to *target*; yield for each part how many rows have which cause.
 
-    A part counts its rows by cause; those that may be mailed have none.
+    The cause is empty for rows that may be mailed.
     """
     target.write(table.bom)
-    rows = table.records()
+    rows = table.rows()
     if table.has_header:
         for row in rows:
-            heads = [texts.text(f"check.{name}") for name in ("may", "why", "until")]
-            target.write(table.widened(row, heads))
-            if row.columns:
+            heads = ("check.may", "check.why", "check.until")
+            target.write(table.widened(row, [*map(texts.text, heads)]))
+            if row.cells:
                 break
     while part := [*islice(rows, queries.AT_ONCE)]:
-        yield _checked(part, table, target, source, texts, zone)
+        wanted = {row.cell: address(row.cell) for row in part}
+        answers = source.answers({*filter(None, wanted.values())})
+        successes = source.later_successes(answers)
+        counts: Counter[str] = Counter()
+        for row in part:
+            cause, cells = NOT_AN_ADDRESS, [texts.text("verdict.no"), texts.text("check.none"), ""]
+            if to := wanted[row.cell]:
+                verdict = answers[to].verdict
+                cause, cells = _answer(verdict, successes.get(to), source.composition, texts, zone)
+            counts[cause] += bool(row.cells)
+            target.write(table.widened(row, cells))
+        yield counts
 
 
-def _checked(
-    rows: Iterable[Row],
-    table: CsvFile,
-    target: IO[bytes],
-    source: Source,
+def _answer(
+    verdict: Verdict,
+    succeeded_at: datetime | None,
+    composition: str | None,
     texts: Texts,
     zone: ZoneInfo,
-) -> Counter[str]:
-    counts: Counter[str] = Counter()
-    wanted = {row.cell: address(row.cell) for row in rows}
-    answers = source.answers({each for each in wanted.values() if each})
-    successes = source.later_successes(answers)
-    for row in rows:
-        to = wanted[row.cell]
-        if not to:
-            cells = [texts.text("verdict.no"), texts.text("check.not_an_address"), ""]
-            cause = NOT_AN_ADDRESS
-        else:
-            verdict, composition = answers[to].verdict, source.composition
-            why = cause_text(verdict, texts, composition)
-            if at := successes.get(to):
-                later = texts.text("check.later_success", time=shown(at, zone, "%Y-%m-%d"))
-                why = texts.joined([why, later])
-            cells = [answer_text(verdict, texts, composition), why, end_text(verdict, texts, zone)]
-            cause = verdict.cause or ("" if verdict.allows(composition) else "unsubscribed")
-        counts[cause] += bool(row.columns)
-        target.write(table.widened(row, cells))
-    return counts
+) -> tuple[str, list[str]]:
+    """Return the cause of *verdict*, and the three cells."""
+    cause = verdict.cause or ("" if verdict.allows(composition) else "unsubscribed")
+    why = cause_text(verdict, texts, composition)
+    if succeeded_at:
+        why += texts.text("check.later_success", time=shown(succeeded_at, zone, "%Y-%m-%d"))
+    return cause, [answer_text(verdict, texts, composition), why, end_text(verdict, texts, zone)]

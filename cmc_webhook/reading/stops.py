@@ -1,47 +1,11 @@
-"""What speaks for and against a stop: shown beside the verdict, and never part of it."""
+"""What speaks against a stop: shown beside it, and never part of the verdict."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import datetime
 
 from cmc_webhook.reading.documents import Document
-from cmc_webhook.reading.mail_addresses import MailAddresses
 from cmc_webhook.reading.meanings import is_bounce_alone
 from cmc_webhook.reading.statuses import MailStatuses
-from cmc_webhook.reading.verdicts import Verdict, verdict_of
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class State:
-    """
-    What is known of an address, and the verdict.
-
-    *succeeded_at*: a mail was accepted after the last fact of a stop. *is_alone*: no mail of
-    the stop has a delivery event for the address.
-    """
-
-    document: Document | None
-    verdict: Verdict
-    succeeded_at: datetime | None = None
-    is_alone: bool = False
-
-
-def read_state(
-    addresses: MailAddresses, statuses: MailStatuses, address: str, now: datetime
-) -> State:
-    """Read the state of *address*, in ASCII lower case."""
-    document = addresses.get(address)
-    verdict = verdict_of(document, now)
-    if document is None or not verdict.cause:
-        return State(document=document, verdict=verdict)
-    succeeded_at, last_at = statuses.newest_success(address), last_fact_at(document)
-    is_later = succeeded_at and last_at and succeeded_at > last_at
-    return State(
-        document=document,
-        verdict=verdict,
-        succeeded_at=succeeded_at if is_later else None,
-        is_alone=bool(stops_of_bounces_alone([document], statuses)),
-    )
 
 
 def last_fact_at(document: Document) -> datetime | None:
@@ -49,7 +13,14 @@ def last_fact_at(document: Document) -> datetime | None:
     return max((fact["at"] for fact in document.fields.get("facts", ())), default=None)
 
 
-def stops_of_bounces_alone(stopped: Sequence[Document], statuses: MailStatuses) -> set[str]:
+def later_success(document: Document, statuses: MailStatuses) -> datetime | None:
+    """Return when a mail to the address was accepted, if that was after the last fact."""
+    succeeded_at = statuses.newest_success(document.fields.get("to", ""))
+    last = last_fact_at(document)
+    return succeeded_at if succeeded_at and last and succeeded_at > last else None
+
+
+def of_bounces_alone(stopped: Sequence[Document], statuses: MailStatuses) -> set[str]:
     """
     Return the ids of those address documents whose stop may belong to another address.
 
