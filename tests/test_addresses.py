@@ -1,19 +1,10 @@
 """Whom not to mail: a document is a function of its facts, and the rule line by line."""
 
-import doctest
-import itertools
 from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
 
-import pytest
-from hypothesis import given
-from hypothesis import strategies as st
-
-from cmc_webhook.status import addresses, stop_rule
-from cmc_webhook.status.addresses import changes, decide, described, fact_of, facts_of, fold
-from cmc_webhook.status.document import UnreadableDocumentError, day_in_japan
-from cmc_webhook.status.stop_rule import NO_END, RULE, STOP_CAUSES, Kind, kind_of
-from tests.test_document import make_event
+from cmc_webhook.status.addresses import described, fold
+from cmc_webhook.status.stop_rule import NO_END
 
 ADDRESS = "user@example.jp"
 NEW = described(ADDRESS)

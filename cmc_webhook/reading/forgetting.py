@@ -1,25 +1,25 @@
 """
 Finds and deletes what is kept of one address.
 
-Each step may be interrupted and repeated: an object goes before the document that names it, and
-what is left is found again.
+It may be interrupted and repeated: an object goes before the document that names it, and what is
+left is found again.
 """
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections import Counter
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
 from typing import Any
 from urllib.parse import unquote_plus
 
-from google.cloud.firestore import CollectionReference
+from google.cloud.firestore import CollectionReference, Query
 from google.cloud.firestore_v1.base_query import FieldFilter
 
 from cmc_webhook.reading import queries
 from cmc_webhook.reading.connection import Connection
 from cmc_webhook.reading.documents import ENTRY, MAIL, RECEIVED, Document
 from cmc_webhook.reading.objects import QUARANTINE_FOLDER, MissingObjectError, Objects
-from cmc_webhook.reading.quarantine import Quarantine, text_of
+from cmc_webhook.reading.quarantine import text_of
 from cmc_webhook.text import ascii_lower
 
 _PAGE = 300
@@ -30,84 +30,60 @@ _OBJECTS = ("attachments", "text_stored_at", "html_stored_at", "headers_stored_a
 _JSON_ESCAPE = re.compile(r"\\(?:u([0-9A-Fa-f]{4})|.)")
 
 
-@dataclass(frozen=True, kw_only=True)
 class Traces:
     """
-    What holds an address, apart from the document of the address itself.
+    What holds *address*, in ASCII lower case, apart from the document of the address.
 
-    *entries* are those of the quarantines, by the collection of their function; *looked_at* says
-    how many received mails and entries were read to find them.
+    To find it, every received mail and every entry of both quarantines is read: their addresses
+    are not indexed. *looked_at* counts these, *found* what holds the address. Raises
+    NoStorageError, StorageError.
     """
 
-    statuses: int
-    received: Sequence[Document]
-    entries: Mapping[str, Sequence[Document]]
-    looked_at: Mapping[str, int]
-
-
-class Archive:
-    """All that the functions keep, but for the addresses."""
-
-    def __init__(self, connection: Connection, objects: Objects) -> None:
-        self._client = connection.client
-        self._statuses = connection.client.collection(connection.collection)
-        self._received = connection.client.collection(connection.inbound_collection)
-        self._quarantines = {
-            name: Quarantine(connection.client, name)
+    def __init__(self, connection: Connection, objects: Objects, address: str) -> None:
+        collection, inbound = (
+            map(connection.client.collection, (name, f"{name}_quarantine"))
             for name in (connection.collection, connection.inbound_collection)
-        }
-        self._objects = objects
-
-    def traces(self, address: str) -> Traces:
-        """
-        Find what holds *address*, in ASCII lower case.
-
-        It reads every received mail and every entry: their addresses are not indexed. Raises
-        NoStorageError, StorageError.
-        """
-        looked_at = dict.fromkeys(("received", "entries"), 0)
-        received = []
-        parties = self._received.select([*_PARTIES, *_OBJECTS])
-        for page in queries.all_pages(parties, _PAGE, RECEIVED):
-            looked_at["received"] += len(page)
-            received += [mail for mail in page if _is_party(mail, address)]
-        entries: dict[str, list[Document]] = {}
-        for name, quarantine in self._quarantines.items():
-            entries[name] = []
-            for page in quarantine.pages(_ENTRIES):
-                looked_at["entries"] += len(page)
-                found = (entry for entry in page if mentions(self._content(entry), address))
-                entries[name] += [_without_content(entry) for entry in found]
-        return Traces(
-            statuses=queries.count(self._statuses.where(filter=_to(address))),
-            received=received,
-            entries=entries,
-            looked_at=looked_at,
         )
+        self._statuses, *quarantines = collection
+        self._received, *inbound_quarantines = inbound
+        self._objects = objects
+        self._named = self._statuses.where(filter=FieldFilter("to", "==", address))
+        self.looked_at: Counter[str] = Counter()
+        self.found = Counter(statuses=queries.count(self._named))
+        self._documents: list[tuple[CollectionReference, str, Sequence[str]]] = []
+        mails = self._received.select([*_PARTIES, *_OBJECTS])
+        for page in queries.all_pages(mails, _PAGE, RECEIVED):
+            parties = [[each.stored.get(name) for name in _PARTIES] for each in page]
+            hits = [address in map(ascii_lower, _texts(each)) for each in parties]
+            self._note("received", self._received, page, hits)
+        for entries in (*quarantines, *inbound_quarantines):
+            for page in queries.all_pages(Query(entries), _ENTRIES, ENTRY):
+                hits = [mentions(self._content(each), address) for each in page]
+                self._note("entries", entries, page, hits)
 
-    def delete(self, address: str, traces: Traces) -> None:
-        """Delete *traces* of *address*, and what came meanwhile. Raises as traces() does."""
-        for name, entries in traces.entries.items():
-            for entry in entries:
-                self._delete_objects(QUARANTINE_FOLDER, entry)
-            self._quarantines[name].delete([entry.id for entry in entries])
-        for mail in traces.received:
-            self._delete_objects(mail.id, mail)
-            self._delete(self._received, [mail])
-        named = self._statuses.where(filter=_to(address)).select([]).limit(_PAGE)
-        while found := queries.run(named, MAIL):
-            self._delete(self._statuses, found)
+    def delete(self) -> None:
+        """Delete what was found, and mails sent meanwhile. Raises NoStorageError, StorageError."""
+        for collection, document_id, objects in self._documents:
+            folder = document_id if collection == self._received else QUARANTINE_FOLDER
+            for stored_at in objects:
+                with suppress(MissingObjectError):
+                    self._objects.delete(folder, stored_at)
+            collection.document(document_id).delete(**queries.PATIENCE)
+        while found := queries.run(self._named.select([]).limit(_PAGE), MAIL):
+            batch = self._statuses._client.batch()
+            for each in found:
+                batch.delete(self._statuses.document(each.id))
+            batch.commit(**queries.PATIENCE)
 
-    def _delete(self, collection: CollectionReference, documents: Sequence[Document]) -> None:
-        batch = self._client.batch()
-        for each in documents:
-            batch.delete(collection.document(each.id))
-        batch.commit(**queries.PATIENCE)
-
-    def _delete_objects(self, folder: str, document: Document) -> None:
-        for stored_at in _places(document.stored):
-            with suppress(MissingObjectError):
-                self._objects.delete(folder, stored_at)
+    def _note(
+        self, kind: str, collection: CollectionReference, page: list[Document], hits: list[bool]
+    ) -> None:
+        found = [each for each, is_hit in zip(page, hits, strict=True) if is_hit]
+        self.looked_at[kind] += len(page)
+        self.found[kind] += len(found)
+        for each in found:
+            objects = [text for text in _texts(each.stored) if text.startswith("gs://")]
+            self._documents.append((collection, each.id, objects))
 
     def _content(self, entry: Document) -> str:
         content, stored_at = text_of(entry), entry.fields.get("stored_at")
@@ -136,30 +112,10 @@ def _unescaped(escape: re.Match[str]) -> str:
     return chr(int(escape[1], 16)) if escape[1] else " "
 
 
-def _without_content(entry: Document) -> Document:
-    stored_at = entry.stored.get("stored_at")
-    return entry._replace(fields={}, stored={"stored_at": stored_at})
-
-
-def _to(address: str) -> FieldFilter:
-    return FieldFilter("to", "==", address)
-
-
-def _is_party(mail: Document, address: str) -> bool:
-    return any(address in map(ascii_lower, _texts(mail.stored.get(name))) for name in _PARTIES)
-
-
 def _texts(value: Any) -> Iterator[str]:
-    match value:
-        case str():
-            yield value
-        case list():
-            for each in value:
-                yield from _texts(each)
-        case dict():
-            yield from _texts([*value.values()])
-
-
-def _places(value: Any) -> Iterator[str]:
-    """Yield the address of each object that a document names."""
-    return (text for text in _texts(value) if text.startswith("gs://"))
+    """Yield each text in *value*, however deep."""
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, dict | list):
+        for each in value.values() if isinstance(value, dict) else value:
+            yield from _texts(each)

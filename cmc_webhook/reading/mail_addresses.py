@@ -6,8 +6,9 @@ from datetime import datetime
 from google.cloud.firestore import Client, Query
 from google.cloud.firestore_v1.base_query import FieldFilter
 
-from cmc_webhook.reading import pasted, queries
+from cmc_webhook.reading import queries
 from cmc_webhook.reading.documents import ADDRESS, Document
+from cmc_webhook.reading.pasted import domain, recipients
 from cmc_webhook.reading.queries import Listing
 from cmc_webhook.status.addresses import address_id
 
@@ -34,13 +35,12 @@ class MailAddresses:
 
     def get(self, address: str) -> Document | None:
         """Return the document of *address*, which is as people paste it, if there is one."""
-        found = pasted.address(address) or pasted.recipients(address)[0]
-        return queries.get(self.collection, address_id(found), ADDRESS)
+        return queries.get(self.collection, address_id(recipients(address)[0]), ADDRESS)
 
     def stopped(self, filters: StopFilters) -> Listing:
         """Return the stopped addresses that *filters* choose, the latest end first."""
         query = Query(self.collection)
-        wanted = {"cause": filters.cause, "domain": pasted.domain(filters.domain)}
+        wanted = {"cause": filters.cause, "domain": domain(filters.domain)}
         for name, value in wanted.items():
             if value:
                 query = query.where(filter=FieldFilter(_EQUAL[name], "==", value))

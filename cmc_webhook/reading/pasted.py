@@ -17,18 +17,18 @@ _AROUND = " \t\r\n\"'“”‘’「」,;、。"
 
 def recipients(text: str) -> list[str]:
     """Return the forms of an address: alone and in ASCII lower case, and as it was pasted."""
+    plain = ascii_lower(text.strip())
+    if plain.isascii() and _ADDRESS.fullmatch(plain) and not plain.startswith("mailto:"):
+        return [plain]  # a quote in front may be a part of it
     pasted = _half_width(text)
     address = _inside(pasted).strip(_AROUND)
     if address[:7].lower() == "mailto:":
         address = address[7:]
-    return _distinct(ascii_lower(address), ascii_lower(text.strip()))
+    return _distinct(ascii_lower(address), plain)
 
 
 def address(text: str) -> str:
     """Return the address that *text* is, in ASCII lower case; empty if it is none."""
-    plain = ascii_lower(text.strip())
-    if plain.isascii() and not plain.startswith("mailto:") and _ADDRESS.fullmatch(plain):
-        return plain
     found = recipients(text)[0]
     return found if _ADDRESS.fullmatch(found) else ""
 
