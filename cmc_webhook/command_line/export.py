@@ -9,7 +9,7 @@ import unicodedata
 from collections.abc import Callable, Iterable, Iterator
 from itertools import chain
 from pathlib import Path
-from typing import IO, Any, TypeAlias
+from typing import IO, TypeAlias
 from zoneinfo import ZoneInfo
 
 import click
@@ -31,7 +31,7 @@ _Encoder: TypeAlias = Callable[[Iterable[Document], ZoneInfo, bool], Iterator[st
 # Each page is a call; Firestore charges by document, whatever the size of a page.
 _PAGE = 2_000
 _MOST_NAMED = 20
-_BOM = "\ufeff"
+BOM = "\ufeff"
 _COLUMNS = (
     *(name for name in FIELDS if name not in ("events", "schema_version")),
     *("first_received_at", "last_received_at"),
@@ -121,20 +121,21 @@ class _Progress:
 
 def _csv(mails: Iterable[Document], zone: ZoneInfo, with_head: bool) -> Iterator[str]:
     if with_head:
-        yield _BOM + _csv_line(("id", *_COLUMNS))
+        yield BOM + csv_line(("id", *_COLUMNS))
     for mail in mails:
         cells = (mail.stored.get(column) for column in _COLUMNS)
-        yield _csv_line(_cell(value, zone) for value in (mail.id, *cells))
+        yield csv_line(safe_cell(shown(value, zone)) for value in (mail.id, *cells))
 
 
-def _csv_line(cells: Iterable[str]) -> str:
+def csv_line(cells: Iterable[str]) -> str:
+    """Return a line of CSV."""
     line = io.StringIO()
     csv.writer(line).writerow(cells)
     return line.getvalue()
 
 
-def _cell(value: Any, zone: ZoneInfo) -> str:
-    text = shown(value, zone)
+def safe_cell(text: str) -> str:
+    """Return *text* so that a spreadsheet takes it for no formula; an address is not changed."""
     if not text.isprintable():
         controls = {ord(c): "\ufffd" for c in set(text) if _is_control(c)}
         text = text.replace("\r\n", "\n").translate(controls)

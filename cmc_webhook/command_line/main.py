@@ -18,6 +18,8 @@ _COMMANDS = {
     "list": ("cmc_webhook.command_line.statuses", "list_mails"),
     "show": ("cmc_webhook.command_line.statuses", "show"),
     "stats": ("cmc_webhook.command_line.stats", "stats"),
+    "addresses": ("cmc_webhook.command_line.addresses", "addresses"),
+    "forget": ("cmc_webhook.command_line.forget", "forget"),
     "export": ("cmc_webhook.command_line.export", "export"),
     "inbound": ("cmc_webhook.command_line.received", "inbound"),
     "quarantine": ("cmc_webhook.command_line.quarantine", "quarantine"),

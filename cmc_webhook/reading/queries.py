@@ -138,9 +138,7 @@ def get(collection: CollectionReference, document_id: str, shape: Shape) -> Docu
     return found[0] if found else None
 
 
-def get_all(
-    collection: CollectionReference, ids: Iterable[str], shape: Shape
-) -> list[Document]:
+def get_all(collection: CollectionReference, ids: Iterable[str], shape: Shape) -> list[Document]:
     """Return those that exist of the documents with these ids, AT_ONCE a call; all are billed."""
     client: Any = collection._client
     names = [collection.document(each)._document_path for each in ids]
