@@ -91,7 +91,7 @@ def addresses() -> None:
 
 @addresses.command("list")
 @click.option("--csv", "as_csv", is_flag=True, help="All of them as CSV for Excel.")
-@click.option("--cause", default="", type=click.Choice(STOP_CAUSES), help="Only this cause.")
+@click.option("--cause", type=click.Choice(STOP_CAUSES), help="Only this cause.")
 @click.option("--domain", default="", type=TextType(), help="Only addresses in this domain.")
 @click.option("--since", type=TimeType(), help="Only stops that began at this time or later.")
 @page_options
@@ -100,7 +100,7 @@ def addresses() -> None:
 def list_addresses(
     where: FirestoreOptions,
     as_csv: bool,
-    cause: str,
+    cause: str | None,
     domain: str,
     since: datetime | None,
     page: PageOptions,
@@ -116,7 +116,7 @@ def list_addresses(
     python -m cmc_webhook addresses list --csv --since 2026-11-01 > stopped.csv
     """
     here = Addresses(where, lang)
-    filters = StopFilters(since=here.now, cause=cause, domain=domain)
+    filters = StopFilters(since=here.now, cause=cause or "", domain=domain)
     listing = here.documents.stopped(filters)
     heads = ("stops.to", "check.why", "stops.since", "check.until", "stops.remark")
     headings = [*map(here.texts.text, heads)]
@@ -186,16 +186,14 @@ def check_file(
         answer.seek(0)
         with output.open("wb") if output else click.open_file("-", "wb") as target:
             shutil.copyfileobj(answer, target)
-    here.echo(
-        "check.lines", err=True, count=f"{counts.total():,}", allowed=f"{counts.pop('', 0):,}"
-    )
-    for cause, count in counts.most_common():
-        name = here.texts.name("stop", cause)
-        click.echo(here.said("check.count", count=f"{count:,}", cause=name), err=True)
-    if source.successes_asked >= MOST_SUCCESSES:
-        click.echo(here.said("check.successes", count=f"{MOST_SUCCESSES:,}"), err=True)
-    cost = {"calls": f"{source.calls:,}", "reads": f"{source.reads:,}"}
-    click.echo(here.said("check.cost", **cost), err=True)
+    summary = [
+        here.said("check.rows", count=f"{counts.total():,}", allowed=f"{counts.pop('', 0):,}")
+    ]
+    summary += (here.said("check.no", count=f"{n:,}", why=why) for why, n in counts.most_common())
+    if source.successes_asked == MOST_SUCCESSES:
+        summary.append(here.said("check.successes", count=f"{MOST_SUCCESSES:,}"))
+    summary.append(here.said("check.cost", calls=f"{source.calls:,}", reads=f"{source.reads:,}"))
+    click.echo("\n".join(summary), err=True)
 
 
 @addresses.command()

@@ -29,7 +29,6 @@ from cmc_webhook.status.addresses import address_id
 MOST_BY_ID = 100_000
 # A later success is looked for with a query for each stopped address.
 MOST_SUCCESSES = 1_000
-NOT_AN_ADDRESS = "not_an_address"
 _PAGE = 2_000
 _READERS = 8
 
@@ -108,43 +107,30 @@ def check(
     table: CsvFile, target: IO[bytes], source: Source, texts: Texts, zone: ZoneInfo
 ) -> Iterator[Counter[str]]:
     """
-    Write *table* with its answers to *target*; yield for each part how many rows have which cause.
+    Write *table* with its answers to *target*; yield for each part how many rows have which reason.
 
-    The cause is empty for rows that may be mailed.
+    The reason is empty for rows that may be mailed.
     """
     target.write(table.bom)
     rows = table.rows()
     if table.has_header:
-        for row in rows:
-            heads = ("check.may", "check.why", "check.until")
-            target.write(table.widened(row, [*map(texts.text, heads)]))
-            if row.cells:
-                break
+        header = next(row for row in rows if row.cells)
+        heads = ("check.may", "check.why", "check.until")
+        target.write(table.widened(header, [*map(texts.text, heads)]))
     while part := [*islice(rows, queries.AT_ONCE)]:
         wanted = {row.cell: address(row.cell) for row in part}
         answers = source.answers({*filter(None, wanted.values())})
         successes = source.later_successes(answers)
         counts: Counter[str] = Counter()
         for row in part:
-            cause, cells = NOT_AN_ADDRESS, [texts.text("verdict.no"), texts.text("check.none"), ""]
+            may, why, until = texts.text("verdict.no"), texts.text("check.none"), ""
             if to := wanted[row.cell]:
                 verdict = answers[to].verdict
-                cause, cells = _answer(verdict, successes.get(to), source.composition, texts, zone)
-            counts[cause] += bool(row.cells)
-            target.write(table.widened(row, cells))
+                may = answer_text(verdict, texts, source.composition)
+                why = cause_text(verdict, texts, source.composition)
+                until = end_text(verdict, texts, zone)
+            counts[why] += bool(row.cells)
+            if at := successes.get(to):
+                why += texts.text("check.later_success", time=shown(at, zone, "%Y-%m-%d"))
+            target.write(table.widened(row, [may, why, until]))
         yield counts
-
-
-def _answer(
-    verdict: Verdict,
-    succeeded_at: datetime | None,
-    composition: str | None,
-    texts: Texts,
-    zone: ZoneInfo,
-) -> tuple[str, list[str]]:
-    """Return the cause of *verdict*, and the three cells."""
-    cause = verdict.cause or ("" if verdict.allows(composition) else "unsubscribed")
-    why = cause_text(verdict, texts, composition)
-    if succeeded_at:
-        why += texts.text("check.later_success", time=shown(succeeded_at, zone, "%Y-%m-%d"))
-    return cause, [answer_text(verdict, texts, composition), why, end_text(verdict, texts, zone)]

@@ -19,44 +19,32 @@ _ATTEMPTS = 10
 _OF_REFUSAL = ("at", "event", "mail", "kind", "cause", "server_composition")
 
 
-def store_decision(
-    collection: CollectionReference, address: str, operator: Operator | None
-) -> None:
+def store_decision(collection: CollectionReference, address: str, operator: Operator) -> None:
     """
-    Write what the operator decides about *address*, in ASCII lower case; None takes it back.
+    Write what the operator decides about *address*, in ASCII lower case.
 
     A document is made where there is none. Raises UnreadableDocumentError.
     """
-
-    def decided(held: dict[str, Any] | None) -> dict[str, Any]:
-        known = {**described(address), **(held or {})}
-        return changes(held or {}, decide(known, operator))
-
-    _write(collection, address, decided)
+    about = described(address)
+    _write(collection, address, lambda held: changes(held, decide({**about, **held}, operator)))
 
 
-def forget(collection: CollectionReference, address: str) -> bool:
+def forget(collection: CollectionReference, address: str) -> None:
     """
-    Delete the document of *address*, or reduce it to a refusal; return whether there is one.
+    Delete the document of *address*, or reduce it to a refusal without the address.
 
-    The address is not in what is left. Raises UnreadableDocumentError.
+    Raises UnreadableDocumentError.
     """
-    refused = False
 
-    def reduced(held: dict[str, Any] | None) -> dict[str, Any] | None:
-        nonlocal refused
-        kept = refusal(held or {})
-        refused = bool(kept)
-        if not kept:
-            return None
-        return dict.fromkeys(held or {}) | kept
+    def reduced(held: dict[str, Any]) -> dict[str, Any] | None:
+        kept = refusal(held)
+        return dict.fromkeys(held) | kept if kept else None
 
     _write(collection, address, reduced)
-    return refused
 
 
 def refusal(held: Mapping[str, Any]) -> dict[str, Any]:
-    """Return of the address document *held* what must survive, without the address."""
+    """Return of the address document *held* what must survive; empty if there is no refusal."""
     known = fold(held, ())
     decided = known.get("operator", {})
     facts = [
@@ -72,29 +60,26 @@ def refusal(held: Mapping[str, Any]) -> dict[str, Any]:
 def _write(
     collection: CollectionReference,
     address: str,
-    change: Callable[[dict[str, Any] | None], dict[str, Any] | None],
+    change: Callable[[dict[str, Any]], dict[str, Any] | None],
 ) -> None:
     """
-    Write what *change* makes of the document, None to delete it, until nobody interferes.
+    Write what *change* makes of the fields that are held, until nobody interferes.
 
-    It gets the fields, None if there is no document, and returns those to write; a field
-    that becomes None is deleted.
+    It returns the fields to write, None for one to delete; None for the whole document.
     """
     reference = collection.document(address_id(address))
     for attempt in range(_ATTEMPTS):
         snapshot = reference.get(**PATIENCE)
-        changed = change(snapshot.to_dict() if snapshot.exists else None)
+        changed = change(snapshot.to_dict() or {})
+        unwritten = collection._client.write_option(last_update_time=snapshot.update_time)
         try:
-            if not snapshot.exists:
-                if changed:
-                    reference.create(changed, **PATIENCE)
-                return
-            unwritten = collection._client.write_option(last_update_time=snapshot.update_time)
-            if changed is None:
-                reference.delete(option=unwritten, **PATIENCE)
-            elif changed:
+            if changed and snapshot.exists:
                 fields = {n: DELETE_FIELD if v is None else v for n, v in changed.items()}
                 reference.update(fields, option=unwritten, **PATIENCE)
+            elif changed:
+                reference.create(changed, **PATIENCE)
+            elif changed is None and snapshot.exists:
+                reference.delete(option=unwritten, **PATIENCE)
             return
         except (Aborted, AlreadyExists, FailedPrecondition, NotFound):
             if attempt == _ATTEMPTS - 1:
