@@ -20,15 +20,12 @@ from cmc_webhook.status.document import (
     HistoryEvent,
     UnreadableDocumentError,
     day_in_japan,
-    document_id,
-    history_event,
     made_of,
     without_nulls,
 )
 from cmc_webhook.status.events import (
     BOUNCE_CODES,
     UNKNOWN_BOUNCE_CODE,
-    StatusEvent,
     cut_in_the_middle,
     domain_of,
 )
@@ -72,18 +69,6 @@ def described(address: str) -> dict[str, Any]:
     """Return the fields of a document of *address* about which nothing is known yet."""
     to = ascii_lower(address)
     return made_of(to=to, to_domain=domain_of(to))
-
-
-def facts_of(events: Iterable[StatusEvent]) -> list[Fact]:
-    """Return what *events*, all of one address, say of it."""
-    found = []
-    for event in events:
-        composition = event.description["server_composition"]
-        mail = document_id(composition, event.message_id, event.to)
-        fact = fact_of(history_event(event), mail, event.description)
-        if fact:
-            found.append(fact)
-    return found
 
 
 def fact_of(event: HistoryEvent, mail: str, about: Mapping[str, Any]) -> Fact | None:

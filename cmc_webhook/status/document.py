@@ -130,6 +130,11 @@ def document_id(server_composition: str, message_id: str, to: str) -> str:
     return mail_id(message_id, server_composition, message_id, to)
 
 
+def id_of(event: StatusEvent) -> str:
+    """Return the id of the document of the mail and recipient of *event*."""
+    return document_id(event.description["server_composition"], event.message_id, event.to)
+
+
 def fold(held: Mapping[str, Any], events: Iterable[StatusEvent]) -> dict[str, Any]:
     """
     Return the fields of the document *held* (empty for a new one) after *events*.
