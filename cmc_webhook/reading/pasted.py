@@ -11,7 +11,7 @@ import unicodedata
 from cmc_webhook.text import ascii_lower
 
 _INSIDE = re.compile(r"<\s*([^<>]*?)\s*>")
-_ADDRESS = re.compile(r'(?:"[^"]+"|[^\s,;<>"]+)@[^\s,;<>"\'@]+')
+_ADDRESS = re.compile(r'(?:"[^"]+"|[^\s,;<>"@]+)@[^\s,;<>"\'@]+')
 _AROUND = " \t\r\n\"'“”‘’「」,;、。"
 
 
