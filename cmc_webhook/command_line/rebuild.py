@@ -17,11 +17,12 @@ from google.api_core.exceptions import (
 )
 from google.cloud.firestore import DELETE_FIELD, Client, DocumentReference, DocumentSnapshot, Query
 
-from cmc_webhook.command_line import table
-from cmc_webhook.command_line.filters import ZoneType
+from cmc_webhook.reading import table
+from cmc_webhook.reading.cli import confirm
 from cmc_webhook.reading.connection import FirestoreOptions
-from cmc_webhook.reading.options import connected, firestore_options
-from cmc_webhook.reading.queries import PATIENCE, count, is_id
+from cmc_webhook.reading.language import text
+from cmc_webhook.reading.options import connected
+from cmc_webhook.reading.queries import PATIENCE, count
 from cmc_webhook.reading.rebuilding import Left, LeftError, rebuilt
 from cmc_webhook.status.document import changes
 
@@ -33,48 +34,20 @@ _WRITERS = 16
 _NAMED = (Left.UNREADABLE, Left.LOST_RACE, Left.REFUSED)
 
 
-class _IdType(click.ParamType[str]):
-    name = "id"
-
-    def convert(self, value: Any, param: Any, ctx: Any) -> str:
-        """Return *value*, or fail if no document can have this id."""
-        if not is_id(value):
-            self.fail(f"{value!r} is no id of a document.", param, ctx)
-        return str(value)
-
-
-@click.command()
-@click.option("--zone", type=ZoneType(), help="The time zone in which CMC wrote its times.")
-@click.option("--store", is_flag=True, help="Write the differences. Without it they are counted.")
-@click.option("--after", type=_IdType(), help="Continue where an interrupted run stopped.")
-@click.option("--yes", is_flag=True, help="Do not ask before writing to a real project.")
-@firestore_options
 def rebuild(
     where: FirestoreOptions, zone: ZoneInfo | None, store: bool, after: str | None, yes: bool
 ) -> None:
-    """
-    Compute documents again from their own history.
-
-    After an upgrade this gives older documents what the new version computes.
-    With --zone, times are corrected that were read in a wrong CMC_TIME_ZONE; set
-    it right in the function first. Without --store nothing is written: the
-    differences are counted.
-
-    \b
-    python -m cmc_webhook rebuild
-    python -m cmc_webhook rebuild --store
-    python -m cmc_webhook rebuild --zone Asia/Tokyo --store
-    """
+    """Compute documents again from their own history."""
     connection = connected(where)
     run = _Run(connection.client, connection.collection, zone, store, after)
     if store and connection.real and not yes:
-        place = f"{connection.collection} of project {connection.client.project}"
-        click.confirm(f"Rebuild {_documents(run.total)} of {place}?", abort=True, err=True)
+        place = {"collection": connection.collection, "project": connection.client.project}
+        confirm(text("question.rebuild", count=f"{run.total:,}", **place))
     try:
         run.finish()
     except (KeyboardInterrupt, GoogleAPIError):
         if run.after:
-            click.echo(f"Incomplete; continue with --after '{run.after}'", err=True)
+            click.echo(text("progress.incomplete", position=f"'{run.after}'"), err=True)
         raise
     finally:
         for line in run.report():
@@ -118,16 +91,16 @@ class _Run:
 
     def report(self) -> Iterator[str]:
         """Yield what was done, in lines."""
-        done = "changed" if self._store else "would change"
-        yield f"{_documents(self._read)} read, {self._changed:,} {done}."
+        done = "rebuilt.changed" if self._store else "rebuilt.would_change"
+        yield text(done, read=f"{self._read:,}", changed=f"{self._changed:,}")
         for name, number in self._fields.most_common():
             yield f"{number:>10,}  {name}"
         for why, ids in sorted(self.left.items()):
-            yield f"{_documents(len(ids))} left: {why}."
+            yield text("rebuilt.left", count=f"{len(ids):,}", why=text(f"left.{why}"))
             if why in _NAMED:
                 yield from (f"  {table.printable(document_id)}" for document_id in ids)
         if self._changed and not self._store:
-            yield "Nothing was written: that takes --store."
+            yield text("rebuilt.nothing_written")
 
     def _rest(self) -> Query:
         return self._query.start_after({"__name__": self.after}) if self.after else self._query
@@ -168,7 +141,3 @@ class _Run:
         elif result:
             self._changed += 1
             self._fields.update(result)
-
-
-def _documents(number: int) -> str:
-    return "1 document" if number == 1 else f"{number:,} documents"

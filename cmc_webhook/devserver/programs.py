@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import IO, Self, cast
 
 from cmc_webhook.local_firestore.errors import StartError
+from cmc_webhook.reading.language import text
 from cmc_webhook.settings import CREDENTIALS
 
 HOST = "127.0.0.1"
@@ -107,7 +108,7 @@ class Program:
     def ending(self) -> str:
         """Return the sentence to show when the process has ended by itself."""
         code = self._process.returncode
-        return f"{self.name} ended by itself (exit status {code}); see its output above."
+        return text("devserver.ended", program=self.name, status=code)
 
     def terminate(self) -> None:
         """Ask the process and its children to end, without waiting for it."""
@@ -159,8 +160,5 @@ def free_port(port: int, option: str) -> int:
         try:
             probe.bind((HOST, port))
         except OSError as error:
-            raise StartError(
-                f"Port {port} is in use: stop the program that uses it, or choose another with"
-                f" {option}."
-            ) from error
+            raise StartError(text("place.port", port=port, option=option)) from error
         return int(probe.getsockname()[1])

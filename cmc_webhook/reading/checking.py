@@ -115,7 +115,7 @@ def check(
     rows = table.rows()
     if table.has_header:
         header = next(row for row in rows if row.cells)
-        heads = ("check.may", "check.why", "check.until")
+        heads = ("checked.may", "checked.why", "checked.until")
         target.write(table.widened(header, [*map(texts.text, heads)]))
     while part := [*islice(rows, queries.AT_ONCE)]:
         wanted = {row.cell: address(row.cell) for row in part}
@@ -123,7 +123,7 @@ def check(
         successes = source.later_successes(answers)
         counts: Counter[str] = Counter()
         for row in part:
-            may, why, until = texts.text("verdict.no"), texts.text("check.none"), ""
+            may, why, until = texts.text("verdict.no"), texts.text("checked.none"), ""
             if to := wanted[row.cell]:
                 verdict = answers[to].verdict
                 may = answer_text(verdict, texts, source.composition)
@@ -131,6 +131,6 @@ def check(
                 until = end_text(verdict, texts, zone)
             counts[why] += bool(row.cells)
             if at := successes.get(to):
-                why += texts.text("check.later_success", time=shown(at, zone, "%Y-%m-%d"))
+                why += texts.text("checked.later_success", time=shown(at, zone, "%Y-%m-%d"))
             target.write(table.widened(row, [may, why, until]))
         yield counts

@@ -59,7 +59,7 @@ class CsvFile:
         self.bom = next(filter(head.startswith, _BOMS), b"")
         self._structure, self._encoding = _BOMS.get(self.bom, ("latin-1", ""))
         if self._structure == "latin-1" and b"\0" in head:
-            raise UnreadableFileError("check.not_csv")
+            raise UnreadableFileError("checked.not_csv")
         start = head[len(self.bom) :].decode(self._structure, "replace")
         self._delimiter = max(_DELIMITERS, key=start.partition("\n")[0].count)
         self.length = 0
@@ -75,9 +75,9 @@ class CsvFile:
         self._encoding = self._encoding or min(_ENCODINGS, key=lambda name: broken[name])
         names = [self._text(cell).strip() for cell in header]
         if column and column not in names:
-            raise UnreadableFileError("check.no_column", columns=", ".join(names))
+            raise UnreadableFileError("checked.no_column", columns=", ".join(names))
         if not column and not ats:
-            raise UnreadableFileError("check.no_addresses")
+            raise UnreadableFileError("checked.no_addresses")
         self._column = names.index(column) if column else max(sorted(ats), key=lambda n: ats[n])
         self._width = len(header)
         self.has_header = not _AT.search(header[self._column])
@@ -118,7 +118,7 @@ class CsvFile:
                 yield "".join(taken), cells
                 taken.clear()
         except (csv.Error, UnicodeDecodeError) as error:
-            raise UnreadableFileError("check.broken", line=reader.line_num) from error
+            raise UnreadableFileError("checked.broken", line=reader.line_num) from error
         finally:
             lines.detach()
 

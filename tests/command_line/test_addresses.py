@@ -271,7 +271,9 @@ def test_a_file_that_cannot_be_read_gives_no_answer(run, tmp_path, content):
 @pytest.mark.parametrize("language", ["en", "ja"])
 def test_the_cells_that_are_added_are_no_formula_and_fit_any_encoding(language):
     texts = load(language)
-    added = [text for key, text in texts.items() if key.startswith(("stop.", "verdict.", "check."))]
+    added = [
+        text for key, text in texts.items() if key.startswith(("stop.", "verdict.", "checked."))
+    ]
 
     assert [text for text in added if text[:1] in "=+-@\t\r"] == []
     assert [text for text in added if text.encode("cp932", "replace").decode("cp932") != text] == []

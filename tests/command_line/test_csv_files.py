@@ -108,14 +108,14 @@ def test_blank_lines_stay_blank_and_are_no_rows():
 @pytest.mark.parametrize(
     ("content", "column", "key"),
     [
-        (b"PK\x03\x04\x00\x00", "", "check.not_csv"),
-        (b'a,mail\n"x,a@x.jp\nb,b@x.jp\n', "", "check.broken"),
-        (b'a,mail\n"x"y,a@x.jp\n', "", "check.broken"),
-        (b"mail\na@x.jp\n" + b"x" * 200_000, "", "check.broken"),
-        (b"\xff\xfea", "", "check.broken"),
-        (b"name,mail\nx,y\n", "", "check.no_addresses"),
-        (b"", "", "check.no_addresses"),
-        (b"name,mail\nx,a@x.jp\n", "email", "check.no_column"),
+        (b"PK\x03\x04\x00\x00", "", "checked.not_csv"),
+        (b'a,mail\n"x,a@x.jp\nb,b@x.jp\n', "", "checked.broken"),
+        (b'a,mail\n"x"y,a@x.jp\n', "", "checked.broken"),
+        (b"mail\na@x.jp\n" + b"x" * 200_000, "", "checked.broken"),
+        (b"\xff\xfea", "", "checked.broken"),
+        (b"name,mail\nx,y\n", "", "checked.no_addresses"),
+        (b"", "", "checked.no_addresses"),
+        (b"name,mail\nx,a@x.jp\n", "email", "checked.no_column"),
     ],
 )
 def test_what_cannot_be_read_is_refused(content, column, key):
