@@ -37,6 +37,7 @@ from cmc_webhook.status.document import UnreadableDocumentError
 from cmc_webhook.status.stop_rule import Operator, counted
 
 _PAGE = 500
+_COLUMNS = ("address", "reason", "since", "until", "remark")
 
 
 def list_addresses(
@@ -51,20 +52,19 @@ def list_addresses(
     connection = connected(where)
     filters = StopFilters(since=datetime.now(UTC), cause=cause or "", domain=domain)
     listing = addresses_of(connection).stopped(filters)
-    heads = ("stops.to", "checked.why", "stops.since", "checked.until", "stops.remark")
-    headings = [text(head) for head in heads]
     if as_csv:
-        out = click.get_binary_stream("stdout")
-        out.write((BOM + csv_line(headings)).encode())
-        for documents in listing.pages(_PAGE):
-            for row in _rows(connection, documents, since):
-                out.write(csv_line(map(safe_cell, row)).encode())
+        with click.open_file("-", "wb") as file:
+            heads = (text(f"column.{name}") for name in _COLUMNS)
+            file.write((BOM + csv_line(heads)).encode())
+            for documents in listing.pages(_PAGE):
+                for row in _rows(connection, documents, since):
+                    file.write(csv_line(map(safe_cell, row)).encode())
         return
     print_page(
         listing,
         page,
         connection.zone,
-        table=lambda found: columns(headings, [*_rows(connection, found, since)], (1, 4)),
+        table=lambda found: columns(_COLUMNS, [*_rows(connection, found, since)], (1, 4)),
         empty=lambda: text("stops.none"),
     )
 

@@ -115,7 +115,7 @@ def check(
     rows = table.rows()
     if table.has_header:
         header = next(row for row in rows if row.cells)
-        heads = ("checked.may", "checked.why", "checked.until")
+        heads = ("column.may", "column.reason", "column.until")
         target.write(table.widened(header, [*map(texts.text, heads)]))
     while part := [*islice(rows, queries.AT_ONCE)]:
         wanted = {row.cell: address(row.cell) for row in part}

@@ -264,7 +264,7 @@ def test_a_file_that_cannot_be_read_gives_no_answer(run, tmp_path, content):
     result = run("addresses", "check", str(given), "-o", str(answer), "--lang", "ja")
 
     assert result.exit_code == 1
-    assert "Error: " in result.stderr
+    assert "エラー: " in result.stderr
     assert not answer.exists()
 
 
@@ -272,7 +272,9 @@ def test_a_file_that_cannot_be_read_gives_no_answer(run, tmp_path, content):
 def test_the_cells_that_are_added_are_no_formula_and_fit_any_encoding(language):
     texts = load(language)
     added = [
-        text for key, text in texts.items() if key.startswith(("stop.", "verdict.", "checked."))
+        text
+        for key, text in texts.items()
+        if key.startswith(("stop.", "verdict.", "checked.", "column."))
     ]
 
     assert [text for text in added if text[:1] in "=+-@\t\r"] == []
