@@ -2,6 +2,8 @@
 
 import csv
 import io
+import json
+import os
 import subprocess
 import sys
 from collections import Counter
@@ -18,9 +20,11 @@ from cmc_webhook.reading.mail_addresses import MailAddresses
 from cmc_webhook.reading.statuses import MailStatuses
 from cmc_webhook.reading.texts import Texts, load
 from cmc_webhook.status.addresses import address_id
+from tests.support.documents import Document
 from tests.support.records import make_post, make_record
 
 TOKYO = ZoneInfo("Asia/Tokyo")
+STATUS = Document("cmc_webhook/status/README.md")
 ADDRESSES = [
     "-stop@example.jp",
     "=stop@example.jp",
@@ -371,6 +375,54 @@ def test_a_stop_without_a_delivery_event_is_marked(bounce, function, run):
         in run("addresses", "show", "alone@example.jp").stdout
     )
     assert "another address" not in run("addresses", "show", "known@example.jp").stdout
+
+
+# The samples of the documents.
+
+ASKED = [
+    "Stop@example.jp",
+    "unsub@example.jp",
+    "elsewhere@example.jp",
+    "over@example.jp",
+    "new@x.jp",
+]
+
+
+@pytest.fixture
+def bounced(bounce):
+    """Addresses of which the last three of ASKED may be mailed through `pro`."""
+    bounce("stop@example.jp")
+    bounce("unsub@example.jp", code="11")
+    bounce("elsewhere@example.jp", code="11", composition="news")
+    bounce("over@example.jp", days=31)
+
+
+def sample(language, name):
+    [found] = [block for block in STATUS.blocks(language) if f"{name}(" in block]
+    return found
+
+
+def test_the_python_sample_answers_as_the_command_does(bounced, checked, run):
+    answer, _ = checked("\n".join(["mail", *ASKED]).encode(), "--composition", "pro")
+    sampled = {"__name__": "document"}
+    exec(sample("python", "may_be_mailed"), sampled)
+
+    allowed = [row[0] for row in rows_of(answer) if row[1] == "may be mailed"]
+    assert allowed[1:] == ASKED[2:]
+    assert sampled["may_be_mailed"](ASKED, "pro") == ASKED[2:]
+    assert sampled["may_be_mailed"](ASKED, "other") == ASKED[1:]
+
+
+@pytest.mark.skipif("NODE_MODULES" not in os.environ, reason="NODE_MODULES names no folder")
+def test_the_node_sample_answers_as_the_command_does(bounced, run, tmp_path):
+    (tmp_path / "node_modules").symlink_to(os.environ["NODE_MODULES"])
+    file = tmp_path / "ask.mjs"
+    asked = f'console.log(JSON.stringify(await mayBeMailed({json.dumps(ASKED)}, "pro")));'
+    file.write_text(sample("js", "mayBeMailed") + asked)
+
+    done = subprocess.run(["node", file], check=True, capture_output=True, text=True)
+
+    assert json.loads(done.stdout.splitlines()[-1]) == ASKED[2:]
 
 
 # One address, and what a person decides.
