@@ -1,6 +1,5 @@
 """`addresses`: whom not to mail."""
 
-import shlex
 import shutil
 import sys
 import tempfile
@@ -13,6 +12,7 @@ from typing import IO, cast
 
 import click
 
+from cmc_webhook.command_line.card import how_to_allow
 from cmc_webhook.command_line.commands import PageOptions
 from cmc_webhook.command_line.export import BOM, csv_line, safe_cell
 from cmc_webhook.command_line.paging import print_page
@@ -120,8 +120,7 @@ def show(where: FirestoreOptions, address: str) -> None:
     document = addresses_of(connection).get(address)
     _describe(connection, address, document)
     if document and not verdict_of(document, datetime.now(UTC)).allows():
-        command = f"python -m cmc_webhook addresses allow -- {shlex.quote(address)}"
-        click.echo(printable(text("stops.how_to_allow", command=command)))
+        click.echo(printable(how_to_allow(address, texts())))
 
 
 def allow(where: FirestoreOptions, address: str, note: str, yes: bool) -> None:

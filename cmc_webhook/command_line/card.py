@@ -1,5 +1,6 @@
 """The card of an address, and the meaning of a mail, as `show` prints them."""
 
+import shlex
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -28,8 +29,13 @@ _INDENT = "  "
 def card_lines(card: Card, texts: Texts, zone: ZoneInfo) -> Iterator[str]:
     """Yield the card: the verdict, its meaning, the reply, other addresses, and the mails."""
     yield click.style(table.printable(card.address), bold=True)
-    for said in (newest_status(card, texts, zone), sentence(card.verdict, texts, zone)):
-        yield from table.wrap(table.printable(said), table.terminal_width())
+    said = [newest_status(card, texts, zone), sentence(card.verdict, texts, zone)]
+    if card.stop_is_doubtful:
+        said.append(texts.text("stops.alone"))
+    if card.verdict.cause:
+        said.append(how_to_allow(card.address, texts))
+    for each in said:
+        yield from table.wrap(table.printable(each), table.terminal_width())
     newest = card.mails[0].fields if card.mails else {}
     yield from _explanation_lines(newest, explain_card(card, texts, zone), texts)
     if reason := newest.get("reason"):
@@ -46,6 +52,12 @@ def card_lines(card: Card, texts: Texts, zone: ZoneInfo) -> Iterator[str]:
     read = "card.read" if card.is_complete else "card.read_part"
     yield ""
     yield texts.text(read, count=f"{card.documents_read:,}")
+
+
+def how_to_allow(address: str, texts: Texts) -> str:
+    """Return the sentence with the command that lets *address* be mailed again."""
+    command = f"python -m cmc_webhook addresses allow -- {shlex.quote(address)}"
+    return texts.text("stops.how_to_allow", command=command)
 
 
 def meaning_lines(fields: Mapping[str, Any], texts: Texts, zone: ZoneInfo) -> Iterator[str]:

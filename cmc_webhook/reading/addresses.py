@@ -17,6 +17,7 @@ from cmc_webhook.reading.meanings import (
 )
 from cmc_webhook.reading.pasted import recipients
 from cmc_webhook.reading.statuses import Filters, MailStatuses
+from cmc_webhook.reading.stops import is_of_bounces_alone
 from cmc_webhook.reading.texts import Texts
 from cmc_webhook.reading.times import shown
 from cmc_webhook.reading.verdicts import Verdict, verdict_of
@@ -61,6 +62,13 @@ class Card:
     similar: Sequence[str] = ()
     documents_read: int
     is_complete: bool = True
+
+    @property
+    def stop_is_doubtful(self) -> bool:
+        """Whether the address is stopped for bounces that may belong to another one."""
+        if self.record is None or not self.verdict.cause:
+            return False
+        return is_of_bounces_alone(self.record, self.mails)
 
 
 def read_card(statuses: MailStatuses, addresses: MailAddresses, address: str) -> Card:

@@ -1,6 +1,6 @@
 """What speaks against a stop: shown beside it, and never part of the verdict."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 
 from cmc_webhook.reading.documents import Document
@@ -20,22 +20,25 @@ def later_success(document: Document, statuses: MailStatuses) -> datetime | None
     return succeeded_at if succeeded_at and last and succeeded_at > last else None
 
 
-def of_bounces_alone(stopped: Sequence[Document], statuses: MailStatuses) -> set[str]:
+def is_of_bounces_alone(document: Document, mails: Iterable[Document]) -> bool:
     """
-    Return the ids of those address documents whose stop may belong to another address.
+    Return whether the stop of an address document may belong to another address.
 
-    None of the mails behind it has a delivery event for the address: CMC's bounce may name
-    the one in the header's To. Mails that have expired tell nothing.
+    None of *mails* that is behind it has a delivery event for the address: CMC's bounce may
+    name the one in the header's To. Mails that have expired tell nothing.
     """
-    mails = {
-        each.id: {
-            fact["mail"]
-            for fact in each.fields.get("facts", ())
-            if fact["kind"] == each.fields.get("stop_cause")
-        }
-        for each in stopped
-    }
-    found = statuses.get_all(sorted(set().union(*mails.values())))
-    alone = {mail.id: is_bounce_alone(mail.fields) for mail in found}
-    known = {name: [alone[mail] for mail in each if mail in alone] for name, each in mails.items()}
-    return {name for name, each in known.items() if each and all(each)}
+    behind = _mails_behind(document)
+    known = [is_bounce_alone(mail.fields) for mail in mails if mail.id in behind]
+    return bool(known) and all(known)
+
+
+def of_bounces_alone(stopped: Sequence[Document], statuses: MailStatuses) -> set[str]:
+    """Return the ids of those documents of which that is true. Each mail is a billed read."""
+    mails = statuses.get_all(sorted(set().union(*map(_mails_behind, stopped))))
+    return {each.id for each in stopped if is_of_bounces_alone(each, mails)}
+
+
+def _mails_behind(document: Document) -> set[str]:
+    fields = document.fields
+    facts = fields.get("facts", ())
+    return {fact["mail"] for fact in facts if fact["kind"] == fields.get("stop_cause")}

@@ -286,14 +286,14 @@ def test_the_cells_that_are_added_are_no_formula_and_fit_any_encoding(language):
 
 
 @pytest.mark.slow
-def test_a_million_rows_take_no_more_memory(client, bounce):
+def test_more_rows_take_no_more_memory(client, bounce):
     """The memory of Python's objects, at most; the file and the answer are on disk."""
     import tempfile
     import tracemalloc
 
     bounce(*(f"user{n}@example.jp" for n in range(50)))
     peaks = []
-    for rows in (20_000, 1_000_000):
+    for rows in (2_000, 30_000):
         with tempfile.TemporaryFile() as given, tempfile.TemporaryFile() as answer:
             given.writelines(
                 f"{n},user{n}@example.jp,髙橋\r\n".encode("cp932") for n in range(rows)
@@ -370,11 +370,14 @@ def test_a_stop_without_a_delivery_event_is_marked(bounce, function, run):
         "alone@example.jp": "no delivery event",
         "known@example.jp": "",
     }
-    assert (
-        "the error may belong to another address"
-        in run("addresses", "show", "alone@example.jp").stdout
-    )
-    assert "another address" not in run("addresses", "show", "known@example.jp").stdout
+    for words in (["addresses", "show"], ["show"]):
+        alone, known = (
+            " ".join(run(*words, f"{name}@example.jp").stdout.split())
+            for name in ("alone", "known")
+        )
+        assert "the error may belong to another address" in alone
+        assert "belong to another address" not in known
+        assert "addresses allow -- alone@example.jp" in alone
 
 
 # The samples of the documents.
