@@ -113,6 +113,13 @@ class Command(click.Command):
         with _failing_in_one_sentence():
             return super().invoke(ctx)
 
+    def get_help_option(self, ctx: click.Context) -> click.Option | None:
+        """Return the option --help, which click keeps with its first translation."""
+        found = super().get_help_option(ctx)
+        if found:
+            found.help = texts().name("click", "Show this message and exit.")
+        return found
+
     def get_short_help_str(self, limit: int = 45) -> str:
         """Return the first sentence of the help."""
         return text(self._entry).partition("\n")[0]
@@ -182,6 +189,8 @@ def _late(place: str) -> _Function:
 def _failing_in_one_sentence() -> Iterator[None]:
     try:
         yield
+    except (click.ClickException, click.exceptions.Exit, click.Abort):
+        raise
     except KeyboardInterrupt:
         sys.exit(_INTERRUPTED)
     except SettingsError as error:
