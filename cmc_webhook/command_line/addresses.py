@@ -1,5 +1,6 @@
 """`addresses`: whom not to mail."""
 
+import shlex
 import shutil
 import sys
 import tempfile
@@ -12,7 +13,6 @@ from typing import IO, cast
 
 import click
 
-from cmc_webhook.command_line.card import how_to_allow
 from cmc_webhook.command_line.commands import PageOptions
 from cmc_webhook.command_line.export import BOM, csv_line, safe_cell
 from cmc_webhook.command_line.paging import print_page
@@ -35,8 +35,10 @@ from cmc_webhook.reading.verdicts import cause_text, end_text, sentence, verdict
 from cmc_webhook.status.addresses import address_id
 from cmc_webhook.status.document import UnreadableDocumentError
 from cmc_webhook.status.stop_rule import Operator, counted
+from cmc_webhook.text import one_line
 
 _PAGE = 500
+_LONGEST_NOTE = 1_024
 _COLUMNS = ("address", "reason", "since", "until", "remark")
 
 
@@ -120,7 +122,7 @@ def show(where: FirestoreOptions, address: str) -> None:
     document = addresses_of(connection).get(address)
     _describe(connection, address, document)
     if document and not verdict_of(document, datetime.now(UTC)).allows():
-        click.echo(printable(how_to_allow(address, texts())))
+        click.echo(printable(text("stops.how_to_allow", address=shlex.quote(address))))
 
 
 def allow(where: FirestoreOptions, address: str, note: str, yes: bool) -> None:
@@ -161,7 +163,8 @@ def _statuses(connection: Connection) -> MailStatuses:
 
 def _decide(connection: Connection, address: str, decision: str, note: str) -> None:
     addresses, now = addresses_of(connection), datetime.now(UTC)
-    operator = {"decision": decision, "at": now, **({"note": note} if note else {})}
+    noted = {"note": one_line(note, _LONGEST_NOTE)} if note else {}
+    operator = {"decision": decision, "at": now, **noted}
     try:
         store_decision(addresses.collection, address, cast(Operator, operator))
     except UnreadableDocumentError:

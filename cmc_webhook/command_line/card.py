@@ -33,7 +33,7 @@ def card_lines(card: Card, texts: Texts, zone: ZoneInfo) -> Iterator[str]:
     if card.stop_is_doubtful:
         said.append(texts.text("stops.alone"))
     if card.verdict.cause:
-        said.append(how_to_allow(card.address, texts))
+        said.append(texts.text("stops.how_to_allow", address=shlex.quote(card.address)))
     for each in said:
         yield from table.wrap(table.printable(each), table.terminal_width())
     newest = card.mails[0].fields if card.mails else {}
@@ -52,12 +52,6 @@ def card_lines(card: Card, texts: Texts, zone: ZoneInfo) -> Iterator[str]:
     read = "card.read" if card.is_complete else "card.read_part"
     yield ""
     yield texts.text(read, count=f"{card.documents_read:,}")
-
-
-def how_to_allow(address: str, texts: Texts) -> str:
-    """Return the sentence with the command that lets *address* be mailed again."""
-    command = f"python -m cmc_webhook addresses allow -- {shlex.quote(address)}"
-    return texts.text("stops.how_to_allow", command=command)
 
 
 def meaning_lines(fields: Mapping[str, Any], texts: Texts, zone: ZoneInfo) -> Iterator[str]:

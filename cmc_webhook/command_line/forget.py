@@ -37,7 +37,8 @@ def forget(where: FirestoreOptions, address: str, yes: bool) -> None:
         decisions.forget(addresses.collection, address)
     except UnreadableDocumentError:
         raise edited(connection, address) from None
-    except (NoStorageError, StorageError) as error:
-        what = type(error).__name__
-        raise click.ClickException(text("forget.incomplete", what=what)) from error
+    except NoStorageError:
+        raise click.ClickException(text("error.no_storage")) from None
+    except StorageError as error:
+        raise click.ClickException(text("forget.incomplete", what=str(error))) from error
     click.echo(text("forget.done"))

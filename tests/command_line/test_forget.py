@@ -184,8 +184,21 @@ def test_without_the_bucket_nothing_is_deleted(kept, run, monkeypatch):
         result = run("forget", GONE, "--yes")
 
     assert result.exit_code == 1
-    assert "NoStorageError" in result.stderr
+    assert "STORAGE_EMULATOR_HOST" in result.stderr
     assert state() == before
+
+
+def test_while_the_bucket_is_away_it_says_to_come_back(kept, run, monkeypatch):
+    state, others = kept
+    with monkeypatch.context() as patch:
+        patch.setenv("STORAGE_EMULATOR_HOST", "http://127.0.0.1:9")
+        patch.setattr("cmc_webhook.reading.objects._TIMEOUT_S", 0.5)
+        result = run("forget", GONE, "--yes")
+
+    assert result.exit_code == 1
+    assert "Give the command again" in result.stderr
+    assert run("forget", GONE, "--yes").exit_code == 0
+    assert state() == others
 
 
 @pytest.mark.parametrize(
