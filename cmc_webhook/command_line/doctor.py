@@ -75,7 +75,7 @@ def _report(deployment: Deployment, found: Mapping[str, Sequence[Problem]]) -> I
 
 def _shown(name: str, value: object) -> str:
     if not isinstance(value, list):
-        return str(value)
+        return texts().translated(str(value)) if name == "sentence" else str(value)
     items = [text(f"look.{each}") for each in value] if name == "looks" else value
     named = texts().listed(items[:_MOST_NAMED])
     left = len(items) - _MOST_NAMED

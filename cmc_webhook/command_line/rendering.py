@@ -13,7 +13,7 @@ import click
 
 from cmc_webhook.reading import table
 from cmc_webhook.reading.documents import Document
-from cmc_webhook.reading.language import text
+from cmc_webhook.reading.language import text, texts
 from cmc_webhook.reading.times import in_zone
 from cmc_webhook.status.events import Status
 
@@ -127,4 +127,4 @@ def labelled(label: str, value: str, indent: int = LABEL) -> Iterator[str]:
 
 def field_lines(name: str, value: str) -> Iterator[str]:
     """Yield the *value* of a document's field beside what the field is called."""
-    return labelled(text(f"field.{name}"), value)
+    return labelled(texts().name("field", name), value)

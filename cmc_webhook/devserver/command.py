@@ -24,7 +24,7 @@ from cmc_webhook.devserver.supervisor import Supervisor
 from cmc_webhook.local_firestore.errors import StartError
 from cmc_webhook.local_firestore.server import start
 from cmc_webhook.reading import table
-from cmc_webhook.reading.language import text
+from cmc_webhook.reading.language import text, texts
 from cmc_webhook.settings import (
     API_KEYS,
     BASIC_CREDENTIALS,
@@ -74,7 +74,7 @@ def devserver(
                 greeting += _how_to_try_it(ports, settings)
             supervisor.run(programs, [*greeting, text("devserver.stop")])
     except StartError as error:
-        raise click.ClickException(str(error)) from error
+        raise click.ClickException(texts().translated(str(error))) from error
 
 
 def _start_programs(

@@ -194,7 +194,7 @@ def _failing_in_one_sentence() -> Iterator[None]:
     except KeyboardInterrupt:
         sys.exit(_INTERRUPTED)
     except SettingsError as error:
-        raise BadSetting(str(error)) from error
+        raise BadSetting(texts().translated(str(error))) from error
     except BrokenPipeError:
         # The rest goes nowhere, or Python would complain about it at its end.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

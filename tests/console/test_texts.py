@@ -98,8 +98,9 @@ COMPUTED = {
 }
 # Words that stand in the code by themselves, with the table in another place.
 BY_WORD = ("column", "field", "look", "finding", "remedy")
-# The sentences of click are its own in English.
+# The sentences of click and of programs that know English alone are theirs in English.
 CLICK = "click."
+THEIRS = (CLICK, "sentence.")
 
 
 def placeholders(text):
@@ -109,7 +110,7 @@ def placeholders(text):
 def test_both_languages_have_the_same_keys_and_placeholders():
     english, japanese = (load(language) for language in LANGUAGES)
 
-    assert english.keys() == {key for key in japanese if not key.startswith(CLICK)}
+    assert english.keys() == {key for key in japanese if not key.startswith(THEIRS)}
     for key, text in english.items():
         assert placeholders(text) == placeholders(japanese[key]), key
 
@@ -156,6 +157,29 @@ def test_the_examples_of_a_command_are_the_same_in_both_languages():
             )
             assert english == japanese
             assert english
+
+
+# What the local Firestore answers to its clients.
+TO_CLIENTS = "The local Firestore cannot use its data file"
+
+
+def english_sentences(path):
+    """Return the sentences in a source that end with a full stop, with X for what is put in."""
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.JoinedStr):
+            parts = (part.value if isinstance(part, ast.Constant) else "X" for part in node.values)
+            text = "".join(parts)
+            if text.endswith((".", "?")) and " " in text and not text.startswith(TO_CLIENTS):
+                yield text
+
+
+@pytest.mark.parametrize("name", ["settings", "local_firestore/data_file"])
+def test_what_the_functions_and_the_local_firestore_say_has_a_translation(name):
+    said = [*english_sentences(PACKAGE / f"{name}.py")]
+
+    assert said
+    assert [each for each in said if Texts("ja").translated(each) == each] == []
+    assert [each for each in said if Texts("en").translated(each) != each] == []
 
 
 def gettext_sentences(path):
@@ -245,6 +269,73 @@ def test_the_codes_have_cmcs_names():
     names = {code: Texts("ja").name("cause", cause) for code, (cause, _) in BOUNCE_CODES.items()}
 
     assert names == CMC_NAMES
+
+
+# CMC's names of statuses and counts where its pages have one, and this project's other words.
+JAPANESE_WORDS = {
+    "status.queued": "受付済み",
+    "status.deferred": "再送待ち",
+    "status.succeeded": "送信完了",
+    "status.failed": "送信失敗",
+    "status.bounced": "不達",
+    "status.forward_error": "転送エラー",
+    "status.suppressed": "配信停止",
+    "status.unknown": "不明",
+    "class.hard": "恒久的なエラー(ハードバウンス)",
+    "class.soft": "一時的なエラー(ソフトバウンス)",
+    "class.policy": "送信側の要因による拒否",
+    "class.suppressed": "CMCが送信せず",
+    "class.recipient": "受信者の設定による拒否",
+    "class.unknown": "判定できないエラー",
+    "diagnosis.unknown_user": "宛先が存在しない",
+    "diagnosis.recipient_filter": "受信者の設定で拒否",
+    "diagnosis.suspended": "利用停止中のアドレス",
+    "diagnosis.mailbox_full": "メールボックスの容量不足",
+    "diagnosis.sender_auth": "送信ドメイン認証の不合格",
+    "diagnosis.sender_reputation": "送信元の評価・ブラックリスト",
+    "diagnosis.rate_limited": "送信量・受信量の制限",
+    "diagnosis.content": "メールの内容・形式",
+    "diagnosis.too_big": "サイズ超過",
+    "diagnosis.receiver_trouble": "相手サーバーの障害・設定",
+    "menu.dashboard": "ダッシュボード",
+    "menu.quarantine": "要確認データ",
+    "filter.status": "ステータス",
+    "filter.cause": "エラー理由",
+    "filter.to": "宛先アドレス",
+    "filter.message_id": "メッセージID",
+    "filter.api_data": "X-Api-Data(自社の番号)",
+    "filter.composition": "サーバ構成",
+    "filter.since": "開始日時",
+    "filter.until": "終了日時(この時刻は含まない)",
+    "filter.clear": "条件をクリア",
+    "mail.todo": "自社で行うこと",
+    "mail.history": "配信の履歴",
+    "mail.same_message": "このメールの宛先一覧",
+    "entries.replay": "再処理",
+    "column.status": "ステータス",
+    "column.cause": "エラー理由",
+    "column.to": "宛先アドレス",
+    "field.message_id": "メッセージID",
+    "field.server_composition": "サーバ構成",
+    "stats.by_cause": "エラー理由",
+    "check.quarantine": "要確認データ",
+}
+
+
+def test_a_thing_has_its_japanese_word_on_the_page_and_in_the_commands():
+    japanese = load("ja")
+
+    assert {key: japanese[key] for key in JAPANESE_WORDS} == JAPANESE_WORDS
+
+
+def test_what_the_receiver_the_sender_and_cmc_stop_has_three_words():
+    """To mix them up tells a customer that he wished what CMC or we have done."""
+    texts = Texts("ja")
+
+    assert "配信停止" in texts.name("cause", "blocked_address")
+    assert "購読解除" in texts.name("cause", "unsubscribed_address")
+    assert "配信停止" not in texts.text("cause_customer.unsubscribed_address")
+    assert "購読解除" not in texts.text("cause_customer.blocked_address")
 
 
 def test_an_unknown_word_stands_for_itself():

@@ -11,6 +11,7 @@ word that documents, queries or addresses use. `x_happened`, `x_customer` and `x
 entry of the table x means, what to tell the customer, and what to do; see reading/meanings.py.
 """
 
+import re
 import tomllib
 from collections.abc import Iterable, Mapping
 from datetime import timedelta
@@ -47,6 +48,20 @@ class Texts:
     def name(self, table: str, word: str) -> str:
         """Return the text for *word* in *table*; an unknown word stands for itself."""
         return self._texts.get(f"{table}.{word}", word)
+
+    def translated(self, sentence: str) -> str:
+        """
+        Return *sentence* of a program that knows English alone, such as a function.
+
+        The table `sentence` has its form, with placeholders, as key.
+        """
+        for key, text in self._texts.items():
+            if key.startswith("sentence."):
+                form = re.escape(key.removeprefix("sentence."))
+                parts = re.fullmatch(re.sub(r"\\{(\w+)\\}", r"(?P<\1>.+?)", form), sentence, re.S)
+                if parts:
+                    return text.format(**parts.groupdict())
+        return sentence
 
     def duration(self, length: timedelta) -> str:
         """Return *length* in its two largest units."""
