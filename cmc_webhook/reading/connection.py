@@ -8,6 +8,7 @@ from zoneinfo import ZoneInfo
 from google.auth.exceptions import DefaultCredentialsError
 from google.cloud import firestore
 
+from cmc_webhook.database import Database
 from cmc_webhook.settings import CREDENTIALS, StatusSettings, from_env, inbound_collection
 
 _LOCAL = "127.0.0.1:8081"
@@ -34,6 +35,13 @@ class Connection:
     inbound_collection: str
     zone: ZoneInfo
     real: bool
+
+    def database(self) -> Database:
+        """Return the same database for writes under conditions, as the functions make them."""
+        client = self.client
+        token = "owner" if client._emulator_host else ""
+        transport = client._firestore_api.transport
+        return Database(transport, client.project, client._database, token=token)
 
 
 @dataclass(frozen=True, slots=True)

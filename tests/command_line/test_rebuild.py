@@ -12,7 +12,7 @@ from google.cloud.firestore import DELETE_FIELD, GeoPoint
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cmc_webhook.command_line import rebuild as command
+from cmc_webhook.command_line import addresses_of_mails
 from cmc_webhook.reading.rebuilding import Left, LeftError, rebuilt
 from cmc_webhook.simulator.posts import batches
 from cmc_webhook.simulator.scenarios import STEPS, Mailing, events
@@ -241,7 +241,7 @@ def test_a_document_that_only_an_app_has_made_is_no_failure(run, client):
 
 @pytest.fixture
 def small_pages(monkeypatch):
-    monkeypatch.setattr(command, "_PAGE", 4)
+    monkeypatch.setattr(addresses_of_mails, "_PAGE", 4)
 
 
 def interrupted():
@@ -293,7 +293,7 @@ def test_somebody_who_writes_meanwhile_wins_and_the_rest_is_done(
     wrote = []
 
     def meanwhile(rpc):
-        if rpc == "Commit" and not wrote:
+        if rpc == "BatchWrite" and not wrote:
             wrote.append(rpc)
             post([make_record(status="deferred", created="2025-01-25 14:05:00", reason="busy")])
             [mail] = documents()
@@ -317,7 +317,7 @@ def test_a_race_that_is_lost_twice_is_counted(post, run, faulty, client, documen
     writes = []
 
     def meanwhile(rpc):
-        if rpc == "Commit":
+        if rpc == "BatchWrite":
             writes.append(rpc)
             client.document(f"mail_statuses/{mail}").update({"order": len(writes)})
 
@@ -338,7 +338,7 @@ def test_a_document_that_is_deleted_meanwhile_is_not_made_again(
     [mail] = documents()
 
     def meanwhile(rpc):
-        if rpc == "Commit":
+        if rpc == "BatchWrite":
             client.document(f"mail_statuses/{mail}").delete()
 
     faulty.plan = meanwhile
