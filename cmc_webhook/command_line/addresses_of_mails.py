@@ -1,6 +1,5 @@
 """What the mails that exist say of their addresses, for `rebuild --addresses`."""
 
-from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 from functools import partial
 from itertools import chain
@@ -33,7 +32,7 @@ class AddressesOfMails:
         self._name = partial(database.document, connection.address_collection)
         self._found: dict[str, tuple[str, list[Fact]]] = {}
         self._seen: set[str] = set()
-        self._dropped: defaultdict[str, set[str]] = defaultdict(set)
+        self._dropped: dict[str, set[str]] = {}
 
     def scan(self, mails: Page) -> None:
         """Remember what *mails* say: of each address only what its document would keep."""
@@ -81,7 +80,7 @@ class AddressesOfMails:
             kept = {(fact["event"], fact["mail"]) for fact in folded.get("facts", [])}
             gone = {f["mail"] for f in facts if (f["event"], f["mail"]) not in kept}
             if gone:
-                self._dropped[name] |= gone
+                self._dropped[name] = self._dropped.get(name, set()) | gone
             results[name] = addresses.changes(before, folded)
         return results
 
@@ -90,7 +89,7 @@ class AddressesOfMails:
         _, found = self._found.get(name, ("", []))
         scanned = {(fact["event"], fact["mail"]) for fact in found}
         unknown = {f["mail"] for f in facts if (f["event"], f["mail"]) not in scanned}
-        return unknown | self._dropped[name]
+        return unknown | self._dropped.get(name, set())
 
     def _read_mails(self, ids: Iterable[str]) -> dict[str, list[Fact]]:
         """Return what each of these mails says now; one that does not exist is left out."""

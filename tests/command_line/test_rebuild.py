@@ -20,6 +20,7 @@ from cmc_webhook.status import document as status
 from cmc_webhook.status.envelope import Envelope
 from cmc_webhook.status.events import read_events
 from tests.support.faults import Fault
+from tests.support.odd_documents import odd_project
 from tests.support.records import make_post, make_record
 
 TOKYO, WRONG = ZoneInfo("Asia/Tokyo"), "America/New_York"
@@ -231,6 +232,28 @@ def test_a_document_without_room_for_a_new_field_is_named_and_left(run, post, cl
     assert result.exit_code == 1
     assert "2 documents read, 1 changed." in result.stdout
     assert f"1 document left: {Left.REFUSED}.\n  {full}\n" in result.stdout
+
+
+def test_no_odd_document_stops_it(run, monkeypatch):
+    client, documents = odd_project()
+    monkeypatch.setenv("GOOGLE_CLOUD_PROJECT", client.project)
+
+    result = run("rebuild")
+
+    assert result.exit_code == 1
+    assert f"{len(documents['mail_statuses'])} documents read" in result.stdout
+    assert f"left: {Left.UNREADABLE}." in result.stdout
+
+
+def test_many_documents_are_written_in_one_call(run, post, client, faulty, documents):
+    post([make_record(messageId=f"<{n}@example.com>") for n in range(150)])
+    make_version_1(client)
+    calls = Counter()
+    faulty.plan = lambda rpc: calls.update([rpc])
+
+    assert "150 changed." in run("rebuild", "--store").stdout
+
+    assert (calls["BatchWrite"], calls["Commit"]) == (1, 0)
 
 
 def test_a_document_that_only_an_app_has_made_is_no_failure(run, client):
