@@ -2,6 +2,7 @@
 
 from typing import Any
 
+import flask
 from flask import Flask, abort, g, redirect, request, url_for
 from werkzeug.exceptions import ServiceUnavailable
 from werkzeug.wrappers import Response
@@ -25,9 +26,23 @@ _DOCUMENTS_A_SECOND = 20
 _LARGEST_FORM = 16_384
 
 
+class _Page(Flask):
+    def send_static_file(self, filename: str) -> flask.Response:
+        """
+        Return the file with its content read and the file closed.
+
+        Werkzeug's server closes no response whose reader hangs up, and would leave the file open.
+        """
+        response = super().send_static_file(filename)
+        response.direct_passthrough = False
+        response.get_data()
+        response.close()
+        return response
+
+
 def create_app(site: Site) -> Flask:
     """Return the page for *site*."""
-    app = Flask(__name__)
+    app = _Page(__name__)
     app.config["MAX_CONTENT_LENGTH"] = _LARGEST_FORM
     app.jinja_options = {"trim_blocks": True, "lstrip_blocks": True}
     security.protect(app, site.port)

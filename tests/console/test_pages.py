@@ -1,10 +1,12 @@
 """The answers of the page over HTTP: errors, languages, links, filters."""
 
+import gc
 import html
 import itertools
 import json
 import re
 import shlex
+import warnings
 
 import pytest
 from google.api_core.exceptions import FailedPrecondition
@@ -200,6 +202,15 @@ def test_without_an_answer_of_firestore_the_page_says_so_and_tries_again(make_vi
     assert 'http-equiv="refresh"' in answer.text
     with visit.get("/static/page.css") as style:
         assert style.status_code == 200
+
+
+def test_a_file_is_closed_though_the_reader_hangs_up(visit):
+    """Werkzeug's server then drops the answer without closing it."""
+    with warnings.catch_warnings(record=True, action="always") as left_open:
+        visit.get("/static/icon.svg", buffered=False)
+        gc.collect()
+
+    assert [str(warning.message) for warning in left_open] == []
 
 
 def test_an_internal_error_is_one_sentence_without_a_stack_trace(visit):

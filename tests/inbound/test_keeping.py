@@ -208,7 +208,7 @@ def test_a_bucket_that_hangs_after_a_refusal_is_503_in_time(
     answer = function.post("/", data=sendgrid(file(1, b"x" * size, "a")))
 
     assert answer.status_code == 503
-    assert time.monotonic() - started < 3.5
+    assert time.monotonic() - started < 5  # without the limit the retry alone takes 3 s more
 
 
 def test_many_attachments_are_stored_at_the_same_time(inbound, mails, objects):
