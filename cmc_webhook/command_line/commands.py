@@ -232,6 +232,7 @@ COMMANDS = (
     _here(
         "rebuild",
         "rebuild:rebuild",
+        option("--addresses", "of_addresses", is_flag=True),
         option("--zone", type=ZoneType(), entry="zone_of_times"),
         option("--store", is_flag=True),
         option("--after", type=IdType(), entry="continue_rebuild"),

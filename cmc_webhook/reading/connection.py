@@ -14,6 +14,8 @@ from cmc_webhook.settings import CREDENTIALS, StatusSettings, from_env, inbound_
 if TYPE_CHECKING:
     from google.cloud import firestore
 
+    from cmc_webhook.database import Database
+
 _LOCAL = "127.0.0.1:8081"
 _LOCAL_PROJECT = "demo-cmc-webhook"
 _EMULATOR = "FIRESTORE_EMULATOR_HOST"
@@ -38,6 +40,15 @@ class Connection:
     inbound_collection: str
     zone: ZoneInfo
     real: bool
+
+    def database(self) -> Database:
+        """Return the same database for writes under conditions, as the functions make them."""
+        from cmc_webhook.database import Database
+
+        client = self.client
+        token = "owner" if client._emulator_host else ""
+        transport = client._firestore_api.transport
+        return Database(transport, client.project, client._database, token=token)
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,7 +14,7 @@ Fields = Mapping[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
-class Kind:
+class DocumentKind:
     """
     What the documents of a collection have in common.
 
@@ -29,9 +29,9 @@ class Kind:
     unreadable: Reason
 
 
-_STATUS = Kind(document.FIELDS, document.changes, True, Reason.UNREADABLE_DOCUMENT)
+_STATUS = DocumentKind(document.FIELDS, document.changes, True, Reason.UNREADABLE_DOCUMENT)
 # A refusal must outlive the mail, so no retention applies.
-_ADDRESS = Kind(addresses.FIELDS, addresses.changes, False, Reason.UNREADABLE_ADDRESS)
+_ADDRESS = DocumentKind(addresses.FIELDS, addresses.changes, False, Reason.UNREADABLE_ADDRESS)
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +42,7 @@ class Pending:
     Raises UnreadableDocumentError if the fields before were changed by another writer.
     """
 
-    kind: Kind
+    kind: DocumentKind
     events: Sequence[StatusEvent]
     fold: Callable[[Fields], dict[str, Any]]
 
