@@ -16,9 +16,8 @@ from cmc_webhook.devserver.programs import (
     Program,
     console,
     free_port,
+    function,
     function_environ,
-    inbound_function,
-    status_function,
 )
 from cmc_webhook.devserver.supervisor import Supervisor
 from cmc_webhook.local_firestore.errors import StartError
@@ -85,18 +84,19 @@ def _start_programs(
     if with_bucket:
         bucket_environ = running.enter_context(bucket.running(ports["storage_port"], folder))
         environ = {**environ, **bucket_environ}
-    programs = [running.enter_context(status_function(ports["port"], environ))]
+    status = function("status", "cmc_webhook", ports["port"], "--port", environ)
+    programs = [running.enter_context(status)]
     page = console(ports["console_port"], ports["port"], environ)
     programs.append(running.enter_context(page))
     if with_bucket:
-        inbound = inbound_function(ports["inbound_port"], environ)
+        port = ports["inbound_port"]
+        inbound = function("inbound", "cmc_inbound", port, "--inbound-port", environ)
         programs.append(running.enter_context(inbound))
     return programs
 
 
 def _how_to_try_it(ports: Mapping[str, int], settings: StatusSettings) -> Iterator[str]:
-    """Yield a command to try, and as the last lines the addresses."""
-    function = f"http://{HOST}:{ports['port']}"
+    url = f"http://{HOST}:{ports['port']}"
     if settings.credentials[API_KEYS]:
         credential = ' -H "Authorization: Bearer YOUR_KEY"'
     elif settings.credentials[BASIC_CREDENTIALS]:
@@ -104,10 +104,10 @@ def _how_to_try_it(ports: Mapping[str, int], settings: StatusSettings) -> Iterat
     else:
         credential = ""
     yield text("devserver.try_with_credential" if credential else "devserver.try")
-    yield f"  curl{credential} {function} --data-urlencode '{_sample(settings)}'"
+    yield f"  curl{credential} {url} --data-urlencode '{_sample(settings)}'"
     if not credential:
         yield text("devserver.open_to_all")
-    yield _address("status", function)
+    yield _address("status", url)
     if bucket.is_installed():
         yield _address("received", f"http://{HOST}:{ports['inbound_port']}")
     else:

@@ -102,7 +102,6 @@ class Program:
         return True
 
     def ended(self) -> bool:
-        """Return whether the process has ended."""
         return self._process.poll() is not None
 
     def ending(self) -> str:
@@ -127,26 +126,16 @@ class Program:
             os.killpg(self._process.pid, number)
 
 
-def status_function(port: int, environ: Mapping[str, str]) -> Program:
-    """Start the status function."""
-    return Program("status", _function("cmc_webhook", port), port, "--port", environ)
-
-
-def inbound_function(port: int, environ: Mapping[str, str]) -> Program:
-    """Start the function for received mail."""
-    return Program("inbound", _function("cmc_inbound", port), port, "--inbound-port", environ)
+def function(name: str, target: str, port: int, option: str, environ: Mapping[str, str]) -> Program:
+    """Start a function under functions-framework and gunicorn, as in production."""
+    options = ["--target", target, "--source", str(_SOURCE), "--host", HOST, "--port", str(port)]
+    return Program(name, ["functions_framework", *options], port, option, environ)
 
 
 def console(port: int, function_port: int, environ: Mapping[str, str]) -> Program:
     """Start the page, which posts what was in quarantine to the function on *function_port*."""
     options = ["--port", str(port), "--url", f"http://{HOST}:{function_port}"]
     return Program("page", ["cmc_webhook.console", *options], port, "--console-port", environ)
-
-
-def _function(target: str, port: int) -> list[str]:
-    # Under functions-framework and gunicorn, as in production.
-    options = ["--target", target, "--source", str(_SOURCE), "--host", HOST]
-    return ["functions_framework", *options, "--port", str(port)]
 
 
 def free_port(port: int, option: str) -> int:
