@@ -143,15 +143,15 @@ def test_the_meanings_are_those_that_page_and_commands_show(language, document, 
 @pytest.mark.parametrize(
     ("path", "headings", "no_end", "days"),
     [
-        ("README.md", "kind|on how many days|within|stops for", "no end", " days"),
-        ("README.ja.md", "種類|日数|期間|送信対象外の長さ", "期限なし", "日"),
+        ("README.md", "on how many days|kind|within|stops for", "no end", " days"),
+        ("README.ja.md", "日数|種類|期間|送信対象外の長さ", "期限なし", "日"),
     ],
 )
 def test_the_rule_on_stopping_is_that_of_the_code(path, headings, no_end, days):
     expected = [
         [
-            f"`{line.kind}`",
             str(line.days),
+            f"`{line.kind}`",
             f"{line.within}{days}",
             f"{line.length}{days}" if line.length else no_end,
         ]
