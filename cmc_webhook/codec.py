@@ -47,6 +47,8 @@ def encode(value: Any, message: Any) -> None:
         message.bytes_value = value
     elif kind is _Value:
         message.CopyFrom(value)
+    elif value is None:
+        message.null_value = 0
     else:
         raise TypeError(f"no Firestore value for {kind.__name__}")
 
@@ -68,4 +70,4 @@ def decode(message: Any) -> Any:
         return decode_fields(message.map_value.fields)
     if kind in ("string_value", "boolean_value", "integer_value", "double_value", "bytes_value"):
         return getattr(message, kind)
-    return message
+    return None if kind == "null_value" else message

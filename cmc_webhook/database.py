@@ -40,10 +40,15 @@ _CODES = {code.value[0]: code for code in grpc.StatusCode}
 
 
 class Budget:
-    """The deadline of one post, *seconds* from now, and a count of its RPCs."""
+    """
+    The deadline of one post, *seconds* from now, and a count of its RPCs.
 
-    def __init__(self, seconds: float) -> None:
+    *longest_rpc_s*: the time limit of a call where it is not that of a function.
+    """
+
+    def __init__(self, seconds: float, longest_rpc_s: float | None = None) -> None:
         self._deadline = time.monotonic() + seconds
+        self._longest_rpc_s = longest_rpc_s
         self.rpcs: Counter[str] = Counter()
 
     def left(self) -> float:
@@ -53,7 +58,7 @@ class Budget:
     def spend(self, rpc: str) -> float:
         """Count one *rpc* and return its timeout in seconds."""
         self.rpcs[rpc] += 1
-        return max(0.0, min(self.left(), _LONGEST_RPC_S))
+        return max(0.0, min(self.left(), self._longest_rpc_s or _LONGEST_RPC_S))
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,9 +118,7 @@ class Database:
                 held[answer.missing] = None
             else:
                 found = answer.found
-                held[found.name] = Held(
-                    decode_fields(found.fields), _nanoseconds(found.update_time)
-                )
+                held[found.name] = Held(decode_fields(found.fields), nanoseconds(found.update_time))
         return held
 
     def write(self, request: Any, budget: Budget) -> list[Written]:
@@ -128,12 +131,13 @@ class Database:
         )
         answer = BatchWriteResponse.pb(response)
         return [
-            Written(_CODES[status.code], _nanoseconds(result.update_time))
+            Written(_CODES[status.code], nanoseconds(result.update_time))
             for status, result in zip(answer.status, answer.write_results, strict=True)
         ]
 
 
-def _nanoseconds(timestamp: Any) -> int:
+def nanoseconds(timestamp: Any) -> int:
+    """Return the time of a Timestamp message in nanoseconds since 1970."""
     # An int: the Timestamp message would keep the whole response alive.
     return int(timestamp.seconds * 1_000_000_000 + timestamp.nanos)
 

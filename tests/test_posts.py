@@ -620,3 +620,19 @@ def test_a_missing_role_is_logged_once_a_minute(make_function, faulty, capsys):
     [line] = lines(capsys)
     assert (line["severity"], line["posts"]) == ("ERROR", 1)
     assert "roles/datastore.user" in line["detail"]
+
+
+def test_null_in_a_field_of_ours_is_an_absent_field(post, client, documents, quarantine):
+    post([make_record()])
+    [reference] = client.collection("mail_statuses").list_documents()
+    reference.update({"subject": None, "reason": None, "theirs": None})
+
+    assert post([make_record(status="succeeded")]).json["stored"] == 1
+
+    [document] = documents().values()
+    assert (document["status"], document["subject"], document["theirs"]) == (
+        "succeeded",
+        "件名",
+        None,
+    )
+    assert quarantine() == []

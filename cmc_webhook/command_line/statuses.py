@@ -25,6 +25,7 @@ from cmc_webhook.reading.addresses import SHOWN, read_card
 from cmc_webhook.reading.connection import FirestoreOptions
 from cmc_webhook.reading.documents import Document
 from cmc_webhook.reading.language import text, texts
+from cmc_webhook.reading.mail_addresses import MailAddresses
 from cmc_webhook.reading.meanings import status_word
 from cmc_webhook.reading.options import connected
 from cmc_webhook.reading.pasted import searches
@@ -64,7 +65,8 @@ def show(where: FirestoreOptions, name: str, json_lines: bool) -> None:
     zone = connection.zone
     statuses = MailStatuses(connection.client, connection.collection)
     is_address = "@" in name and not name.strip().startswith("<")
-    card = read_card(statuses, name) if is_address else None
+    addresses = MailAddresses(connection.client, connection.address_collection)
+    card = read_card(statuses, addresses, name) if is_address else None
     if card and card.mails:
         mails, lines = card.mails, card_lines(card, texts(), zone)
     else:

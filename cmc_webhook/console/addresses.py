@@ -6,10 +6,11 @@ from flask import Blueprint, request
 from werkzeug.exceptions import NotFound
 
 from cmc_webhook.console.site import Site, render_page, request_texts
-from cmc_webhook.reading.addresses import explain_card, read_card, verdict
+from cmc_webhook.reading.addresses import explain_card, newest_status, read_card
 from cmc_webhook.reading.meanings import is_bounce_alone, short_cause
 from cmc_webhook.reading.near import with_right_domain
 from cmc_webhook.reading.pasted import LONGEST_ADDRESS, is_address, recipients
+from cmc_webhook.reading.verdicts import sentence
 
 
 def addresses(site: Site) -> Blueprint:
@@ -28,7 +29,7 @@ def addresses(site: Site) -> Blueprint:
 def card_page(site: Site, address: str, searched: Collection[str] = ()) -> str:
     """Return the card of *address*, or of another text; these fields were *searched*."""
     texts = request_texts()
-    card = read_card(site.statuses, address)
+    card = read_card(site.statuses, site.addresses, address)
     newest = card.mails[0] if card.mails else None
     return render_page(
         "address.html",
@@ -39,7 +40,8 @@ def card_page(site: Site, address: str, searched: Collection[str] = ()) -> str:
         searched=searched,
         right=with_right_domain(card.address),
         newest=newest,
-        verdict=verdict(card, texts, site.zone),
+        newest_status=newest_status(card, texts, site.zone),
+        verdict=sentence(card.verdict, texts, site.zone),
         explanation=explain_card(card, texts, site.zone),
         bounce_alone=newest is not None and is_bounce_alone(newest.fields),
         is_bounce_alone=is_bounce_alone,

@@ -17,6 +17,7 @@ from cmc_webhook.console.paging import ListPage, paged
 from cmc_webhook.console.replaying import Replay, replay
 from cmc_webhook.console.site import Site, existing, render_page
 from cmc_webhook.reading.documents import Document
+from cmc_webhook.reading.objects import QUARANTINE_FOLDER
 from cmc_webhook.reading.problems import Problem, Shape, problem
 from cmc_webhook.reading.quarantine import Quarantine, text_of
 from cmc_webhook.reading.queries import Listing
@@ -26,8 +27,6 @@ _PAGE = 50
 _GROUPED = 500
 # Held in memory at the same time; an entry has up to 900,000 bytes.
 _REPLAYED_AT_ONCE = 50
-# The folder in the bucket that cmc_inbound uses.
-_FOLDER = "quarantine"
 
 
 @dataclass(slots=True)
@@ -66,7 +65,7 @@ def received_quarantine(site: Site) -> Blueprint:
     @views.get("/<entry_id>/content")
     def content(entry_id: str) -> Response:
         found = existing(held.get(entry_id))
-        file = site.objects.download(_FOLDER, found.fields.get("stored_at", ""))
+        file = site.objects.download(QUARANTINE_FOLDER, found.fields.get("stored_at", ""))
         return download(file, f"{entry_id}.txt")
 
     return views

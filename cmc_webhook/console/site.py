@@ -12,6 +12,7 @@ from werkzeug.exceptions import NotFound
 from cmc_webhook.console.quarantined import Quarantined
 from cmc_webhook.reading.connection import Connection
 from cmc_webhook.reading.documents import Document
+from cmc_webhook.reading.mail_addresses import MailAddresses
 from cmc_webhook.reading.objects import Objects
 from cmc_webhook.reading.quarantine import Quarantine
 from cmc_webhook.reading.received import ReceivedMails
@@ -58,6 +59,11 @@ class Site:
     def statuses(self) -> MailStatuses:
         """The status documents."""
         return MailStatuses(self.connection.client, self.connection.collection)
+
+    @property
+    def addresses(self) -> MailAddresses:
+        """The documents of addresses."""
+        return MailAddresses(self.connection.client, self.connection.address_collection)
 
     @property
     def quarantine(self) -> Quarantine:

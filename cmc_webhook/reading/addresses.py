@@ -1,12 +1,13 @@
-"""The card of an address: its mails, and those of the same messages under another address."""
+"""The card of an address: whether to mail it, its mails, and those of the same messages."""
 
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from zoneinfo import ZoneInfo
 
 from cmc_webhook.reading.documents import Document
+from cmc_webhook.reading.mail_addresses import MailAddresses
 from cmc_webhook.reading.meanings import (
     ERROR_LOG,
     HELP_READ,
@@ -22,8 +23,10 @@ from cmc_webhook.reading.near import Near, near_addresses
 from cmc_webhook.reading.pasted import recipients
 from cmc_webhook.reading.queries import MOST
 from cmc_webhook.reading.statuses import Filters, MailStatuses
+from cmc_webhook.reading.stops import is_of_bounces_alone
 from cmc_webhook.reading.texts import Texts
 from cmc_webhook.reading.times import shown
+from cmc_webhook.reading.verdicts import Verdict, verdict_of
 
 # How many mails a card shows in full; few enough for one query by their message ids.
 SHOWN = 20
@@ -48,10 +51,13 @@ class Card:
     *mails* are the newest, the latest first; *counts*, *first* and *last* (times of the
     statuses, UTC) are of all mails that were read. *is_complete* says whether these are all
     that Firestore has. *near* are the likest addresses, where there is no mail; *period* has then
-    the times of the oldest and the newest of all mails.
+    the times of the oldest and the newest of all mails. *verdict* says whether it may be mailed,
+    *record* is the document that it rests on.
     """
 
     address: str
+    record: Document | None
+    verdict: Verdict
     mails: Sequence[Document]
     counts: Counter[str]
     first: datetime | None = None
@@ -62,21 +68,32 @@ class Card:
     documents_read: int
     is_complete: bool = True
 
+    @property
+    def stop_is_doubtful(self) -> bool:
+        """Whether the address is stopped for bounces that may belong to another one."""
+        if self.record is None or not self.verdict.cause:
+            return False
+        return is_of_bounces_alone(self.record, self.mails)
 
-def read_card(statuses: MailStatuses, address: str) -> Card:
+
+def read_card(statuses: MailStatuses, addresses: MailAddresses, address: str) -> Card:
     """Read the card of *address*, which is as people paste it."""
     address = recipients(address)[0]
+    record = addresses.get(address)
+    verdict, records = verdict_of(record, datetime.now(UTC)), 1 if record else 0
     listing = statuses.listing(Filters(to=address))
     mails = listing.page(SHOWN)
     if not mails:
         near, period = near_addresses(statuses, address), statuses.period()
         return Card(
             address=address,
+            record=record,
+            verdict=verdict,
             mails=mails,
             counts=Counter(),
             near=near,
             period=period,
-            documents_read=near.documents_read + len(period),
+            documents_read=records + near.documents_read + len(period),
         )
     most = MOST - SHOWN - _MOST_SIBLINGS
     older = listing.page(most, listing.behind(mails[-1]), _COUNTED) if len(mails) == SHOWN else []
@@ -84,17 +101,19 @@ def read_card(statuses: MailStatuses, address: str) -> Card:
     everything = [*mails, *older]
     return Card(
         address=address,
+        record=record,
+        verdict=verdict,
         mails=mails,
         counts=Counter(_word(mail) for mail in everything),
         first=everything[-1].fields.get("status_at"),
         last=mails[0].fields.get("status_at"),
         siblings=_related(mails, siblings),
-        documents_read=len(everything) + len(siblings),
+        documents_read=records + len(everything) + len(siblings),
         is_complete=len(older) < most and len(siblings) < _MOST_SIBLINGS,
     )
 
 
-def verdict(card: Card, texts: Texts, zone: ZoneInfo) -> str:
+def newest_status(card: Card, texts: Texts, zone: ZoneInfo) -> str:
     """Return in one sentence what became of the newest mail."""
     if not card.mails:
         return texts.text("card.none")

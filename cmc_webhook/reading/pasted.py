@@ -16,6 +16,7 @@ _LONGEST = 480
 # RFC 5321 allows 254 bytes.
 LONGEST_ADDRESS = 320
 _INSIDE = re.compile(r"<\s*([^<>]*?)\s*>")
+_ADDRESS = re.compile(r'(?:"[^"]+"|[^\s,;<>"@]+)@[^\s,;<>"\'@]+')
 _AROUND = " \t\r\n\"'“”‘’「」,;、。"
 
 
@@ -60,12 +61,21 @@ def is_address(text: str) -> bool:
 
 def recipients(text: str) -> list[str]:
     """Return the forms of an address: alone and in ASCII lower case, and as it was pasted."""
-    return _distinct(ascii_lower(_alone(text)), ascii_lower(text.strip()))
+    plain = ascii_lower(text.strip())
+    if plain.isascii() and _ADDRESS.fullmatch(plain) and not plain.startswith("mailto:"):
+        return [plain]  # a quote in front may be a part of it
+    return _distinct(ascii_lower(_alone(text)), plain)
 
 
 def addresses(text: str) -> list[str]:
     """Return the forms of an address alone: in ASCII lower case, and in the case of *text*."""
     return _distinct(ascii_lower(_alone(text)), _alone(text))
+
+
+def address(text: str) -> str:
+    """Return the address that *text* is, in ASCII lower case; empty if it is none."""
+    found = recipients(text)[0]
+    return found if _ADDRESS.fullmatch(found) else ""
 
 
 def domain(text: str) -> str:

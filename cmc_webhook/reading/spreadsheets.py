@@ -5,14 +5,13 @@ import io
 import re
 import unicodedata
 from collections.abc import Iterable, Iterator
-from typing import Any
 from zoneinfo import ZoneInfo
 
 from cmc_webhook.reading.documents import Document
 from cmc_webhook.reading.times import shown
 from cmc_webhook.status.document import FIELDS
 
-_BOM = "\ufeff"
+BOM = "\ufeff"
 _COLUMNS = (
     *(name for name in FIELDS if name not in ("events", "schema_version")),
     *("first_received_at", "last_received_at"),
@@ -30,10 +29,10 @@ _REVERSING = ("LRE", "RLE", "LRO", "RLO", "PDF", "LRI", "RLI", "FSI", "PDI")
 def csv_lines(mails: Iterable[Document], zone: ZoneInfo, with_head: bool) -> Iterator[str]:
     """Yield the head, if it is asked for, and a line for each mail; times are in *zone*."""
     if with_head:
-        yield _BOM + csv_line(("id", *_COLUMNS))
+        yield BOM + csv_line(("id", *_COLUMNS))
     for mail in mails:
         cells = (mail.stored.get(column) for column in _COLUMNS)
-        yield csv_line(_cell(value, zone) for value in (mail.id, *cells))
+        yield csv_line(safe_cell(shown(value, zone)) for value in (mail.id, *cells))
 
 
 def csv_line(cells: Iterable[str]) -> str:
@@ -43,8 +42,8 @@ def csv_line(cells: Iterable[str]) -> str:
     return line.getvalue()
 
 
-def _cell(value: Any, zone: ZoneInfo) -> str:
-    text = shown(value, zone)
+def safe_cell(text: str) -> str:
+    """Return *text* so that a spreadsheet takes it for no formula; an address is not changed."""
     if not text.isprintable():
         controls = {ord(c): "\ufffd" for c in set(text) if _is_control(c)}
         text = text.replace("\r\n", "\n").translate(controls)

@@ -22,7 +22,7 @@ from cmc_webhook.reading import queries
 from cmc_webhook.reading.documents import MAIL, Document
 from cmc_webhook.reading.pasted import Search, domain, message_ids, recipients
 from cmc_webhook.reading.queries import Listing, count, run
-from cmc_webhook.status.events import EARLIEST
+from cmc_webhook.status.events import EARLIEST, Status
 
 # The field of each filter that compares for equality, with several values.
 _EQUAL = {
@@ -143,6 +143,15 @@ class MailStatuses:
     def get(self, document_id: str) -> Document | None:
         """Return the document with this id, if there is one."""
         return queries.get(self._collection, document_id, MAIL)
+
+    def get_all(self, ids: Sequence[str]) -> list[Document]:
+        """Return those that exist of the documents with these ids. Each id is billed."""
+        return queries.get_all(self._collection, ids, MAIL)
+
+    def newest_success(self, to: str) -> datetime | None:
+        """Return when a mail to this address was accepted last, of those that stayed so."""
+        newest = self.newest(Filters(to=to, statuses=(Status.SUCCEEDED,)), 1, ["status_at"])
+        return next((mail.fields.get("status_at") for mail in newest), None)
 
     def counts(self, each: Iterable[Filters]) -> list[int]:
         """Return how many mails each filter chooses. Firestore counts; no document is read."""
