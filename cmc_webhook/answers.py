@@ -133,14 +133,10 @@ class Endpoint:
     def _authenticated_body(self, request: Request, entry: LogEntry) -> bytes:
         """Return the body of an accepted sender; of any other, nothing of it is parsed."""
         credentials, webhook = self._credentials, self._webhook
-        head = credentials.admit_head(
-            request.headers.get("Authorization", ""),
-            _mail_key(request),
-        )
+        head = credentials.admit_head(request.headers.get("Authorization", ""), _mail_key(request))
         known = head or not credentials.required
         limit = webhook.largest_body if known else webhook.largest_unknown_body
         body = read_body(request.stream, request.content_length, webhook.largest_body, limit)
-        body = body or b""
         entry.credential = head or credentials.admit_body(find_api_keys(body))
         return body
 

@@ -28,17 +28,10 @@ class Credentials:
             ]
             for variable, secrets in settings.credentials.items()
         }
-        self._required = any(self._accepted.values())
-
-    @property
-    def required(self) -> bool:
-        """True if requests must authenticate: always, unless no credential is configured."""
-        return self._required
-
-    @property
-    def basic(self) -> bool:
-        """True if a client may be asked for a user and a password."""
-        return bool(self._accepted.get(BASIC_CREDENTIALS))
+        # Whether requests must authenticate: always, unless no credential is configured.
+        self.required = any(self._accepted.values())
+        # Whether a client may be asked for a user and a password.
+        self.basic = bool(self._accepted.get(BASIC_CREDENTIALS))
 
     def admit_head(self, authorization: str, mail_key: tuple[str, str]) -> str | None:
         """
@@ -51,7 +44,7 @@ class Credentials:
         accepted = self._header(authorization) or self._find(
             ":".join(mail_key).encode(errors="replace"), MAIL_KEYS
         )
-        if self._required and not accepted and not self._accepted.get(API_KEYS):
+        if self.required and not accepted and not self._accepted.get(API_KEYS):
             raise self._refusal()
         return accepted
 
@@ -63,7 +56,7 @@ class Credentials:
         """
         found = [self._find(key.encode(errors="replace"), API_KEYS) for key in api_keys]
         accepted = next(filter(None, found), None)
-        if self._required and not accepted:
+        if self.required and not accepted:
             raise self._refusal()
         return accepted
 

@@ -1,6 +1,6 @@
 """Reads a request body with a size limit, and detects a truncated one."""
 
-from typing import Protocol
+from typing import IO
 
 from gunicorn.http.errors import ParseException
 from werkzeug.exceptions import ClientDisconnected
@@ -10,15 +10,9 @@ from cmc_webhook.errors import BodyIncomplete, BodyTooLarge
 _PIECE = 64 * 1024
 
 
-class Stream(Protocol):
-    """Where the bytes come from."""
-
-    def read(self, size: int, /) -> bytes: ...
-
-
-def read_body(stream: Stream, declared: int | None, largest: int, most_kept: int) -> bytes | None:
+def read_body(stream: IO[bytes], declared: int | None, largest: int, most_kept: int) -> bytes:
     """
-    Return the body, or None if it is over *most_kept* bytes; then it is read but not kept.
+    Return the body; nothing if it is over *most_kept* bytes: then it is read but not kept.
 
     *declared* is the Content-Length, None if the body is chunked. Raises BodyTooLarge
     over *largest* bytes, having read that much (a sender that is cut off earlier sees no
@@ -36,10 +30,10 @@ def read_body(stream: Stream, declared: int | None, largest: int, most_kept: int
             pieces.append(piece)
     if declared is not None and length < declared:
         raise _incomplete()
-    return b"".join(pieces) if length <= most_kept else None
+    return b"".join(pieces)
 
 
-def _read(stream: Stream) -> bytes:
+def _read(stream: IO[bytes]) -> bytes:
     try:
         return stream.read(_PIECE)
     except (OSError, ParseException, ClientDisconnected) as error:

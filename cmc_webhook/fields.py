@@ -103,10 +103,7 @@ def read_fields(body: bytes) -> Fields:
             values = {n: v if isinstance(v, Repeated) else [v] for n, v in fields.items()}
             return Fields(values, _ESCAPED_BYTE.search(text) is None)
         pairs = parse_qsl(
-            text,
-            keep_blank_values=True,
-            max_num_fields=_MOST_FORM_FIELDS,
-            errors="surrogateescape",
+            text, keep_blank_values=True, max_num_fields=_MOST_FORM_FIELDS, errors="surrogateescape"
         )
     except (ValueError, RecursionError):
         return Fields({}, is_utf8=True)

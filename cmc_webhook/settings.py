@@ -6,6 +6,7 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
+from functools import partial
 from typing import Any, TypeVar
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
@@ -181,14 +182,6 @@ def _lines(variable: str, value: str) -> tuple[str, ...]:
     return tuple(filter(None, map(str.strip, lines)))
 
 
-def _basic_credentials(variable: str, value: str) -> tuple[str, ...]:
-    return _pairs(variable, value, "user:password")
-
-
-def _mail_keys(variable: str, value: str) -> tuple[str, ...]:
-    return _pairs(variable, value, "key:secret")
-
-
 def _pairs(variable: str, value: str, form: str) -> tuple[str, ...]:
     lines = _lines(variable, value)
     for position, line in enumerate(lines, 1):
@@ -213,7 +206,11 @@ def _api_keys(variable: str, value: str) -> tuple[str, ...]:
     return keys
 
 
-_PARSERS = {API_KEYS: _api_keys, BASIC_CREDENTIALS: _basic_credentials, MAIL_KEYS: _mail_keys}
+_PARSERS: dict[str, Callable[[str, str], tuple[str, ...]]] = {
+    API_KEYS: _api_keys,
+    BASIC_CREDENTIALS: partial(_pairs, form="user:password"),
+    MAIL_KEYS: partial(_pairs, form="key:secret"),
+}
 
 
 def _boolean(variable: str, value: str) -> bool:

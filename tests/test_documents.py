@@ -415,8 +415,13 @@ def blank(text):
     return re.sub(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d", "TIME", text)
 
 
+@pytest.mark.parametrize(
+    ("readme", "locale"),
+    [(README, "C.UTF-8"), (DOCUMENTS[".github/README.ja.md"], "ja_JP.UTF-8")],
+    ids=["en", "ja"],
+)
 def test_the_samples_are_stored_and_shown_as_the_readme_says(
-    client, function, serve_app, firestore_address, documents, tmp_path
+    client, function, serve_app, firestore_address, documents, tmp_path, readme, locale
 ):
     address = serve_app(function.application).removeprefix("http://")
     given = {
@@ -424,7 +429,7 @@ def test_the_samples_are_stored_and_shown_as_the_readme_says(
         "GOOGLE_CLOUD_PROJECT": client.project,
         "PATH": f"{os.path.dirname(sys.executable)}:{os.environ['PATH']}",
         "COLUMNS": "120",
-        "LC_ALL": "C.UTF-8",
+        "LC_ALL": locale,
         "NO_PROXY": "127.0.0.1",
     }
     shell.furnish(tmp_path)
@@ -435,8 +440,8 @@ def test_the_samples_are_stored_and_shown_as_the_readme_says(
             ["bash", "-euc", script], cwd=tmp_path, env=given, stdout=subprocess.PIPE, text=True
         ).stdout
 
-    [samples] = [block for block in README.blocks("sh") if "NOW=" in block]
-    [look] = [block for block in README.blocks("sh") if " show " in block and "show 9" in block]
+    [samples] = [block for block in readme.blocks("sh") if "NOW=" in block]
+    [look] = [block for block in readme.blocks("sh") if " show " in block and "show 9" in block]
     _, same_again = samples.split("\n", 1)  # without the line that sets NOW
     answers = run(samples + same_again)
     shown = blank(run(look))
@@ -444,7 +449,7 @@ def test_the_samples_are_stored_and_shown_as_the_readme_says(
     stored = '{"quarantined":0,"received":1,"stored":1,"unchanged":0}\n'
     unchanged = '{"quarantined":0,"received":1,"stored":0,"unchanged":1}\n'
     assert answers == stored * 3 + unchanged * 3
-    expected = blank("".join(README.blocks("text")))
+    expected = blank("".join(readme.blocks("text")))
     assert matches(expected, shown), shown
     now = datetime.now(UTC)
     for document in documents().values():

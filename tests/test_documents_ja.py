@@ -10,8 +10,7 @@ from collections import Counter, defaultdict
 
 import pytest
 
-from cmc_webhook.reading.meanings import meaning
-from cmc_webhook.reading.texts import Texts, load
+from cmc_webhook.reading.texts import load
 from cmc_webhook.status.events import BOUNCE_CODES, Status
 from tests.support.documents import ROOT, Document, code, names
 from tests.support.japanese import misspelt, second_words
@@ -63,7 +62,9 @@ def test_the_headings_are_the_same_in_number_level_and_order(english, japanese):
 
 
 def program(language, text):
-    """Return the lines of a block that may not be translated: all but comments and docstrings."""
+    """Return the lines of a block that may not be translated, such as comments and output."""
+    if language == "text" and "▼" not in text:  # held against what a command prints
+        return []
     if "▼" in text:  # a drawing: the names of the files in it, in their order
         return re.findall(r"[\w/]+\.py|▼", text, re.A)
     if language in COMMENT_MARKS:
@@ -172,13 +173,6 @@ def test_words_have_the_names_that_the_page_shows():
         *Status,
         *(word for pair in BOUNCE_CODES.values() for word in pair),
     }
-
-
-def test_the_meaning_of_the_sample_is_what_the_page_says():
-    quoted = "".join(re.findall("^> (.*)$", Document(".github/README.ja.md").prose, re.M))
-    found = meaning({"status": "bounced", "diagnosis": "unknown_user"})
-
-    assert quoted == Texts("ja").sentences([*found.happened, found.todo])
 
 
 @each_japanese

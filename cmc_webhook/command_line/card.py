@@ -1,14 +1,13 @@
 """The card of an address, and the meaning of a mail, as `show` prints them."""
 
-import os
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 from zoneinfo import ZoneInfo
 
 import click
 
-from cmc_webhook.command_line import table
 from cmc_webhook.command_line.rendering import coloured
+from cmc_webhook.reading import table
 from cmc_webhook.reading.addresses import Card, explain_card, newest_status
 from cmc_webhook.reading.documents import Document
 from cmc_webhook.reading.meanings import (
@@ -19,25 +18,11 @@ from cmc_webhook.reading.meanings import (
     short_cause,
     status_word,
 )
-from cmc_webhook.reading.texts import LANGUAGES, Texts
+from cmc_webhook.reading.texts import Texts
 from cmc_webhook.reading.times import shown
 from cmc_webhook.reading.verdicts import sentence
 
-_LOCALE_VARIABLES = ("LC_ALL", "LC_MESSAGES", "LANG")  # the first that is set decides
 _INDENT = "  "
-
-
-def language_option(command: Callable[..., Any]) -> Callable[..., Any]:
-    """Add --lang; it becomes the argument *lang*."""
-    return click.option(
-        "--lang", type=click.Choice(LANGUAGES), default=locale_language, help="By default yours."
-    )(command)
-
-
-def locale_language() -> str:
-    """Return the language of the environment, English unless it is Japanese."""
-    name = next(filter(None, map(os.environ.get, _LOCALE_VARIABLES)), "")
-    return "ja" if name.startswith("ja") else "en"
 
 
 def card_lines(card: Card, texts: Texts, zone: ZoneInfo) -> Iterator[str]:

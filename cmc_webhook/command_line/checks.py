@@ -4,7 +4,7 @@ import re
 import statistics
 import uuid
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any, NamedTuple
 from zoneinfo import ZoneInfo
@@ -34,15 +34,17 @@ _QUIET = timedelta(days=2)
 _TTL_GRACE = timedelta(days=3)
 _SHORTEST_SECRET = 16
 _VERSION_JUDGED_BY = 3
-_MOST_NAMED = 10
-_DOCUMENT = ".github/DEPLOYMENT.md"
+# Posts that were late by the same time would look like this, too.
+_LIKELY = "arrival_early"
 
 
-class Problem(NamedTuple):
-    """What is wrong, and what to do about it."""
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """What is wrong, `finding.<name>`, and what to do about it, `remedy.<remedy or name>`."""
 
-    text: str
-    remedy: str
+    name: str
+    values: Mapping[str, object] = field(default_factory=dict)
+    remedy: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -71,98 +73,69 @@ class Deployment:
     failed_looks: Mapping[str, Sequence[str]]
 
 
-def problems(deployment: Deployment) -> list[Problem]:
-    """Return everything that is wrong."""
-    return [problem for check in _CHECKS for problem in check(deployment)]
+def problems(deployment: Deployment) -> dict[str, list[Problem]]:
+    """Return everything that is wrong, by the name of the check that finds it."""
+    return {name: list(check(deployment)) for name, check in _CHECKS.items()}
 
 
-def bounces_alone(mails: Sequence[Document]) -> str:
-    """Return a sentence on how many bounces have no delivery event for their recipient."""
+def bounces_alone(mails: Sequence[Document]) -> tuple[int, int]:
+    """Return how many bounces have no delivery event for their recipient, and of how many."""
     bounced = [m for m in mails if "bounced_at" in m.fields or "suppressed_at" in m.fields]
-    alone = sum(is_bounce_alone(mail.fields) for mail in bounced)
-    share = f" ({alone / len(bounced):.0%})" if bounced else ""
-    return f"Bounces without a delivery event: {alone:,} of {len(bounced):,}{share}."
+    return sum(is_bounce_alone(mail.fields) for mail in bounced), len(bounced)
 
 
-def _doubtful_settings(deployment: Deployment) -> Iterator[Problem]:
+def _settings(deployment: Deployment) -> Iterator[Problem]:
+    if sentence := deployment.refused_setting:
+        yield Problem("refused_setting", {"sentence": sentence})
     for sentence in doubtful_settings(deployment.environ):
-        yield Problem(sentence, "Correct the setting, or remove it.")
+        yield Problem("doubtful_setting", {"sentence": sentence})
 
 
-def _refused_settings(deployment: Deployment) -> Iterator[Problem]:
-    if deployment.refused_setting:
-        yield Problem(
-            deployment.refused_setting, "Correct the setting: with it the function does not start."
-        )
-
-
-def _failed_looks(deployment: Deployment) -> Iterator[Problem]:
-    for error, looks in deployment.failed_looks.items():
-        yield Problem(
-            f"Not checked: {', '.join(looks)}. Firestore: {error}",
-            "Check --project, --database and your role (roles/datastore.viewer).",
-        )
-
-
-def _open_to_all(deployment: Deployment) -> Iterator[Problem]:
+def _credentials(deployment: Deployment) -> Iterator[Problem]:
+    secrets = _secrets(deployment.settings)
     allowed = deployment.environ.get("CMC_ALLOW_UNAUTHENTICATED", "").strip().lower() == "true"
-    if allowed and not (deployment.refused_setting or _secrets(deployment.settings)):
-        yield Problem(
-            "CMC_ALLOW_UNAUTHENTICATED=true without a credential: anybody can post.",
-            "Set CMC_API_KEYS or CMC_BASIC_CREDENTIALS, and the same in CMC.",
-        )
-
-
-def _short_secrets(deployment: Deployment) -> Iterator[Problem]:
-    for name, secret in _secrets(deployment.settings):
+    if allowed and not (deployment.refused_setting or secrets):
+        yield Problem("open_to_all")
+    for name, secret in secrets:
         if len(secret) < _SHORTEST_SECRET:
-            yield Problem(
-                f"A secret of {name} has fewer than {_SHORTEST_SECRET} characters.",
-                f"Rotate it: {_DOCUMENT}, Rotate a key.",
-            )
+            yield Problem("short_secret", {"variable": name, "length": _SHORTEST_SECRET})
 
 
-def _quiet(deployment: Deployment) -> Iterator[Problem]:
-    remedy = f"See {_DOCUMENT}, Nothing arrives."
+def _reading(deployment: Deployment) -> Iterator[Problem]:
+    for error, looks in deployment.failed_looks.items():
+        yield Problem("failed_look", {"looks": looks, "error": error})
+
+
+def _arrival(deployment: Deployment) -> Iterator[Problem]:
     if not deployment.latest:
         if not deployment.failed_looks:
-            yield Problem("Nothing has been received yet.", remedy)
+            yield Problem("nothing_received", remedy="quiet")
         return
     quiet = deployment.now - _received(deployment.latest[0])
     if quiet > _QUIET:
-        yield Problem(f"Nothing has been received for {quiet.days} days.", remedy)
+        yield Problem("quiet", {"days": quiet.days})
 
 
 def _zone(deployment: Deployment) -> Iterator[Problem]:
     zone = deployment.settings.time_zone
-    error = _zone_error(deployment.latest, zone)
-    if error is None:
-        return
-    remedy = (
-        "Make CMC_TIME_ZONE and タイムゾーン of the webhook in CMC the same, then correct the"
-        " stored times: python -m cmc_webhook rebuild --zone ZONE."
-    )
-    if not error.certain:
-        remedy = f"Compare the time of a new mail with a clock. If it is wrong: {remedy}"
-    yield Problem(
-        f"Times are {_hours(error.offset)}: {'certain' if error.certain else 'likely'}, because"
-        f" {error.evidence} (CMC_TIME_ZONE is {zone.key} here).",
-        remedy,
-    )
+    if error := _zone_error(deployment.latest, zone):
+        hours = f"{abs(error.offset.total_seconds()) / 3600:g}"
+        yield Problem(
+            f"zone_{error.evidence}",
+            {"hours": hours, "mails": error.mails, "zone": zone.key},
+            "zone_perhaps" if error.evidence == _LIKELY else "zone",
+        )
 
 
-def _clock_skew(deployment: Deployment) -> Iterator[Problem]:
+def _clock(deployment: Deployment) -> Iterator[Problem]:
     if _zone_error(deployment.latest, deployment.settings.time_zone):
         return
     lags = _lags(deployment.latest)[:_LATEST]
     if lags and (median := statistics.median_low(lags)) < -_SKEW:
-        yield Problem(
-            f"Events arrive {-median.total_seconds():.0f} seconds before they happen.",
-            "Correct the clock of the machine that runs the function, unless it is Google's.",
-        )
+        yield Problem("clock", {"seconds": f"{-median.total_seconds():.0f}"})
 
 
-def _no_bounces(deployment: Deployment) -> Iterator[Problem]:
+def _bounces(deployment: Deployment) -> Iterator[Problem]:
     failed = [
         mail
         for mail in deployment.latest
@@ -170,92 +143,67 @@ def _no_bounces(deployment: Deployment) -> Iterator[Problem]:
         and deployment.now - mail.fields.get("status_at", deployment.now) > _BOUNCE_FOLLOWS
     ]
     if failed and not any("bounce_code" in mail.fields for mail in deployment.latest):
-        yield Problem(
-            f"{len(failed)} mails failed, and none of the last {len(deployment.latest)} has a"
-            " bounce.",
-            "Tick Bounces, with every event under it, in the settings of the webhook in CMC.",
-        )
+        yield Problem("no_bounces", {"failed": len(failed), "mails": len(deployment.latest)})
 
 
-def _version_1(deployment: Deployment) -> Iterator[Problem]:
+def _version(deployment: Deployment) -> Iterator[Problem]:
     latest = [mail.fields for mail in deployment.latest if "return_path" in mail.fields]
     # One mail alone may lack its sender in version 2, too.
     judged = latest[:_VERSION_JUDGED_BY]
     if len(judged) == _VERSION_JUDGED_BY and not any(
         {"from", "api_data"} & m.keys() for m in judged
     ):
-        yield Problem(
-            f"Version 1 is likely in use, because none of the latest {len(judged)} mails has a"
-            " sender or an X-Api-Data, which version 1 leaves out.",
-            "Choose バージョン 2 in the settings of the webhook in CMC.",
-        )
+        yield Problem("version_1", {"mails": len(judged)})
 
 
-def _unreadable(deployment: Deployment) -> Iterator[Problem]:
+def _documents(deployment: Deployment) -> Iterator[Problem]:
     for what, documents in deployment.documents.items():
         odd = [f"{each.id} ({', '.join(each.unreadable)})" for each in documents if each.unreadable]
         if odd:
-            more = f" and {len(odd) - _MOST_NAMED:,} more" if len(odd) > _MOST_NAMED else ""
-            yield Problem(
-                f"Fields of {what} cannot be read, because their values are of a wrong type:"
-                f" {'; '.join(odd[:_MOST_NAMED])}{more}.",
-                "Look with --json, and correct or delete these fields in Firestore; until then the"
-                " next event of such a mail goes to quarantine.",
-            )
-
-
-def _without_time(deployment: Deployment) -> Iterator[Problem]:
-    odd = [
+            yield Problem("unreadable", {"looks": [what], "documents": odd})
+    timeless = [
         mail.id
         for mail in deployment.documents["mails"]
         if "status" in mail.stored and mail.stored.get("status_at") is None
     ]
-    if odd:
-        yield Problem(
-            f"{len(odd):,} mails have a status and no status_at, so no list has them:"
-            f" {', '.join(odd[:_MOST_NAMED])}.",
-            "Restore status_at in Firestore: it is the time of the event that decides the status.",
-        )
+    if timeless:
+        yield Problem("without_time", {"documents": timeless})
 
 
 def _quarantine(deployment: Deployment) -> Iterator[Problem]:
-    if deployment.quarantined:
-        yield Problem(
-            f"{deployment.quarantined:,} records are in quarantine.",
-            "Look with 'python -m cmc_webhook quarantine list'; replay or delete them.",
-        )
-
-
-def _received_quarantine(deployment: Deployment) -> Iterator[Problem]:
-    if deployment.received_quarantined:
-        yield Problem(
-            f"{deployment.received_quarantined:,} received mails are in quarantine.",
-            "Look with 'python -m cmc_webhook quarantine list --inbound'; delete them when done.",
-        )
+    for name, count in (
+        ("quarantined", deployment.quarantined),
+        ("received_quarantined", deployment.received_quarantined),
+    ):
+        if count:
+            yield Problem(name, {"count": f"{count:,}"})
 
 
 def _indexes(deployment: Deployment) -> Iterator[Problem]:
-    for field in deployment.missing_indexes:
-        yield Problem(
-            f"The index of {field} and status_at is missing or not ready.",
-            f"Create it: {_DOCUMENT}, Expiry and indexes.",
-        )
+    for field_name in deployment.missing_indexes:
+        yield Problem("index", {"field": field_name}, "expiry_and_indexes")
 
 
-def _no_ttl(deployment: Deployment) -> Iterator[Problem]:
+def _expiry(deployment: Deployment) -> Iterator[Problem]:
     due = [mail.fields.get("expires_at", deployment.now) for mail in deployment.oldest]
     if deployment.real and any(deployment.now - expiry > _TTL_GRACE for expiry in due):
-        yield Problem(
-            "Mails are still there days after their expires_at: the TTL policy is missing.",
-            f"Create it: {_DOCUMENT}, Expiry and indexes.",
-        )
+        yield Problem("no_ttl", remedy="expiry_and_indexes")
 
 
-_CHECKS: tuple[Callable[[Deployment], Iterator[Problem]], ...] = (
-    *(_refused_settings, _doubtful_settings, _open_to_all, _short_secrets, _failed_looks),
-    *(_quiet, _zone, _clock_skew, _no_bounces, _version_1, _unreadable, _without_time),
-    *(_quarantine, _received_quarantine, _indexes, _no_ttl),
-)
+_CHECKS: Mapping[str, Callable[[Deployment], Iterator[Problem]]] = {
+    "settings": _settings,
+    "credentials": _credentials,
+    "reading": _reading,
+    "arrival": _arrival,
+    "zone": _zone,
+    "clock": _clock,
+    "bounces": _bounces,
+    "version": _version,
+    "documents": _documents,
+    "quarantine": _quarantine,
+    "indexes": _indexes,
+    "expiry": _expiry,
+}
 
 
 def _secrets(settings: StatusSettings) -> list[tuple[str, str]]:
@@ -268,11 +216,11 @@ def _secrets(settings: StatusSettings) -> list[tuple[str, str]]:
 
 
 class _ZoneError(NamedTuple):
-    """By how much times are wrong, whether that is certain, and why."""
+    """By how much times are wrong, how that was seen, and by how many mails."""
 
     offset: timedelta
-    certain: bool
     evidence: str
+    mails: int
 
 
 def _zone_error(mails: Sequence[Document], zone: ZoneInfo) -> _ZoneError | None:
@@ -295,8 +243,7 @@ def _by_message_ids(pairs: Sequence[tuple[timedelta, timedelta]]) -> _ZoneError 
     lag = statistics.median_low(lag for _, lag in pairs)
     if not offset or abs(lag + offset) > _NEAR:
         return None
-    evidence = f"the clocks in CMC's message ids and the arrival agree ({_mails(len(pairs))})"
-    return _ZoneError(offset, certain=True, evidence=evidence)
+    return _ZoneError(offset, "ids_late" if offset > timedelta() else "ids_early", len(pairs))
 
 
 def _by_arrival(mails: Sequence[Document], zone: ZoneInfo) -> _ZoneError | None:
@@ -307,15 +254,13 @@ def _by_arrival(mails: Sequence[Document], zone: ZoneInfo) -> _ZoneError | None:
     if not offset or any(abs(lag + offset) > _NEAR for lag in lags):
         return None
     if offset > timedelta():
-        evidence = f"events arrive before they happen ({_mails(len(lags))})"
-        return _ZoneError(offset, certain=True, evidence=evidence)
+        return _ZoneError(offset, "arrival_late", len(lags))
     events = [_newest_event(mail) for mail, _ in judged]
     now = datetime.now(UTC).astimezone(zone).utcoffset() or timedelta()
     # A burst of mails that arrives late looks the same, unless the zone is a usual one.
     if len(lags) < _FEWEST or not (_spread(events) > _BURST or now + offset in _USUAL_ZONES):
         return None
-    evidence = f"{_mails(len(lags))} arrived {_hours(offset, '', '')} after their newest event"
-    return _ZoneError(offset, certain=False, evidence=f"{evidence}, unless posts were so late")
+    return _ZoneError(offset, _LIKELY, len(lags))
 
 
 def _near_quarter(offset: timedelta) -> timedelta:
@@ -366,12 +311,3 @@ def _newest_event(mail: Document) -> datetime:
 def _received(mail: Document) -> datetime:
     at: datetime = mail.fields["last_received_at"]
     return at
-
-
-def _hours(offset: timedelta, late: str = " late", early: str = " early") -> str:
-    hours = offset.total_seconds() / 3600
-    return f"{abs(hours):g} hours{late if hours > 0 else early}"
-
-
-def _mails(count: int) -> str:
-    return "the latest mail" if count == 1 else f"the latest {count} mails"

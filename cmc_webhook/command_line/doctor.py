@@ -2,8 +2,9 @@
 
 import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
+from itertools import chain
 from typing import TypeVar
 
 import click
@@ -14,8 +15,9 @@ from google.api_core.exceptions import (
     ServiceUnavailable,
 )
 
-from cmc_webhook.command_line.checks import Deployment, bounces_alone, problems
+from cmc_webhook.command_line.checks import Deployment, Problem, bounces_alone, problems
 from cmc_webhook.command_line.rendering import labelled
+from cmc_webhook.reading import table
 from cmc_webhook.reading.connection import (
     Connection,
     FirestoreOptions,
@@ -23,7 +25,8 @@ from cmc_webhook.reading.connection import (
     settings_with_credentials,
 )
 from cmc_webhook.reading.documents import Document
-from cmc_webhook.reading.options import connected, firestore_options
+from cmc_webhook.reading.language import text, texts
+from cmc_webhook.reading.options import connected
 from cmc_webhook.reading.quarantine import Quarantine
 from cmc_webhook.reading.received import ReceivedMails
 from cmc_webhook.reading.statuses import MailStatuses
@@ -32,63 +35,51 @@ from cmc_webhook.settings import SettingsError
 T = TypeVar("T")
 
 _ODD = 20
-
+_MOST_NAMED = 10
 _INDENT = 4
-_REFUSED_POSTS = """\
-Not checked: posts that were refused, which leave no trace in Firestore.
-Google's log of the last day has them:
-  LOGS='resource.type="cloud_run_revision"'
-  LOGS="$LOGS AND resource.labels.service_name=cmc-webhook"
-  gcloud logging read "$LOGS AND httpRequest.status=403" --limit=20
-  gcloud logging read "$LOGS AND httpRequest.status=401" --limit=20
-  gcloud logging read "$LOGS AND httpRequest.status=400" --limit=20
-  gcloud logging read "$LOGS AND jsonPayload.error=store_unavailable" --limit=20
-  gcloud logging read "$LOGS AND severity>=ERROR" --limit=20"""
-_NO_CREDENTIAL = """\
-Not checked: the credentials, as none is set in this environment. Run this with
-the settings of the function (CMC_API_KEYS, CMC_BASIC_CREDENTIALS, ...) to check
-them too."""
 
 
-@click.command()
-@click.option(
-    "--last",
-    default=200,
-    type=click.IntRange(1, 1000),
-    show_default=True,
-    help="Mails to check, the latest.",
-)
-@firestore_options
 def doctor(where: FirestoreOptions, last: int) -> None:
-    """
-    Find what is wrong with a deployment, and what to do.
-
-    It checks settings, documents and quarantine, and says first what it cannot
-    check. The settings are those of the environment: set the function's. Exit
-    status 1 if it finds a problem.
-
-    \b
-    python -m cmc_webhook doctor
-    CMC_TIME_ZONE=UTC python -m cmc_webhook doctor --project P --database cmc
-    """
+    """Print what is wrong with a deployment, and what to do. Exit status 1 if anything is."""
     connection = connected(where)
     deployment = _deployment(connection, last)
-    click.echo(_REFUSED_POSTS)
-    if not (deployment.refused_setting or any(deployment.settings.credentials.values())):
-        click.echo(_NO_CREDENTIAL)
-    click.echo(f"\nChecked {len(deployment.latest):,} mails and the settings.")
-    click.echo(bounces_alone(deployment.latest))
     found = problems(deployment)
-    for number, problem in enumerate(found, 1):
-        click.echo()
-        for line in (
-            *labelled(f"{number}.", problem.text, _INDENT),
-            *labelled("", problem.remedy, _INDENT),
-        ):
-            click.echo(line)
-    if found:
+    for line in _report(deployment, found):
+        click.echo(line)
+    if any(found.values()):
         sys.exit(1)
-    click.echo("No problem was found.")
+
+
+def _report(deployment: Deployment, found: Mapping[str, Sequence[Problem]]) -> Iterator[str]:
+    """Yield the verdict, the problems, what is without one, and what was not checked."""
+    wrong = list(chain.from_iterable(found.values()))
+    looked = {"count": len(wrong), "mails": f"{len(deployment.latest):,}"}
+    yield text("doctor.problems" if wrong else "doctor.no_problem", **looked)
+    for number, problem in enumerate(wrong, 1):
+        values = {name: _shown(name, value) for name, value in problem.values.items()}
+        remedy = text(f"remedy.{problem.remedy or problem.name}", **values)
+        yield ""
+        yield from labelled(f"{number}.", text(f"finding.{problem.name}", **values), _INDENT)
+        yield from labelled("", remedy, _INDENT)
+    yield ""
+    if not deployment.failed_looks:
+        fine = texts().listed(text(f"check.{name}") for name, each in found.items() if not each)
+        yield from table.paragraphs(text("doctor.fine", checks=fine))
+    alone, bounced = bounces_alone(deployment.latest)
+    yield text("doctor.bounces_alone", alone=f"{alone:,}", bounced=f"{bounced:,}")
+    if not (deployment.refused_setting or any(deployment.settings.credentials.values())):
+        yield from table.paragraphs(text("doctor.no_credential"))
+    if deployment.real:
+        yield from table.paragraphs(text("doctor.refused_posts"))
+
+
+def _shown(name: str, value: object) -> str:
+    if not isinstance(value, list):
+        return texts().translated(str(value)) if name == "sentence" else str(value)
+    items = [text(f"look.{each}") for each in value] if name == "looks" else value
+    named = texts().listed(items[:_MOST_NAMED])
+    left = len(items) - _MOST_NAMED
+    return named + text("doctor.more", count=f"{left:,}") if left > 0 else named
 
 
 class _Looks:
@@ -120,8 +111,13 @@ def _deployment(connection: Connection, last: int) -> Deployment:
         refused = str(error)
     looks = _Looks()
     nothing: list[Document] = []
-    latest = looks.at("the mails", lambda: statuses.last_received(last), nothing)
-    odd = looks.at("mails of odd times", lambda: statuses.oddly_received(_ODD), nothing)
+    latest = looks.at("mails", lambda: statuses.last_received(last), nothing)
+    odd = looks.at("odd_mails", lambda: statuses.oddly_received(_ODD), nothing)
+    documents: dict[str, Callable[[], list[Document]]] = {
+        "entries": lambda: kept.heads(_ODD),
+        "received_mails": lambda: received.listing().page(_ODD),
+        "received_entries": lambda: received_kept.heads(_ODD),
+    }
     return Deployment(
         environ=os.environ,
         settings=settings,
@@ -129,23 +125,11 @@ def _deployment(connection: Connection, last: int) -> Deployment:
         real=connection.real,
         now=datetime.now(UTC),
         latest=latest,
-        oldest=looks.at("the oldest mail", statuses.first_received, nothing),
-        documents={
-            "mails": [*latest, *odd],
-            "entries of the quarantine": looks.at(
-                "entries of the quarantine", lambda: kept.heads(_ODD), nothing
-            ),
-            "received mails": looks.at(
-                "the received mails", lambda: received.listing().page(_ODD), nothing
-            ),
-            "entries of the quarantine of received mail": looks.at(
-                "entries of the quarantine of received mail",
-                lambda: received_kept.heads(_ODD),
-                nothing,
-            ),
-        },
-        quarantined=looks.at("the quarantine", kept.count, 0),
-        received_quarantined=looks.at("the quarantine of received mail", received_kept.count, 0),
-        missing_indexes=looks.at("the indexes", statuses.missing_indexes, []),
+        oldest=looks.at("oldest", statuses.first_received, nothing),
+        documents={"mails": [*latest, *odd]}
+        | {what: looks.at(what, read, nothing) for what, read in documents.items()},
+        quarantined=looks.at("quarantine", kept.count, 0),
+        received_quarantined=looks.at("received_quarantine", received_kept.count, 0),
+        missing_indexes=looks.at("indexes", statuses.missing_indexes, []),
         failed_looks=looks.failed,
     )

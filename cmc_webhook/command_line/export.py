@@ -15,12 +15,12 @@ from zoneinfo import ZoneInfo
 import click
 from google.api_core.exceptions import GoogleAPIError
 
-from cmc_webhook.command_line.filters import filter_options
-from cmc_webhook.command_line.paging import CursorType, argument
+from cmc_webhook.command_line.paging import argument
 from cmc_webhook.command_line.rendering import document_json, warn_of_unreadable
 from cmc_webhook.reading.connection import FirestoreOptions
 from cmc_webhook.reading.documents import Document
-from cmc_webhook.reading.options import connected, firestore_options
+from cmc_webhook.reading.language import text
+from cmc_webhook.reading.options import connected
 from cmc_webhook.reading.queries import Cursor, Listing
 from cmc_webhook.reading.statuses import Filters, MailStatuses
 from cmc_webhook.reading.times import shown
@@ -46,31 +46,10 @@ _ADDRESS = re.compile(r"[\w.#$%&'*+/=?^`{}~-]+@[\w.-]+")
 _REVERSING = ("LRE", "RLE", "LRO", "RLO", "PDF", "LRI", "RLI", "FSI", "PDI")
 
 
-@click.command()
-@filter_options
-@click.option("--format", "form", type=click.Choice(["csv", "jsonl"]), default="csv")
-@click.option("-o", "--output", type=click.Path(dir_okay=False, path_type=Path), help="A file.")
-@click.option(
-    "--after",
-    type=CursorType(),
-    help="Continue an export that was interrupted; it has printed this.",
-)
-@firestore_options
 def export(
     where: FirestoreOptions, filters: Filters, form: str, output: Path | None, after: Cursor | None
 ) -> None:
-    """
-    Export mails to a file or to standard output.
-
-    The newest status comes first. CSV is for Excel in Japan: UTF-8 with a byte
-    order mark, times in CMC_TIME_ZONE, formulas disabled. JSON Lines has every
-    field. An export that is interrupted prints how to continue; the rest is then
-    appended to the file.
-
-    \b
-    python -m cmc_webhook export --since 2025-01-01 -o mails.csv
-    python -m cmc_webhook export --status bounced --format jsonl > bounced.jsonl
-    """
+    """Write mails to a file or to standard output, newest status first."""
     connection = connected(where)
     mails = MailStatuses(connection.client, connection.collection)
     encode: _Encoder = _csv if form == "csv" else _json_lines
@@ -80,16 +59,17 @@ def export(
             file: IO[str] = stack.enter_context(output.open(mode, encoding="utf-8", newline=""))
         else:
             file = sys.stdout
+            if isinstance(file, io.TextIOWrapper):
+                file.reconfigure(encoding="utf-8")
         progress = _Progress(mails.listing(filters), after)
         found = progress.track(total=mails.counts([filters])[0])
         try:
-            for text in encode(found, connection.zone, after is None):
-                file.write(text)
+            for line in encode(found, connection.zone, after is None):
+                file.write(line)
         except (KeyboardInterrupt, GoogleAPIError):
             if progress.after:
-                click.echo(
-                    f"Incomplete; continue with --after {argument(progress.after)}", err=True
-                )
+                position = argument(progress.after)
+                click.echo(text("progress.incomplete", position=position), err=True)
             raise
 
 
@@ -116,7 +96,7 @@ class _Progress:
                 self._note(mail)
                 self.after = self._listing.behind(mail)
         if self._unreadable > _MOST_NAMED:
-            click.echo(f"In all {self._unreadable:,} mails have fields like this.", err=True)
+            click.echo(text("list.all_unreadable", count=f"{self._unreadable:,}"), err=True)
 
 
 def _csv(mails: Iterable[Document], zone: ZoneInfo, with_head: bool) -> Iterator[str]:
@@ -134,16 +114,16 @@ def _csv_line(cells: Iterable[str]) -> str:
 
 
 def _cell(value: Any, zone: ZoneInfo) -> str:
-    text = shown(value, zone)
-    if not text.isprintable():
-        controls = {ord(c): "\ufffd" for c in set(text) if _is_control(c)}
-        text = text.replace("\r\n", "\n").translate(controls)
-    return f"'{text}" if _is_formula(text) else text
+    cell = shown(value, zone)
+    if not cell.isprintable():
+        controls = {ord(c): "\ufffd" for c in set(cell) if _is_control(c)}
+        cell = cell.replace("\r\n", "\n").translate(controls)
+    return f"'{cell}" if _is_formula(cell) else cell
 
 
-def _is_formula(text: str) -> bool:
-    first = next((c for c in text if unicodedata.category(c)[0] not in _INVISIBLE), "")
-    return unicodedata.normalize("NFKC", first) in _FORMULA and not _ADDRESS.fullmatch(text)
+def _is_formula(cell: str) -> bool:
+    first = next((c for c in cell if unicodedata.category(c)[0] not in _INVISIBLE), "")
+    return unicodedata.normalize("NFKC", first) in _FORMULA and not _ADDRESS.fullmatch(cell)
 
 
 def _is_control(character: str) -> bool:

@@ -5,7 +5,6 @@ from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Iterator
 from functools import partial
 from itertools import chain
-from typing import Any
 from zoneinfo import ZoneInfo
 
 import click
@@ -13,7 +12,6 @@ from google.api_core.exceptions import GoogleAPIError
 from grpc import StatusCode
 
 from cmc_webhook.batches import Write
-from cmc_webhook.command_line import table
 from cmc_webhook.command_line.addresses_of_mails import (
     AddressesOfMails,
     Page,
@@ -22,12 +20,14 @@ from cmc_webhook.command_line.addresses_of_mails import (
     pages_of,
     patience,
 )
-from cmc_webhook.command_line.filters import ZoneType
 from cmc_webhook.database import Budget, Database, Held
 from cmc_webhook.errors import StoreUnavailable
+from cmc_webhook.reading import table
+from cmc_webhook.reading.cli import confirm
 from cmc_webhook.reading.connection import Connection, FirestoreOptions
-from cmc_webhook.reading.options import connected, firestore_options
-from cmc_webhook.reading.queries import count, is_id
+from cmc_webhook.reading.language import text
+from cmc_webhook.reading.options import connected
+from cmc_webhook.reading.queries import count
 from cmc_webhook.reading.rebuilding import Left, LeftError, rebuilt
 from cmc_webhook.status import addresses, document
 from cmc_webhook.writer import TRANSIENT, Writer, attempts
@@ -37,23 +37,6 @@ _LOST = (StatusCode.FAILED_PRECONDITION, StatusCode.NOT_FOUND, StatusCode.ALREAD
 _NAMED = (Left.UNREADABLE, Left.LOST_RACE, Left.REFUSED)
 
 
-class _IdType(click.ParamType[str]):
-    name = "id"
-
-    def convert(self, value: Any, param: Any, ctx: Any) -> str:
-        """Return *value*, or fail if no document can have this id."""
-        if not is_id(value):
-            self.fail(f"{value!r} is no id of a document.", param, ctx)
-        return str(value)
-
-
-@click.command()
-@click.option("--addresses", "of_addresses", is_flag=True, help="Documents of addresses instead.")
-@click.option("--zone", type=ZoneType(), help="The time zone in which CMC wrote its times.")
-@click.option("--store", is_flag=True, help="Write the differences. Without it they are counted.")
-@click.option("--after", type=_IdType(), help="Continue where an interrupted run stopped.")
-@click.option("--yes", is_flag=True, help="Do not ask before writing to a real project.")
-@firestore_options
 def rebuild(
     where: FirestoreOptions,
     of_addresses: bool,
@@ -62,30 +45,16 @@ def rebuild(
     after: str | None,
     yes: bool,
 ) -> None:
-    """
-    Compute documents again from their own history.
-
-    After an upgrade this gives older documents what the new version computes.
-    With --zone, times are corrected that were read in a wrong CMC_TIME_ZONE; set
-    it right in the function first. With --addresses, the documents of addresses
-    are computed from the mails that exist; what is known of other mails is kept.
-    Without --store nothing is written: the differences are counted.
-
-    \b
-    python -m cmc_webhook rebuild
-    python -m cmc_webhook rebuild --store
-    python -m cmc_webhook rebuild --zone Asia/Tokyo --store
-    python -m cmc_webhook rebuild --addresses --store
-    """
+    """Compute documents of mails from their own history, those of addresses from mails."""
     if of_addresses and zone:
-        raise click.UsageError("--zone is for the documents of mails: correct these first.")
+        raise click.UsageError(text("usage.zone_of_addresses"))
     connection = connected(where)
     name = connection.address_collection if of_addresses else connection.collection
     query = connection.client.collection(name).order_by("__name__")
     number = count(query.start_after({"__name__": after}) if after else query)
     if store and connection.real and not yes:
-        place = f"{name} of project {connection.client.project}"
-        click.confirm(f"Rebuild {_documents(number)} of {place}?", abort=True, err=True)
+        place = {"collection": name, "project": connection.client.project}
+        confirm(text("question.rebuild", count=f"{number:,}", **place))
     database = connection.database()
     run = _Run(database, store, after)
     try:
@@ -96,7 +65,7 @@ def rebuild(
             run.finish(pages, number, document.FIELDS, partial(_each_mail, zone))
     except (KeyboardInterrupt, GoogleAPIError, StoreUnavailable) as error:
         if run.after:
-            click.echo(f"Incomplete; continue with --after '{run.after}'", err=True)
+            click.echo(text("progress.incomplete", position=f"'{run.after}'"), err=True)
         if isinstance(error, StoreUnavailable):
             raise click.ClickException(str(error)) from error
         raise
@@ -148,16 +117,16 @@ class _Run:
 
     def report(self) -> Iterator[str]:
         """Yield what was done, in lines."""
-        done = "changed" if self.store else "would change"
-        yield f"{_documents(self._read)} read, {self._changed:,} {done}."
+        done = "rebuilt.changed" if self.store else "rebuilt.would_change"
+        yield text(done, read=f"{self._read:,}", changed=f"{self._changed:,}")
         for name, number in self._fields.most_common():
             yield f"{number:>10,}  {name}"
         for why, ids in sorted(self.left.items()):
-            yield f"{_documents(len(ids))} left: {why}."
+            yield text("rebuilt.left", count=f"{len(ids):,}", why=text(f"left.{why}"))
             if why in _NAMED:
                 yield from (f"  {table.printable(document_id)}" for document_id in ids)
         if self._changed and not self.store:
-            yield "Nothing was written: that takes --store."
+            yield text("rebuilt.nothing_written")
 
     def _do(
         self, page: Page, fields: tuple[str, ...], compute: Callable[[Page], dict[str, Result]]
@@ -172,7 +141,7 @@ class _Run:
             if not again:
                 return results
             page = self._database.read(again, fields, budget)
-        raise StoreUnavailable(f"{_documents(len(page))} not stored in time.")
+        raise StoreUnavailable(text("rebuilt.not_stored", count=f"{len(page):,}"))
 
     def _write(
         self, page: Page, results: dict[str, Result], lost: Counter[str], budget: Budget
@@ -230,7 +199,3 @@ def _rebuild_addresses(connection: Connection, database: Database, run: _Run, nu
     if run.store:
         # The function may have written an address before its mail, just when these were read.
         run.finish(computed.doubtful(), 0, addresses.FIELDS, computed.compute)
-
-
-def _documents(number: int) -> str:
-    return "1 document" if number == 1 else f"{number:,} documents"

@@ -6,13 +6,21 @@ from zoneinfo import ZoneInfo
 
 import click
 
-from cmc_webhook.command_line import table
-from cmc_webhook.command_line.paging import PageOptions, page_options, print_page
-from cmc_webhook.command_line.rendering import columns, document_json, labelled, not_readable
+from cmc_webhook.command_line.commands import PageOptions
+from cmc_webhook.command_line.paging import print_page
+from cmc_webhook.command_line.rendering import (
+    columns,
+    document_json,
+    field_lines,
+    labelled,
+    not_readable,
+)
 from cmc_webhook.command_line.statuses import SHORT_ID, find_mails
+from cmc_webhook.reading import table
 from cmc_webhook.reading.connection import FirestoreOptions
 from cmc_webhook.reading.documents import Document
-from cmc_webhook.reading.options import connected, firestore_options
+from cmc_webhook.reading.language import text
+from cmc_webhook.reading.options import connected
 from cmc_webhook.reading.received import ReceivedMails
 from cmc_webhook.reading.times import shown
 
@@ -25,57 +33,21 @@ _DETAILS = (
 )
 
 
-@click.group()
-def inbound() -> None:
-    """
-    Look at received mail.
-
-    An ID is a message id, or a document id or the beginning of one, as `list`
-    shows it.
-
-    \b
-    python -m cmc_webhook inbound list
-    python -m cmc_webhook inbound show 974c-9e7e564c
-    """
-
-
-@inbound.command("list")
-@page_options
-@firestore_options
 def list_mails(where: FirestoreOptions, page: PageOptions) -> None:
-    """
-    List received mails, the latest arrival first.
-
-    \b
-    python -m cmc_webhook inbound list --limit 10
-    python -m cmc_webhook inbound list --json
-    """
+    """Print received mails, the latest arrival first."""
     connection = connected(where)
     mails = ReceivedMails(connection.client, connection.inbound_collection)
 
     def rows(found: list[Document]) -> Iterator[str]:
-        headings = ["id", "received", "from", "files", "subject"]
-        return columns(headings, [_row(mail, connection.zone) for mail in found], (2, 4))
+        names = ("id", "received", "from", "files", "subject")
+        return columns(names, [_row(mail, connection.zone) for mail in found], (2, 4))
 
     listing = mails.whole() if page.json_lines else mails.listing()
-    print_page(listing, page, connection.zone, table=rows, empty=lambda: "No received mails yet.")
+    print_page(listing, page, connection.zone, table=rows, empty=lambda: text("received.none"))
 
 
-@inbound.command()
-@click.argument("name", metavar="ID")
-@click.option("--json", "json_lines", is_flag=True, help="A JSON object per line, all fields.")
-@firestore_options
 def show(where: FirestoreOptions, name: str, json_lines: bool) -> None:
-    """
-    Show a received mail with its text and attachments.
-
-    ID is a message id, or a document id or the beginning of one, as `list`
-    shows it. To read an attachment: gcloud storage cp gs://... .
-
-    \b
-    python -m cmc_webhook inbound show 974c-9e7e564c
-    python -m cmc_webhook inbound show '<mail@example.org>'
-    """
+    """Print received mails with their text and attachments."""
     connection = connected(where)
     mails = find_mails(ReceivedMails(connection.client, connection.inbound_collection), name)
     for number, mail in enumerate(mails):
@@ -102,20 +74,20 @@ def _row(mail: Document, zone: ZoneInfo) -> list[str]:
 
 def _description(mail: Document, zone: ZoneInfo) -> Iterator[str]:
     fields = mail.fields
-    yield click.style(table.printable(fields.get("subject", "(no subject)")), bold=True)
-    yield from labelled("document", mail.id)
+    yield click.style(table.printable(fields.get("subject", text("page.no_subject"))), bold=True)
+    yield from field_lines("document", mail.id)
     if mail.unreadable:
         yield from labelled("", not_readable(mail))
     for name in ("received_at", "date"):
         if name in fields:
-            yield from labelled(name, f"{shown(fields[name], zone)} ({zone.key})")
+            yield from field_lines(name, f"{shown(fields[name], zone)} ({zone.key})")
     for name in _PEOPLE:
         if name in fields:
-            yield from labelled(name, _people(fields[name]))
-    yield from labelled("message_id", fields.get("message_id", ""))
+            yield from field_lines(name, _people(fields[name]))
+    yield from field_lines("message_id", fields.get("message_id", ""))
     for name in _DETAILS:
         if name in fields:
-            yield from labelled(name, _plain(fields[name]))
+            yield from field_lines(name, _plain(fields[name]))
     yield from _attachments(fields.get("attachments", ()))
     yield ""
     yield from _text(fields)
@@ -123,8 +95,10 @@ def _description(mail: Document, zone: ZoneInfo) -> Iterator[str]:
 
 def _attachments(files: Any) -> Iterator[str]:
     for file in files:
-        about = f"{file.get('size', 0):,} bytes, {file.get('content_type', 'no type')}"
-        yield from labelled("attachment", f"{file.get('file_name', '(no name)')} ({about})")
+        size = text("received.bytes", count=f"{file.get('size', 0):,}")
+        about = ", ".join(filter(None, (size, file.get("content_type"))))
+        name = file.get("file_name", text("list.no_name"))
+        yield from field_lines("attachment", f"{name} ({about})")
         # In one line, so that it can be copied.
         yield f"    {table.printable(file.get('stored_at', ''))}"
 
@@ -133,7 +107,7 @@ def _text(fields: Mapping[str, Any]) -> Iterator[str]:
     if "text" in fields:
         yield from table.paragraphs(fields["text"])
     elif "html" in fields:
-        yield f"(No text; {len(fields['html']):,} characters of HTML, see --json.)"
+        yield text("list.html_alone", count=f"{len(fields['html']):,}")
 
 
 def _people(value: Any) -> str:

@@ -3,6 +3,7 @@
 import base64
 import json
 import math
+import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Any
@@ -10,12 +11,13 @@ from zoneinfo import ZoneInfo
 
 import click
 
-from cmc_webhook.command_line import table
+from cmc_webhook.reading import table
 from cmc_webhook.reading.documents import Document
+from cmc_webhook.reading.language import text, texts
 from cmc_webhook.reading.times import in_zone
 from cmc_webhook.status.events import Status
 
-LABEL = len("server_composition") + 2
+LABEL = 20
 # A name that Firestore gives to no field.
 _OTHER_ID = "__id__"
 _COLOURS = {
@@ -44,11 +46,13 @@ def as_json(value: Any, zone: ZoneInfo) -> str:
 
     Other values than those of JSON are text, as in Firestore's REST API: "NaN", base64.
     """
-    text = json.dumps(_json_value(value, zone), ensure_ascii=False, allow_nan=False)
-    if text.isprintable():
-        return text
-    # They can only be inside of strings, where an escape means the same.
-    return text.translate({ord(c): _escape(c) for c in set(text) if table.printable(c) != c})
+    # Only UTF-8 has every character; elsewhere an escape means the same.
+    escaped = (sys.stdout.encoding or "").lower() not in ("utf-8", "utf8")
+    line = json.dumps(_json_value(value, zone), ensure_ascii=escaped, allow_nan=False)
+    if line.isprintable():
+        return line
+    # They can only be inside of strings.
+    return line.translate({ord(c): _escape(c) for c in set(line) if table.printable(c) != c})
 
 
 def _escape(character: str) -> str:
@@ -75,7 +79,7 @@ def _json_value(value: Any, zone: ZoneInfo) -> Any:
 def not_readable(document: Document) -> str:
     """Return the sentence on the fields that views cannot show, empty if there are none."""
     names = table.printable(", ".join(document.unreadable))
-    return f"Not readable: {names} (see --json)." if names else ""
+    return text("list.not_readable", fields=names) if names else ""
 
 
 def warn_of_unreadable(documents: Iterable[Document]) -> None:
@@ -85,23 +89,42 @@ def warn_of_unreadable(documents: Iterable[Document]) -> None:
             click.echo(f"{table.printable(document.id)}: {not_readable(document)}", err=True)
 
 
-def coloured(text: str, status: str) -> str:
-    """Return *text* in the colour of *status*; click removes it if the output is no terminal."""
-    return click.style(text, fg=_COLOURS.get(Status(status))) if status in [*Status] else text
+def coloured(shown: str, status: str) -> str:
+    """Return *shown* in the colour of *status*; click removes it if the output is no terminal."""
+    return click.style(shown, fg=_COLOURS.get(Status(status))) if status in [*Status] else shown
 
 
 def columns(
-    headings: Sequence[str], rows: Sequence[Sequence[str]], elastic: Sequence[int]
+    names: Sequence[str],
+    rows: Sequence[Sequence[str]],
+    elastic: Sequence[int],
+    statuses: Sequence[str] = (),
 ) -> Iterator[str]:
-    """Yield *rows* below their headings; the columns *elastic* are cut to fit the terminal."""
-    if rows:
-        head, *padded = table.lines([headings, *rows], table.terminal_width(), elastic)
-        yield click.style(table.joined(head), bold=True)
-        yield from map(table.joined, padded)
+    """
+    Yield *rows* below the headings of the columns *names*.
+
+    The columns *elastic* are cut to fit the terminal. With *statuses*, one for each row, the
+    column "status" has its colour.
+    """
+    if not rows:
+        return
+    headings = [text(f"column.{name}") for name in names]
+    head, *padded = table.lines([headings, *rows], table.terminal_width(), elastic)
+    yield click.style(table.joined(head), bold=True)
+    for number, cells in enumerate(padded):
+        if statuses:
+            position = names.index("status")
+            cells[position] = coloured(cells[position], statuses[number])
+        yield table.joined(cells)
 
 
-def labelled(label: str, text: str, indent: int = LABEL) -> Iterator[str]:
-    """Yield *text* beside its label, wrapped."""
+def labelled(label: str, value: str, indent: int = LABEL) -> Iterator[str]:
+    """Yield *value* beside its label, wrapped."""
     room = max(20, table.terminal_width() - indent)
-    for number, line in enumerate(table.wrap(table.printable(text), room)):
+    for number, line in enumerate(table.wrap(table.printable(value), room)):
         yield table.pad("" if number else label, indent) + line
+
+
+def field_lines(name: str, value: str) -> Iterator[str]:
+    """Yield the *value* of a document's field beside what the field is called."""
+    return labelled(texts().name("field", name), value)

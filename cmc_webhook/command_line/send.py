@@ -10,11 +10,11 @@ from zoneinfo import ZoneInfo
 
 import click
 
-from cmc_webhook.command_line.filters import TimeType, ZoneType
-from cmc_webhook.command_line.sending import RateType, post_all, summary
+from cmc_webhook.command_line.sending import post_all, summary
 from cmc_webhook.command_line.verify import Sent, expected_outcome, verify, wrong_answers
 from cmc_webhook.reading.connection import Connection, FirestoreOptions, settings_here
-from cmc_webhook.reading.options import connected, firestore_options, function_options
+from cmc_webhook.reading.language import text, texts
+from cmc_webhook.reading.options import connected
 from cmc_webhook.simulator import chaos, posts, scenarios
 from cmc_webhook.simulator.posting import (
     FORM,
@@ -27,7 +27,6 @@ from cmc_webhook.simulator.posting import (
 )
 from cmc_webhook.simulator.posts import Manner, Post
 
-_STATUSES = ("queued", "deferred", "succeeded", "failed", "bounce")
 _WRONG = Credential(authorization="Bearer wrong", api_key="wrong")
 _FORGED_MAILS = 10
 _END_WITH_SEED = datetime(2025, 1, 25, 5, 3, 6, tzinfo=UTC)
@@ -58,63 +57,6 @@ class _Options:
     concurrency: int
 
 
-@click.command()
-@click.argument("status", required=False, type=click.Choice(_STATUSES))
-@click.option("--code", type=click.IntRange(1, 999), help="Code of the bounce, by default 2.")
-@click.option(
-    "--scenario",
-    type=click.Choice(scenarios.OFFERED),
-    metavar="NAME",
-    help=f"All events of each mail: {', '.join(scenarios.OFFERED)}.",
-)
-@click.option(
-    "--count", default=1, type=click.IntRange(1), show_default=True, help="Number of mails."
-)
-@click.option(
-    "--recipients",
-    default=1,
-    type=click.IntRange(1, 1000),
-    show_default=True,
-    help="Recipients per mail.",
-)
-@click.option("--rate", default=0.0, type=RateType(), help="At most so many events per second.")
-@click.option(
-    "--format",
-    "form",
-    default="form",
-    type=click.Choice(["form", "json"]),
-    show_default=True,
-    help="Format of the posts.",
-)
-@click.option(
-    "--version",
-    default=2,
-    type=click.IntRange(1, 2),
-    show_default=True,
-    help="Version of the webhook.",
-)
-@click.option("--zone", type=ZoneType(), help="Time zone of the posts, by default CMC_TIME_ZONE.")
-@click.option("--seed", type=int, help="The same seed sends exactly the same.")
-@click.option(
-    "--end", type=TimeType(), help="Time of the last event: now, or a fixed time with --seed."
-)
-@click.option("--duplicate", is_flag=True, help="Send some posts twice.")
-@click.option("--reorder", is_flag=True, help="Shuffle records and posts.")
-@click.option("--split", is_flag=True, help="Send one record per post.")
-@click.option("--odd", is_flag=True, help="Add odd texts, unknown statuses and bad records.")
-@click.option("--cut", is_flag=True, help="Break some connections in the body, then send again.")
-@click.option("--wrong-key", is_flag=True, help="Also send forged posts; needs a credential.")
-@click.option(
-    "--concurrency",
-    default=1,
-    type=click.IntRange(1, 64),
-    show_default=True,
-    help="Posts at the same time.",
-)
-@click.option("--verify", "verifying", is_flag=True, help="Compare Firestore with what was sent.")
-@click.option("--real-url", is_flag=True, help="Allow a URL that is not on this machine.")
-@function_options
-@firestore_options
 def send(
     where: FirestoreOptions,
     url: str,
@@ -123,47 +65,34 @@ def send(
     real_url: bool,
     **given: Any,
 ) -> None:
-    """
-    Send test events: a single STATUS, or all events of each mail.
-
-    All addresses are in domains reserved for examples; the server composition is
-    `simulator`. Exit status 1 if a post is not accepted or --verify finds a
-    difference.
-
-    \b
-    python -m cmc_webhook send queued
-    python -m cmc_webhook send bounce --code 5 --bearer KEY
-    python -m cmc_webhook send --scenario campaign --count 2000 --verify
-    python -m cmc_webhook send --scenario late-bounce --count 50 --odd --reorder
-    """
+    """Post test events: a single status, or all events of each mail."""
     options = _Options(**given)
     _refuse_contradictions(options, credential)
     if not is_loopback(url) and not real_url:
-        raise click.UsageError(
-            f"{without_query(url)} is not on this machine; if you mean it, add --real-url."
-        )
+        raise click.UsageError(text("usage.real_url", url=without_query(url)))
     connection = connected(where) if verifying else None
     seed = random.SystemRandom().getrandbits(32) if options.seed is None else options.seed
     end = options.end or (datetime.now(UTC) if options.seed is None else _END_WITH_SEED)
     zone = options.zone or settings_here().time_zone
     planned = _plan(options, zone, end, random.Random(seed))
     records = sum(len(post.records) for post in planned)
-    click.echo(f"{records:,} records in {len(planned):,} posts to {without_query(url)}", err=True)
+    counts = {"records": f"{records:,}", "posts": f"{len(planned):,}"}
+    click.echo(text("sent.planned", url=without_query(url), **counts), err=True)
     again = f"--seed {seed} --end {end.isoformat(timespec='seconds')}"
-    click.echo(f"To send the same again: {again}", err=True)
+    click.echo(text("sent.again", options=again), err=True)
     answers = _post(planned, url, credential, options)
     _conclude(list(zip(planned, answers, strict=True)), zone, connection)
 
 
 def _refuse_contradictions(options: _Options, credential: Credential) -> None:
     if options.status and options.scenario:
-        raise click.UsageError("Give a STATUS or a --scenario, not both.")
+        raise click.UsageError(text("usage.status_or_scenario"))
     if options.code and options.status != "bounce":
-        raise click.UsageError("--code is for the STATUS bounce.")
+        raise click.UsageError(text("usage.code"))
     if options.version == 1 and options.form == "json":
-        raise click.UsageError("CMC sends version 1 as a form only.")
+        raise click.UsageError(text("usage.version_1"))
     if options.wrong_key and credential == Credential():
-        raise click.UsageError("--wrong-key needs the right one: --bearer, --body-key or --basic.")
+        raise click.UsageError(text("usage.wrong_key"))
 
 
 def _plan(options: _Options, zone: ZoneInfo, end: datetime, rng: random.Random) -> list[Post]:
@@ -229,16 +158,19 @@ def _conclude(sent: Sent, zone: ZoneInfo, connection: Connection | None) -> None
         click.echo(line)
     expected = expected_outcome(sent, zone).documents.values()
     statuses = Counter(document["status"][0] for document in expected)
-    counts = ", ".join(f"{count:,} {status}" for status, count in statuses.most_common())
-    click.echo(f"Expected documents: {counts or 'none'}.")
+    names = ((texts().name("status", word), count) for word, count in statuses.most_common())
+    counts = ", ".join(f"{name} {count:,}" for name, count in names)
+    click.echo(text("sent.expected", counts=counts or text("dashboard.none")))
     wrong = list(wrong_answers(sent))
     if connection:
         verified = verify(connection, sent, zone)
         wrong += verified.differences
-        click.echo(
-            f"Verified: {verified.documents:,} documents, {verified.quarantined:,} in quarantine;"
-            f" {len(verified.differences):,} differences."
-        )
+        found = {
+            "documents": verified.documents,
+            "quarantined": verified.quarantined,
+            "differences": len(verified.differences),
+        }
+        click.echo(text("sent.verified", **{name: f"{n:,}" for name, n in found.items()}))
     _raise_if(wrong)
 
 
@@ -246,6 +178,6 @@ def _raise_if(wrong: Sequence[str]) -> None:
     for sentence in wrong[:_MOST_SENTENCES]:
         click.echo(sentence, err=True)
     if len(wrong) > _MOST_SENTENCES:
-        click.echo(f"And {len(wrong) - _MOST_SENTENCES:,} more.", err=True)
+        click.echo(text("sent.more", count=f"{len(wrong) - _MOST_SENTENCES:,}"), err=True)
     if wrong:
-        raise click.ClickException("The result is not what was expected; see above.")
+        raise click.ClickException(text("sent.wrong"))

@@ -6,13 +6,13 @@ from zoneinfo import ZoneInfo
 
 import click
 
-from cmc_webhook.command_line import table
-from cmc_webhook.command_line.filters import TextType
 from cmc_webhook.command_line.rendering import as_json, coloured
 from cmc_webhook.command_line.statuses import nothing_found
+from cmc_webhook.reading import table
 from cmc_webhook.reading.connection import FirestoreOptions
 from cmc_webhook.reading.counts import Counts, MailCounts
-from cmc_webhook.reading.options import connected, firestore_options
+from cmc_webhook.reading.language import text, texts
+from cmc_webhook.reading.options import connected
 from cmc_webhook.reading.statuses import Filters, MailStatuses
 from cmc_webhook.reading.times import Period
 
@@ -21,21 +21,8 @@ _MOST_DOMAINS = 10
 _WIDEST_BAR = 40
 
 
-@click.command()
-@click.option("--days", default=7, type=click.IntRange(1, 366), show_default=True)
-@click.option("--domain", default="", type=TextType(), help="Only recipients in this domain.")
-@click.option("--json", "as_object", is_flag=True, help="One JSON object.")
-@firestore_options
 def stats(where: FirestoreOptions, days: int, domain: str, as_object: bool) -> None:
-    """
-    Count the mails of the last days by status, day and cause.
-
-    Firestore counts. Only the domains are counted here, of the newest 1000 mails.
-
-    \b
-    python -m cmc_webhook stats
-    python -m cmc_webhook stats --days 30 --domain example.jp --json
-    """
+    """Print how many mails of the last days there are by status, day and cause."""
     connection = connected(where)
     statuses = MailStatuses(connection.client, connection.collection)
     today = datetime.now(connection.zone).date()
@@ -56,10 +43,7 @@ def stats(where: FirestoreOptions, days: int, domain: str, as_object: bool) -> N
         for line in _report(by_status, by_day, by_cause, domains):
             click.echo(line)
     if not by_status:
-        reason = "today" if days == 1 else f"in the last {days} days"
-        if domain:
-            reason = f"to {table.printable(domain)} {reason}"
-        click.echo(nothing_found(reason, filters, statuses, where, connection.zone), err=True)
+        click.echo(nothing_found(filters, statuses, where, connection.zone), err=True)
 
 
 def _period(first: date, last: date, zone: ZoneInfo) -> Period:
@@ -74,21 +58,22 @@ def _midnight(day: date, zone: ZoneInfo) -> datetime:
 def _report(
     by_status: Counts, by_day: Mapping[str, Counts], by_cause: Counts, domains: Counts
 ) -> Iterator[str]:
-    yield f"{sum(by_status.values()):,} mails"
+    yield text("stats.mails", count=f"{sum(by_status.values()):,}")
     yield from _bars("status", by_status)
     days = {day: sum(counts.values()) for day, counts in by_day.items()}
     yield from _bars("day", days, {day: _parts(counts) for day, counts in by_day.items()})
     yield from _bars("cause", by_cause)
-    yield from _bars(f"domain, of the newest {_NEWEST}", domains)
+    yield from _bars("domain", domains)
 
 
-def _bars(heading: str, counts: Counts, notes: Mapping[str, str] | None = None) -> Iterator[str]:
-    """Yield a line with a bar for each count, and its note below."""
+def _bars(of: str, counts: Counts, notes: Mapping[str, str] | None = None) -> Iterator[str]:
+    """Yield a line with a bar for each count, and its note below; *of* says what is counted."""
     if not counts:
         return
     yield ""
-    yield click.style(heading, bold=True)
-    names = {name: table.printable(name) or "none" for name in counts}
+    yield click.style(text(f"stats.by_{of}", newest=_NEWEST), bold=True)
+    none = text("dashboard.none")
+    names = {word: table.printable(texts().name(of, word)) or none for word in counts}
     label = max(map(table.width, names.values()))
     digits = max(len(f"{count:,}") for count in counts.values())
     room = min(_WIDEST_BAR, max(10, table.terminal_width() - label - digits - 6))
@@ -100,4 +85,5 @@ def _bars(heading: str, counts: Counts, notes: Mapping[str, str] | None = None) 
 
 
 def _parts(counts: Counts) -> str:
-    return ", ".join(f"{count:,} {name}" for name, count in counts.items())
+    names = ((texts().name("status", word), count) for word, count in counts.items())
+    return ", ".join(f"{name} {count:,}" for name, count in names)

@@ -9,6 +9,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from cmc_webhook.reading.connection import Connection
+from cmc_webhook.reading.language import text
 from cmc_webhook.reading.quarantine import Quarantine
 from cmc_webhook.reading.queries import PATIENCE
 from cmc_webhook.simulator.oracle import Expected, Outcome, differences, outcome
@@ -40,15 +41,15 @@ def wrong_answers(sent: Sent) -> Iterator[str]:
     """Yield a sentence for each kind of answer that is wrong."""
     whole = [(post, answer) for post, answer in sent if post.manner is Manner.WHOLE]
     refused = Counter(answer.text for _, answer in whole if not answer.accepted)
-    for text, count in sorted(refused.items()):
-        yield f"{count:,} posts were not accepted: {text}."
+    for answer_text, count in sorted(refused.items()):
+        yield text("fault.not_accepted", count=f"{count:,}", answer=answer_text)
     for post, answer in whole:
         received = answer.counts.get("received", 0)
         if answer.accepted and received != len(post.records):
-            yield f"A post of {len(post.records):,} records was answered as one of {received:,}."
+            yield text("fault.counted", records=len(post.records), received=received)
     forged = [answer for post, answer in sent if post.manner is Manner.WRONG_KEY]
     if accepted := sum(answer.accepted for answer in forged):
-        yield f"{accepted:,} posts with a wrong key were accepted."
+        yield text("fault.forged_accepted", count=f"{accepted:,}")
 
 
 def verify(connection: Connection, sent: Sent, zone: ZoneInfo) -> Verified:
@@ -65,12 +66,12 @@ def verify(connection: Connection, sent: Sent, zone: ZoneInfo) -> Verified:
     forbidden = _outcome(forged, zone).documents.keys() - expected.documents.keys() - unknown
     certain = {n: fields for n, fields in expected.documents.items() if n not in unknown}
     found = dict(_read(connection, [*certain, *forbidden]))
-    wrong = [f"{name}: came with a wrong key and exists." for name in forbidden & found.keys()]
+    wrong = [text("fault.forged", document=name) for name in forbidden & found.keys()]
     for name, fields in certain.items():
         wrong += _compare(name, fields, found.get(name))
     unreadable = set(map(_canonical, expected.quarantined))
     missing = unreadable - _quarantined(connection)
-    wrong += [f"{text}: is not in quarantine." for text in missing]
+    wrong += [text("fault.not_quarantined", record=record) for record in missing]
     return Verified(len(certain), len(unreadable), wrong)
 
 
@@ -91,10 +92,11 @@ def _read(connection: Connection, names: list[str]) -> Iterator[tuple[str, Mappi
 
 def _compare(name: str, expected: Expected, found: Mapping[str, Any] | None) -> Iterator[str]:
     if found is None:
-        yield f"{name}: does not exist."
+        yield text("fault.missing", document=name)
         return
     for field, (has, may_have) in differences(expected, found).items():
-        yield f"{name}: {field} is {_shown(has)}, not {' or '.join(map(_shown, may_have))}."
+        wanted = " / ".join(map(_shown, may_have))
+        yield text("fault.other", document=name, field=field, value=_shown(has), wanted=wanted)
 
 
 def _quarantined(connection: Connection) -> set[str]:
@@ -109,5 +111,5 @@ def _canonical(record: Any) -> str:
 def _shown(value: Any) -> str:
     if isinstance(value, datetime):
         return value.isoformat()
-    text = json.dumps(value, ensure_ascii=False, default=str)
-    return text if len(text) <= _LONGEST_VALUE else f"{text[:_LONGEST_VALUE]}…"
+    found = json.dumps(value, ensure_ascii=False, default=str)
+    return found if len(found) <= _LONGEST_VALUE else f"{found[:_LONGEST_VALUE]}…"

@@ -1,89 +1,24 @@
-"""`python -m cmc_webhook.console`: serves the page on this machine until Ctrl-C."""
+"""`python -m cmc_webhook.console`: the same as `python -m cmc_webhook console`."""
 
-import logging
 import signal
-import socket
-import sys
-from typing import Any
+
+# Ctrl-C during the imports ends the process at once: nothing is started yet.
+if __name__ == "__main__":
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 import click
-from werkzeug.serving import make_server
 
-from cmc_webhook.console.app import create_app
-from cmc_webhook.console.site import Site
-from cmc_webhook.reading.connection import FirestoreOptions, settings_with_credentials
-from cmc_webhook.reading.objects import objects
-from cmc_webhook.reading.options import connected, firestore_options, function_options
-from cmc_webhook.settings import API_KEYS, BASIC_CREDENTIALS, Settings
-from cmc_webhook.simulator.posting import Credential, basic, bearer, is_loopback
+from cmc_webhook.reading.cli import command, option
+from cmc_webhook.reading.options import firestore_options, function_options
 
-_HOST = "127.0.0.1"
-
-
-@click.command(context_settings={"help_option_names": ["-h", "--help"], "show_default": True})
-@click.option("--port", default=8082, type=click.IntRange(1, 65535), help="Port of the page.")
-@click.option("--allow-changes", is_flag=True, help="Allow replay and delete in a real project.")
-@function_options
-@firestore_options
-def main(
-    where: FirestoreOptions, url: str, credential: Credential, port: int, allow_changes: bool
-) -> None:
-    """
-    Show what became of the mails in a browser, on 127.0.0.1 only.
-
-    Reads the local Firestore, or with your own Google credentials the project of
-    --project. Files of locally received mails are read from STORAGE_EMULATOR_HOST,
-    which the devserver sets. --url and the credential are those of the function
-    that quarantined data is posted to again.
-
-    \b
-    python -m cmc_webhook console --project P --database cmc
-    """
-    # No line for each request; errors are still shown.
-    logging.getLogger("werkzeug").setLevel(logging.WARNING)
-    emulator = where.emulator
-    listener = _listen(port)
-    connection = connected(where, check=False)
-    site = Site(
-        connection=connection,
-        objects=objects(connection.client.project, local=bool(emulator)),
-        emulator=emulator,
-        url=url,
-        credential=_credential(credential, url, settings_with_credentials()),
-        may_change=allow_changes or not where.project,
-        port=port,
-    )
-    server = make_server(_HOST, port, create_app(site), threaded=True, fd=listener.fileno())
-    signal.signal(signal.SIGTERM, _leave)
-    click.echo(f"Page on http://{_HOST}:{port}")
-    try:
-        server.serve_forever()
-    except KeyboardInterrupt:
-        sys.exit(0)
-
-
-def _listen(port: int) -> socket.socket:
-    try:
-        return socket.create_server((_HOST, port))
-    except OSError as error:
-        raise click.ClickException(
-            f"Port {port} is in use. Stop the program that uses it, or choose another with --port."
-        ) from error
-
-
-def _credential(given: Credential, url: str, settings: Settings) -> Credential:
-    """Return *given*, by default what a local function with the same settings accepts."""
-    if given != Credential() or not is_loopback(url):
-        return given
-    if keys := settings.credentials[API_KEYS]:
-        return bearer(keys[0])
-    pairs = settings.credentials[BASIC_CREDENTIALS]
-    return basic(pairs[0]) if pairs else given
-
-
-def _leave(*_: Any) -> None:
-    raise KeyboardInterrupt
-
+main = command(
+    "console",
+    "console.serving:serve",
+    option("--port", default=8082, type=click.IntRange(1, 65535), entry="console_port"),
+    option("--allow-changes", is_flag=True),
+    function_options,
+    firestore_options,
+)
 
 if __name__ == "__main__":
     main(prog_name="python -m cmc_webhook.console")

@@ -53,7 +53,7 @@ def read_filters(given: Parameters, zone: ZoneInfo, now: datetime, period: str) 
 def _period(
     given: Parameters, zone: ZoneInfo, now: datetime, default: str
 ) -> tuple[str, datetime | None, datetime | None]:
-    since, until = (_time(given, name, zone) for name in ("since", "until"))
+    since, until = (_time(given, name, zone, now) for name in ("since", "until"))
     name = _one_of(given, "period", ("", "all", "own", *periods.NAMED))
     # A form also sends its two times when a named period is selected; they count only for "own".
     name = name or ("own" if since or until else default)
@@ -92,9 +92,9 @@ def _statuses(given: Parameters) -> tuple[str, ...]:
     return tuple(chosen)
 
 
-def _time(given: Parameters, name: str, zone: ZoneInfo) -> datetime | None:
+def _time(given: Parameters, name: str, zone: ZoneInfo, now: datetime) -> datetime | None:
     text = _once(given, name)
     try:
-        return read_time(text, zone) if text else None
+        return read_time(text, zone, now) if text else None
     except ValueError:
         raise BadParameterError(name) from None

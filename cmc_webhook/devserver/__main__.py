@@ -6,7 +6,31 @@ import signal
 if __name__ == "__main__":
     signal.signal(signal.SIGINT, signal.SIG_DFL)
 
-from cmc_webhook.devserver.command import devserver
+from collections.abc import Callable
+from typing import Any
+
+import click
+
+from cmc_webhook.devserver import DATA_FILE
+from cmc_webhook.reading.cli import command, option
+
+
+def _port(name: str, default: int, lowest: int = 1) -> Callable[..., Any]:
+    return option(name, type=click.IntRange(lowest, 65535), metavar="PORT", default=default)
+
+
+main = command(
+    "devserver",
+    "devserver.command:devserver",
+    _port("--port", 8080),
+    _port("--inbound-port", 8083),
+    _port("--console-port", 8082),
+    _port("--firestore-port", 8081, lowest=0),
+    _port("--storage-port", 0, lowest=0),
+    option("--data", metavar="FILE", default=DATA_FILE),
+    option("--only-firestore", is_flag=True),
+    option("--verbose", is_flag=True),
+)
 
 if __name__ == "__main__":
-    devserver(prog_name="python -m cmc_webhook.devserver")
+    main(prog_name="python -m cmc_webhook.devserver")

@@ -12,7 +12,6 @@ EMULATOR = "gcp-storage-emulator"
 
 
 def is_installed() -> bool:
-    """Return whether the emulator of Cloud Storage is installed."""
     return find_spec("gcp_storage_emulator") is not None
 
 

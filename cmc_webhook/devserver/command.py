@@ -3,74 +3,42 @@
 import logging
 import os
 import sys
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import ExitStack
 from datetime import datetime
 from pathlib import Path
-from typing import Any
 
 import click
 
-from cmc_webhook.devserver import bucket
+from cmc_webhook.devserver import DATA_FILE, bucket
 from cmc_webhook.devserver.programs import (
     HOST,
     Program,
     console,
     free_port,
+    function,
     function_environ,
-    inbound_function,
-    status_function,
 )
 from cmc_webhook.devserver.supervisor import Supervisor
 from cmc_webhook.local_firestore.errors import StartError
 from cmc_webhook.local_firestore.server import start
-from cmc_webhook.reading.options import BadSetting
+from cmc_webhook.reading import table
+from cmc_webhook.reading.language import text, texts
 from cmc_webhook.settings import (
     API_KEYS,
     BASIC_CREDENTIALS,
-    SettingsError,
     StatusSettings,
     from_env,
     inbound_from_env,
 )
 
-_DATA = ".devserver/firestore.sqlite3"
 _PROJECT = "demo-cmc-webhook"
 
 
-def _port_option(name: str, default: int, text: str, lowest: int = 1) -> Callable[..., Any]:
-    kind = click.IntRange(lowest, 65535)
-    return click.option(name, type=kind, metavar="PORT", default=default, help=text)
-
-
-@click.command(context_settings={"help_option_names": ["-h", "--help"], "show_default": True})
-@_port_option("--port", 8080, "Port of the status function.")
-@_port_option("--inbound-port", 8083, "Port of the function for received mail.")
-@_port_option("--console-port", 8082, "Port of the page.")
-@_port_option("--firestore-port", 8081, "Port of the Firestore, 0 for any.", lowest=0)
-@_port_option("--storage-port", 0, "Port of the bucket for attachments, 0 for any.", lowest=0)
-@click.option(
-    "--data", metavar="FILE", default=_DATA, help="File that keeps the documents, or :memory:."
-)
-@click.option("--only-firestore", is_flag=True, help="Start the Firestore and nothing else.")
-@click.option("--verbose", is_flag=True, help="Show what the programs print as it is.")
 def devserver(
     only_firestore: bool, verbose: bool, firestore_port: int, data: str, **ports: int
 ) -> None:
-    """
-    Run the functions and the page on a local Firestore.
-
-    Everything listens on 127.0.0.1 only and runs until Ctrl-C. The settings of the
-    functions are taken from the environment, as in production. Without a credential
-    there, any program on this machine can post.
-
-    It prints a line for each request, such as "12:00:01 status 200 stored 1", and
-    whatever else the functions and the page print.
-
-    \b
-    python -m cmc_webhook devserver
-    python -m cmc_webhook devserver --only-firestore --data :memory:
-    """
+    """Run the functions and the page on a local Firestore, whose documents are in *data*."""
     supervisor = Supervisor(verbose=verbose)
     logging.basicConfig(
         format="%(asctime)s firestore %(message)s",
@@ -80,14 +48,14 @@ def devserver(
     )
     logging.getLogger("gcp_storage_emulator").setLevel(logging.CRITICAL)
     project = os.environ.get("GOOGLE_CLOUD_PROJECT") or _PROJECT
-    if data == _DATA:
+    if data == DATA_FILE:
         Path(data).parent.mkdir(exist_ok=True)
     try:
         with ExitStack() as running:
             firestore = start(data, free_port(firestore_port, "--firestore-port"))
             running.callback(firestore.stop)
             greeting = [
-                f"Documents are in {data}. Settings of other programs:",
+                text("devserver.documents", file=data),
                 f"  export FIRESTORE_EMULATOR_HOST={firestore.address}",
                 f"  export GOOGLE_CLOUD_PROJECT={project}",
             ]
@@ -99,15 +67,13 @@ def devserver(
                 # Checked here, or every program would print the same error.
                 settings = from_env(environ)
                 inbound_from_env({**environ, "CMC_ATTACHMENT_BUCKET": bucket.NAME})
-                click.echo("Starting the functions and the page on a local Firestore.")
+                click.echo(text("devserver.starting"))
                 folder = None if data == ":memory:" else Path(data).parent
                 programs = _start_programs(running, ports, folder, environ)
                 greeting += _how_to_try_it(ports, settings)
-            supervisor.run(programs, [*greeting, "Stop with Ctrl-C."])
+            supervisor.run(programs, [*greeting, text("devserver.stop")])
     except StartError as error:
-        raise click.ClickException(str(error)) from error
-    except SettingsError as error:
-        raise BadSetting(str(error)) from error
+        raise click.ClickException(texts().translated(str(error))) from error
 
 
 def _start_programs(
@@ -118,34 +84,39 @@ def _start_programs(
     if with_bucket:
         bucket_environ = running.enter_context(bucket.running(ports["storage_port"], folder))
         environ = {**environ, **bucket_environ}
-    programs = [running.enter_context(status_function(ports["port"], environ))]
+    status = function("status", "cmc_webhook", ports["port"], "--port", environ)
+    programs = [running.enter_context(status)]
     page = console(ports["console_port"], ports["port"], environ)
     programs.append(running.enter_context(page))
     if with_bucket:
-        inbound = inbound_function(ports["inbound_port"], environ)
+        port = ports["inbound_port"]
+        inbound = function("inbound", "cmc_inbound", port, "--inbound-port", environ)
         programs.append(running.enter_context(inbound))
     return programs
 
 
 def _how_to_try_it(ports: Mapping[str, int], settings: StatusSettings) -> Iterator[str]:
-    """Yield a command to try, and as the last lines the addresses."""
-    function = f"http://{HOST}:{ports['port']}"
+    url = f"http://{HOST}:{ports['port']}"
     if settings.credentials[API_KEYS]:
         credential = ' -H "Authorization: Bearer YOUR_KEY"'
     elif settings.credentials[BASIC_CREDENTIALS]:
         credential = " -u USER:PASSWORD"
     else:
         credential = ""
-    yield f"Send a test event{' with one of your credentials' if credential else ''}:"
-    yield f"  curl{credential} {function} --data-urlencode '{_sample(settings)}'"
+    yield text("devserver.try_with_credential" if credential else "devserver.try")
+    yield f"  curl{credential} {url} --data-urlencode '{_sample(settings)}'"
     if not credential:
-        yield "No credential is set: any program on this machine can post."
-    yield f"Status function  {function}"
+        yield text("devserver.open_to_all")
+    yield _address("status", url)
     if bucket.is_installed():
-        yield f"Received mail    http://{HOST}:{ports['inbound_port']}"
+        yield _address("received", f"http://{HOST}:{ports['inbound_port']}")
     else:
-        yield f"Received mail    not started, it needs: pip install {bucket.EMULATOR}"
-    yield f"Page             http://{HOST}:{ports['console_port']}"
+        yield _address("received", text("devserver.no_bucket", package=bucket.EMULATOR))
+    yield _address("page", f"http://{HOST}:{ports['console_port']}")
+
+
+def _address(name: str, address: str) -> str:
+    return table.pad(text(f"devserver.{name}"), 17) + address
 
 
 def _sample(settings: StatusSettings) -> str:

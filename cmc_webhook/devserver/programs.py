@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import IO, Self, cast
 
 from cmc_webhook.local_firestore.errors import StartError
+from cmc_webhook.reading.language import text
 from cmc_webhook.settings import CREDENTIALS
 
 HOST = "127.0.0.1"
@@ -101,13 +102,12 @@ class Program:
         return True
 
     def ended(self) -> bool:
-        """Return whether the process has ended."""
         return self._process.poll() is not None
 
     def ending(self) -> str:
         """Return the sentence to show when the process has ended by itself."""
         code = self._process.returncode
-        return f"{self.name} ended by itself (exit status {code}); see its output above."
+        return text("devserver.ended", program=self.name, status=code)
 
     def terminate(self) -> None:
         """Ask the process and its children to end, without waiting for it."""
@@ -126,26 +126,16 @@ class Program:
             os.killpg(self._process.pid, number)
 
 
-def status_function(port: int, environ: Mapping[str, str]) -> Program:
-    """Start the status function."""
-    return Program("status", _function("cmc_webhook", port), port, "--port", environ)
-
-
-def inbound_function(port: int, environ: Mapping[str, str]) -> Program:
-    """Start the function for received mail."""
-    return Program("inbound", _function("cmc_inbound", port), port, "--inbound-port", environ)
+def function(name: str, target: str, port: int, option: str, environ: Mapping[str, str]) -> Program:
+    """Start a function under functions-framework and gunicorn, as in production."""
+    options = ["--target", target, "--source", str(_SOURCE), "--host", HOST, "--port", str(port)]
+    return Program(name, ["functions_framework", *options], port, option, environ)
 
 
 def console(port: int, function_port: int, environ: Mapping[str, str]) -> Program:
     """Start the page, which posts what was in quarantine to the function on *function_port*."""
     options = ["--port", str(port), "--url", f"http://{HOST}:{function_port}"]
     return Program("page", ["cmc_webhook.console", *options], port, "--console-port", environ)
-
-
-def _function(target: str, port: int) -> list[str]:
-    # Under functions-framework and gunicorn, as in production.
-    options = ["--target", target, "--source", str(_SOURCE), "--host", HOST]
-    return ["functions_framework", *options, "--port", str(port)]
 
 
 def free_port(port: int, option: str) -> int:
@@ -159,8 +149,5 @@ def free_port(port: int, option: str) -> int:
         try:
             probe.bind((HOST, port))
         except OSError as error:
-            raise StartError(
-                f"Port {port} is in use: stop the program that uses it, or choose another with"
-                f" {option}."
-            ) from error
+            raise StartError(text("place.port", port=port, option=option)) from error
         return int(probe.getsockname()[1])

@@ -4,6 +4,7 @@ import binascii
 import re
 
 from cmc_webhook.inbound.charsets import text_of
+from cmc_webhook.inbound.transfer import base64_piece
 
 _MOST_DECODED = 16 * 1024  # characters; no mailer writes longer fields with encoded words
 _START = re.compile(r"=\?([^?\s]{1,64})\?([bq])\?", re.I)
@@ -52,6 +53,4 @@ def _word(encoding: str, content: str) -> bytes | None:
     letters = re.sub(r"\s+", "", content).rstrip("=")
     if not re.fullmatch("[A-Za-z0-9+/]*", letters):
         return None
-    if len(letters) % 4 == 1:
-        letters = letters[:-1]
-    return binascii.a2b_base64(letters + "=" * (-len(letters) % 4))
+    return base64_piece(letters.encode())

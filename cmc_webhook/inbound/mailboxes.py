@@ -80,9 +80,8 @@ class _Mailbox:
         if '"' not in address:
             address = re.sub(r"\([^()]*\)|\s+", "", address)
         name = _readable(words) or one_line(decode_words(" ".join(self.comments)), _NAME_BYTES)
-        if (
-            "@" in name and name.lower() == address.lower()
-        ):  # many programs repeat the address as a name
+        # Many programs repeat the address as a name.
+        if "@" in name and name.lower() == address.lower():
             name = ""
         found = {"address": one_line(address, ADDRESS_BYTES), "name": name}
         return {field: text for field, text in found.items() if text}

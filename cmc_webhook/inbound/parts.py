@@ -64,11 +64,6 @@ class Parts:
         return value if isinstance(value, dict) else {}
 
 
-def is_multipart(body: bytes) -> bool:
-    """True if *body* begins like multipart; the Content-Type header does not matter."""
-    return _FIRST_LINE.match(body) is not None
-
-
 def read_parts(body: bytes) -> Parts:
     """Return the parts of *body*. Raises UnreadableMail if it is truncated or in another format."""
     if first := _FIRST_LINE.match(body):

@@ -46,7 +46,7 @@ def _base64(content: memoryview) -> Content:
             return _content(binascii.a2b_base64(encoded), content, end)
     letters = bytes(encoded).translate(None, b" \t\r\n\f\v")
     pieces = re.split(rb"=++", letters, maxsplit=_MOST_PIECES)
-    return _content(b"".join(map(_base64_piece, pieces)), content, end)
+    return _content(b"".join(map(base64_piece, pieces)), content, end)
 
 
 def _content(decoded: bytes, content: memoryview, end: int) -> Content:
@@ -55,7 +55,8 @@ def _content(decoded: bytes, content: memoryview, end: int) -> Content:
     return Content(decoded, bytes(content[end:]))
 
 
-def _base64_piece(letters: bytes) -> bytes:
+def base64_piece(letters: bytes) -> bytes:
+    """Decode *letters* without padding, which may be cut off."""
     if len(letters) % 4 == 1:  # one letter too many: it has six bits of a byte
         letters = letters[:-1]
     return binascii.a2b_base64(letters + b"=" * (-len(letters) % 4))

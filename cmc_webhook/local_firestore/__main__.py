@@ -7,7 +7,6 @@ from typing import Any
 
 import click
 
-from cmc_webhook.local_firestore.errors import StartError
 from cmc_webhook.local_firestore.server import LOOPBACK, start
 
 _SIGNALS = (signal.SIGINT, signal.SIGTERM)
@@ -21,13 +20,13 @@ _SIGNALS = (signal.SIGINT, signal.SIGTERM)
 def main(firestore_port: int, host: str, data: str, indexes: Any) -> None:
     """Serve a Firestore for tests and development."""
     logging.basicConfig(format="Firestore: %(message)s", level=logging.INFO)
+    try:
+        definitions = {**json.load(indexes)} if indexes else None
+    except (TypeError, ValueError, RecursionError) as error:
+        raise click.ClickException(f"{indexes.name} is not a JSON object: {error}.") from error
     # Blocked in every thread from here on, and waited for below: a handler could deadlock.
     signal.pthread_sigmask(signal.SIG_BLOCK, _SIGNALS)
-    try:
-        definitions = json.load(indexes) if indexes else None
-        server = start(data, firestore_port, host=host, indexes=definitions)
-    except (StartError, ValueError) as error:
-        raise click.ClickException(str(error)) from error
+    server = start(data, firestore_port, host=host, indexes=definitions)
     if host != LOOPBACK:
         click.echo(
             f"Warning: everybody who reaches {server.address} can read and change everything.",

@@ -3,8 +3,9 @@
 import itertools
 from collections.abc import Iterable, Sequence
 
+from google.api_core.exceptions import InvalidArgument
+
 from cmc_webhook.local_firestore import field_paths, limits
-from cmc_webhook.local_firestore.errors import InvalidArgument
 from cmc_webhook.local_firestore.field_paths import FieldPath
 from cmc_webhook.local_firestore.filters import value_at
 from cmc_webhook.local_firestore.messages import Message, Value

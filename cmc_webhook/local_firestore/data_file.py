@@ -3,13 +3,9 @@
 import sqlite3
 from pathlib import Path
 
-from cmc_webhook.local_firestore.errors import (
-    DataLoss,
-    Internal,
-    Refusal,
-    ResourceExhausted,
-    StartError,
-)
+from google.api_core.exceptions import DataLoss, InternalServerError, ResourceExhausted
+
+from cmc_webhook.local_firestore.errors import Refusal, StartError
 
 # "CMCf" in ASCII, and the version of the tables below.
 _APPLICATION_ID = 0x434D4366
@@ -55,7 +51,7 @@ def refusal(error: sqlite3.Error) -> Refusal:
         return ResourceExhausted("The disk of the local Firestore is full.")
     if code in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB):
         return DataLoss("The data file of the local Firestore is damaged.")
-    return Internal(f"The local Firestore cannot use its data file: {error}.")
+    return InternalServerError(f"The local Firestore cannot use its data file: {error}.")
 
 
 def _prepare(connection: sqlite3.Connection, path: str) -> None:

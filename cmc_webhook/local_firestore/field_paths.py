@@ -8,8 +8,9 @@ import re
 from collections.abc import Iterable
 from typing import TypeAlias
 
+from google.api_core.exceptions import InvalidArgument
+
 from cmc_webhook.local_firestore import limits
-from cmc_webhook.local_firestore.errors import InvalidArgument
 from cmc_webhook.local_firestore.messages import Message
 from cmc_webhook.local_firestore.resource_names import is_reserved
 
@@ -52,7 +53,6 @@ def check_field_name(name: str) -> None:
 
 
 def get(fields: Message, path: FieldPath) -> Message | None:
-    """Return the value at *path*, or None."""
     inner = _parent_map(fields, path)
     return None if inner is None else inner.get(path[-1])
 

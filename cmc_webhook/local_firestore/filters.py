@@ -6,8 +6,9 @@ from dataclasses import dataclass
 from itertools import chain, pairwise, product
 from typing import NamedTuple, TypeAlias
 
+from google.api_core.exceptions import InvalidArgument
+
 from cmc_webhook.local_firestore import limits
-from cmc_webhook.local_firestore.errors import InvalidArgument
 from cmc_webhook.local_firestore.field_paths import NAME, FieldPath, get, parse
 from cmc_webhook.local_firestore.messages import Message, StructuredQuery, Value
 from cmc_webhook.local_firestore.resource_names import parse_document
@@ -35,7 +36,6 @@ class KeyRange(NamedTuple):
     high: bytes
 
     def is_point(self) -> bool:
-        """Whether the range has a single key."""
         return self.high == _next(self.low)
 
 
@@ -56,7 +56,6 @@ class FieldTest:
         return self.operator in _CONTAINS
 
     def matches(self, document: Message) -> bool:
-        """Whether *document* passes the filter."""
         value = value_at(document, self.path)
         if value is None:
             return False
@@ -101,17 +100,14 @@ def parse_filter(where: Message) -> Alternatives:
 
 
 def filtered_paths(alternatives: Alternatives) -> set[FieldPath]:
-    """Return the fields of all filters."""
     return {test.path for test in chain.from_iterable(alternatives)}
 
 
 def inequality_paths(alternatives: Alternatives) -> set[FieldPath]:
-    """Return the fields of all inequalities."""
     return {test.path for test in chain.from_iterable(alternatives) if test.is_inequality()}
 
 
 def _operators(where: Message) -> Iterator[str]:
-    """Yield the name of each operator in *where*."""
     if where.HasField("composite_filter"):
         if where.composite_filter.op == where.composite_filter.OR:
             yield "OR"

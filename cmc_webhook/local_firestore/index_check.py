@@ -2,7 +2,8 @@
 
 import logging
 
-from cmc_webhook.local_firestore.errors import FailedPrecondition
+from google.api_core.exceptions import FailedPrecondition
+
 from cmc_webhook.local_firestore.indexes import Index, IndexDefinitions, missing_indexes
 from cmc_webhook.local_firestore.queries import Query
 

@@ -10,6 +10,9 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
+from google.cloud.firestore_v1.field_path import render_field_path
+
+from cmc_webhook.local_firestore.errors import StartError
 from cmc_webhook.local_firestore.field_paths import NAME, FieldPath
 from cmc_webhook.local_firestore.filters import FieldTest
 from cmc_webhook.local_firestore.queries import Order, Query
@@ -70,33 +73,39 @@ class IndexDefinitions:
 
 def parse_definitions(content: Mapping[str, Any]) -> IndexDefinitions:
     """
-    Parse the content of a firestore.indexes.json of the Firebase CLI.
+    Parse the content of a firestore.indexes.json of the Firebase CLI, or raise StartError.
 
     Format: https://firebase.google.com/docs/reference/firestore/indexes
     """
-    overrides = content.get("fieldOverrides", [])
-    single = (
-        _parse_index(each["collectionGroup"], index, [{**index, "fieldPath": each["fieldPath"]}])
-        for each in overrides
-        for index in each["indexes"]
-    )
-    composite = (
-        _parse_index(each["collectionGroup"], each, each["fields"])
-        for each in content.get("indexes", [])
-    )
-    return IndexDefinitions(
-        frozenset([*single, *composite]),
-        frozenset((each["collectionGroup"], each["fieldPath"]) for each in overrides),
-    )
+    try:
+        overrides = content.get("fieldOverrides", [])
+        indexes = [
+            (each["collectionGroup"], each, each["fields"]) for each in content.get("indexes", [])
+        ]
+        indexes += [
+            (each["collectionGroup"], index, [{**index, "fieldPath": each["fieldPath"]}])
+            for each in overrides
+            for index in each["indexes"]
+        ]
+        return IndexDefinitions(
+            frozenset(_parse_index(*each) for each in indexes),
+            frozenset((each["collectionGroup"], each["fieldPath"]) for each in overrides),
+        )
+    except (AttributeError, LookupError, TypeError) as error:
+        raise StartError(
+            "The definitions of indexes have another format than a firestore.indexes.json: make one"
+            " with `firebase firestore:indexes`."
+        ) from error
 
 
 def _parse_index(
     collection: str, index: Mapping[str, Any], fields: Sequence[Mapping[str, Any]]
 ) -> Index:
-    modes = (str(field.get("order") or field.get("arrayConfig")) for field in fields)
-    paths = (str(field["fieldPath"]) for field in fields)
+    if not fields:
+        raise LookupError("an index without fields")
     group = index.get("queryScope") == "COLLECTION_GROUP"
-    return Index(collection, group, tuple(zip(paths, modes, strict=True)))
+    modes = [(str(f["fieldPath"]), str(f.get("order") or f.get("arrayConfig"))) for f in fields]
+    return Index(collection, group, tuple(modes))
 
 
 def missing_indexes(query: Query, defined: IndexDefinitions) -> set[Index]:
@@ -119,14 +128,14 @@ def _missing(
     }
     known = {path for path, of_elements in equal if not of_elements}
     end = tuple(
-        (_quoted(order.path), _DESCENDING if order.descending else _ASCENDING)
+        (render_field_path(order.path), _DESCENDING if order.descending else _ASCENDING)
         for order in orders
         if order.path not in known
     )
     # Documents by ascending name need no index.
     if not equal and end == ((_NAME, _ASCENDING),):
         return None
-    tested = {(_quoted(path), of_elements) for path, of_elements in equal}
+    tested = {(render_field_path(path), of_elements) for path, of_elements in equal}
     paths = {path for path, _ in equal} | {order.path for order in orders} - {NAME}
     starts = [start for start in _starts(scope, paths, end, defined) if start <= tested]
     if starts and set().union(*starts) == tested:
@@ -140,7 +149,7 @@ def _starts(
 ) -> Iterator[set[tuple[str, bool]]]:
     """Yield what comes before *end* in each index with it: path, and whether of elements."""
     automatic = (
-        Index(scope.collection, False, ((_quoted(path), mode),))
+        Index(scope.collection, False, ((render_field_path(path), mode),))
         for path in paths
         for mode in (_ASCENDING, _DESCENDING, _CONTAINS)
         if not _is_overridden(scope.collection, path, defined)
@@ -156,7 +165,7 @@ def _starts(
 
 def _is_overridden(collection: str, path: FieldPath, defined: IndexDefinitions) -> bool:
     """Whether the field or a map around it has no automatic indexes."""
-    around = (_quoted(path[: length + 1]) for length in range(len(path)))
+    around = (render_field_path(path[: length + 1]) for length in range(len(path)))
     return any((collection, each) in defined.overridden for each in around)
 
 
@@ -171,7 +180,3 @@ def _completed(fields: IndexFields) -> IndexFields:
 def _shortened(fields: IndexFields) -> IndexFields:
     """Return *fields* without a `__name__` that Firestore adds."""
     return fields[:-1] if len(fields) > 1 and _completed(fields[:-1]) == fields else fields
-
-
-def _quoted(path: FieldPath) -> str:
-    return ".".join(s if s.isidentifier() and s.isascii() else f"`{s}`" for s in path)

@@ -10,14 +10,11 @@ from contextlib import contextmanager
 from queue import SimpleQueue
 from typing import TypeAlias
 
-from cmc_webhook.local_firestore.errors import (
-    InvalidArgument,
-    Refusal,
-    ResourceExhausted,
-    Unavailable,
-)
+from google.api_core.exceptions import InvalidArgument, ResourceExhausted, ServiceUnavailable
+
+from cmc_webhook.local_firestore.errors import Refusal, status
 from cmc_webhook.local_firestore.index_check import IndexCheck
-from cmc_webhook.local_firestore.listen_targets import ListenTarget, parse_selection
+from cmc_webhook.local_firestore.listen_targets import ListenTarget, parse_target
 from cmc_webhook.local_firestore.messages import ListenResponse, Message, TargetChange
 from cmc_webhook.local_firestore.resource_names import check_database
 from cmc_webhook.local_firestore.storage import Commit, Storage
@@ -45,26 +42,19 @@ class Listener:
 
     def responses(self) -> Iterator[Message]:
         """Yield responses until the client disconnects; raise a Refusal that was added."""
-        self._storage.subscribe(self.add)
-        try:
-            while (event := self._events.get()) is not None:
-                if isinstance(event, Refusal):
-                    raise event
-                if isinstance(event, Commit):
-                    yield from self._send_commit(event)
-                else:
-                    yield from self._handle(event)
-        finally:
-            self._storage.unsubscribe(self.add)
+        while (event := self._events.get()) is not None:
+            if isinstance(event, Refusal):
+                raise event
+            if isinstance(event, Commit):
+                yield from self._send_commit(event)
+            else:
+                yield from self._handle(event)
 
     def _send_commit(self, commit: Commit) -> Iterator[Message]:
-        sent = False
-        for target in self._targets.values():
-            for message in target.update(commit):
-                sent = True
-                yield message
-        if sent:
-            yield _consistent(commit.time_us)
+        messages = [m for target in self._targets.values() for m in target.update(commit)]
+        yield from messages
+        if messages:
+            yield _target_change(_Type.NO_CHANGE, None, commit.time_us)
 
     def _handle(self, request: Message) -> Iterator[Message]:
         check_database(request.database)
@@ -76,33 +66,33 @@ class Listener:
                 yield from self._add_target(request.database, request.add_target)
             except Refusal as refusal:
                 response = _target_change(_Type.REMOVE, request.add_target.target_id)
-                response.target_change.cause.code = refusal.code.value[0]
-                response.target_change.cause.message = str(refusal)
+                response.target_change.cause.CopyFrom(status(refusal))
                 yield response
 
     def _add_target(self, database: str, requested: Message) -> Iterator[Message]:
         target_id = requested.target_id
         if not target_id or target_id in self._targets:
             raise InvalidArgument("A target needs an id of its own.")
-        selection = parse_selection(database, requested, self._index_check.check)
-        target = self._targets[target_id] = ListenTarget(target_id, selection)
+        target = parse_target(database, requested, self._index_check.check)
+        self._targets[target_id] = target
         with self._storage.reading() as latest:
-            documents, time_us = selection.read(latest).documents, latest.time_us
+            documents, time_us = target.read(latest).documents, latest.time_us
         yield _target_change(_Type.ADD, target_id)
         # Also without a token: an earlier stream may have ended before it sent one.
         yield _target_change(_Type.RESET, target_id)
         yield from target.start(documents, time_us)
         yield _target_change(_Type.CURRENT, target_id, time_us)
-        yield _consistent(time_us)
+        yield _target_change(_Type.NO_CHANGE, None, time_us)
 
 
 class Listeners:
-    """All streams, so that they can be ended together."""
+    """All streams, each of which is told of every commit."""
 
     def __init__(self, storage: Storage, index_check: IndexCheck) -> None:
         self._storage = storage
         self._index_check = index_check
         self._open: set[Listener] = set()
+        storage.subscribe(self._add)
 
     @contextmanager
     def open(self) -> Iterator[Listener]:
@@ -120,26 +110,21 @@ class Listeners:
 
     def stop(self) -> None:
         """End all streams; their clients try to reconnect."""
+        self._add(ServiceUnavailable("The server is stopping."))
+
+    def _add(self, event: Event) -> None:
         for listener in list(self._open):
-            listener.add(Unavailable("The server is stopping."))
+            listener.add(event)
 
 
-def _target_change(kind: int, target_id: int, time_us: int | None = None) -> Message:
+def _target_change(kind: int, target_id: int | None, time_us: int | None = None) -> Message:
+    """Return a change of one target; or, as of *time_us*, that all are consistent."""
     response = ListenResponse()
-    response.target_change.target_change_type = kind
-    response.target_change.target_ids.append(target_id)
+    change = response.target_change
+    change.target_change_type = kind
+    if target_id is not None:
+        change.target_ids.append(target_id)
     if time_us is not None:
-        _set_time(response, time_us)
+        change.read_time.FromMicroseconds(time_us)
+        change.resume_token = str(time_us).encode()
     return response
-
-
-def _consistent(time_us: int) -> Message:
-    """Return the message that all targets are consistent as of *time_us*."""
-    response = ListenResponse()
-    _set_time(response, time_us)
-    return response
-
-
-def _set_time(response: Message, time_us: int) -> None:
-    response.target_change.read_time.FromMicroseconds(time_us)
-    response.target_change.resume_token = str(time_us).encode()

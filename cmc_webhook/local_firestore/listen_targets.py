@@ -1,88 +1,42 @@
 """A target of a Listen stream: which documents it selects, and which its client has. Pure."""
 
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
+
+from google.api_core.exceptions import InvalidArgument
 
 from cmc_webhook.local_firestore import queries
-from cmc_webhook.local_firestore.errors import InvalidArgument
-from cmc_webhook.local_firestore.messages import ListenResponse, Message
-from cmc_webhook.local_firestore.repeatable_reads import Read, get_all, select
-from cmc_webhook.local_firestore.resource_names import (
-    DocumentName,
-    database_of,
-    parse_document_of,
-)
+from cmc_webhook.local_firestore.messages import ListenResponse, Message, timestamp
+from cmc_webhook.local_firestore.resource_names import DocumentName, database_of, parse_document_of
 from cmc_webhook.local_firestore.storage import Commit
+from cmc_webhook.local_firestore.transactions import Read
 
 
-@dataclass(frozen=True, slots=True)
-class Selection:
+@dataclass(slots=True, kw_only=True)
+class ListenTarget:
     """
-    The documents of a target.
+    One target. Its methods yield the messages for the client.
 
     *read* finds the candidates, *matches* tells whether a single document is one, and
-    *window* applies the limit to all of them. The client is also told which of *names*
-    do not exist.
+    *window* applies the limit to them. The client is also told which of *names* do not
+    exist.
     """
 
+    id: int
     read: Read
     matches: Callable[[DocumentName, Message], bool]
     window: Callable[[Iterable[Message]], Iterable[Message]] = iter
     mask: queries.Mask = None
     names: frozenset[str] = frozenset()
-
-
-def parse_selection(
-    database: str, target: Message, check: Callable[[queries.Query], None]
-) -> Selection:
-    """Parse what *target* selects in *database*, or raise a Refusal, as *check* may of a query."""
-    kind = target.WhichOneof("target_type")
-    if kind == "documents":
-        names = [parse_document_of(database, name) for name in target.documents.documents]
-        wanted = frozenset(names)
-        return Selection(
-            get_all(names),
-            matches=lambda name, document: name in wanted,
-            names=frozenset(map(str, names)),
-        )
-    if kind == "query":
-        if database_of(target.query.parent) != database:
-            raise InvalidArgument(f'"{target.query.parent}" is not in {database}.')
-        query = queries.parse_query(target.query.parent, target.query.structured_query)
-        check(query)
-        return _of_query(query)
-    raise InvalidArgument("A target has neither documents nor a query.")
-
-
-def _of_query(query: queries.Query) -> Selection:
-    unlimited = replace(query, offset=0, limit=None)
-    return Selection(
-        select(unlimited),
-        matches=lambda name, document: (
-            query.scope.contains(name) and bool(queries.evaluate(unlimited, [document])[0])
-        ),
-        window=iter
-        if query == unlimited
-        else lambda documents: queries.evaluate(query, documents)[0],
-        mask=query.mask,
-    )
-
-
-class ListenTarget:
-    """One target. Its methods yield the messages for the client."""
-
-    def __init__(self, target_id: int, selection: Selection) -> None:
-        self._id = target_id
-        self._selection = selection
-        self._started_us = 0
-        self._candidates: dict[str, Message] = {}
-        self._sent: dict[str, Message] = {}
+    _started_us: int = 0
+    _candidates: dict[str, Message] = field(default_factory=dict)
+    _sent: dict[str, Message] = field(default_factory=dict)
 
     def start(self, documents: Iterable[Message], time_us: int) -> Iterator[Message]:
-        """Send *documents*, the result of the selection's read at that time."""
+        """Send *documents*, the result of the target's read at that time."""
         self._started_us = time_us
         self._candidates = {document.name: document for document in documents}
-        for name in sorted(self._selection.names - self._candidates.keys()):
+        for name in sorted(self.names - self._candidates.keys()):
             yield self._absence("delete", name, time_us)
         yield from self._send_differences(time_us, set())
 
@@ -92,7 +46,7 @@ class ListenTarget:
             return
         affected = False
         for name, document in commit.documents.items():
-            if document is not None and self._selection.matches(name, document):
+            if document is not None and self.matches(name, document):
                 self._candidates[document.name] = document
                 affected = True
             else:
@@ -102,26 +56,53 @@ class ListenTarget:
             yield from self._send_differences(commit.time_us, deleted)
 
     def _send_differences(self, time_us: int, deleted: set[str]) -> Iterator[Message]:
-        selected = {each.name: each for each in self._selection.window(self._candidates.values())}
+        selected = {each.name: each for each in self.window(self._candidates.values())}
         for name in self._sent.keys() - selected.keys():
             yield self._absence("delete" if name in deleted else "remove", name, time_us)
         for name, document in selected.items():
             if self._sent.get(name) is not document:
-                yield self._change(document)
+                projected = queries.project(document, self.mask)
+                yield ListenResponse(
+                    document_change={"document": projected, "target_ids": [self.id]}
+                )
         self._sent = selected
-
-    def _change(self, document: Message) -> Message:
-        response = ListenResponse()
-        change = response.document_change
-        change.document.CopyFrom(queries.project(document, self._selection.mask))
-        change.target_ids.append(self._id)
-        return response
 
     def _absence(self, kind: str, name: str, time_us: int) -> Message:
         """Return a document_delete, or a document_remove: it no longer matches."""
-        response = ListenResponse()
-        absence = getattr(response, f"document_{kind}")
-        absence.document = name
-        absence.removed_target_ids.append(self._id)
-        absence.read_time.FromMicroseconds(time_us)
-        return response
+        read_time = timestamp(time_us)
+        absence = {"document": name, "removed_target_ids": [self.id], "read_time": read_time}
+        return ListenResponse(**{f"document_{kind}": absence})
+
+
+def parse_target(
+    database: str, target: Message, check: Callable[[queries.Query], None]
+) -> ListenTarget:
+    """Parse *target* in *database*, or raise a Refusal, as *check* may of a query."""
+    kind = target.WhichOneof("target_type")
+    if kind == "documents":
+        names = [parse_document_of(database, name) for name in target.documents.documents]
+        wanted = frozenset(names)
+        return ListenTarget(
+            id=target.target_id,
+            read=lambda reader: reader.get_all(names),
+            matches=lambda name, document: name in wanted,
+            names=frozenset(map(str, names)),
+        )
+    if kind != "query":
+        raise InvalidArgument("A target has neither documents nor a query.")
+    if database_of(target.query.parent) != database:
+        raise InvalidArgument(f'"{target.query.parent}" is not in {database}.')
+    query = queries.parse_query(target.query.parent, target.query.structured_query)
+    check(query)
+    unlimited = replace(query, offset=0, limit=None)
+    return ListenTarget(
+        id=target.target_id,
+        read=lambda reader: reader.select(unlimited),
+        matches=lambda name, document: (
+            query.scope.contains(name) and bool(queries.evaluate(unlimited, [document])[0])
+        ),
+        window=iter
+        if query == unlimited
+        else lambda documents: queries.evaluate(query, documents)[0],
+        mask=query.mask,
+    )

@@ -8,14 +8,14 @@ queries.py say what a range is, and do the rest.
 """
 
 import sqlite3
-from collections.abc import Generator, Iterable, Iterator, Sequence
+from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field
 from itertools import chain
 from typing import TypeAlias
 
 from cmc_webhook.local_firestore.field_paths import NAME, FieldPath
-from cmc_webhook.local_firestore.filters import FieldTest, KeyRange, value_at
+from cmc_webhook.local_firestore.filters import FieldTest, value_at
 from cmc_webhook.local_firestore.messages import Document, Message
 from cmc_webhook.local_firestore.queries import Query
 from cmc_webhook.local_firestore.resource_names import DocumentName
@@ -44,7 +44,7 @@ class MemoryIndex:
 
     def __init__(self, connection: sqlite3.Connection) -> None:
         self._connection = connection
-        self._tables: dict[tuple[str, str], _Table] = {}
+        self._tables: dict[tuple[str, ...], _Table] = {}
         connection.execute("PRAGMA temp_store = MEMORY")
         # In KiB. Pages over this size would be copied to and from the temporary file in memory.
         connection.execute("PRAGMA temp.cache_size = -200000")
@@ -71,12 +71,7 @@ class MemoryIndex:
         if document is None:
             self._connection.execute(f"DELETE FROM {table.name} WHERE id = ?", [name.id])
         else:
-            columns = ", ".join(["id", *table.columns.values()])
-            marks = ", ".join("?" * (1 + len(table.columns)))
-            self._connection.execute(
-                f"INSERT OR REPLACE INTO {table.name} ({columns}) VALUES ({marks})",
-                [name.id, *(_key(document, path) for path in table.columns)],
-            )
+            self._fill(table, table.columns, [(name.id, document)])
 
     def _table(self, query: Query) -> _Table | None:
         """Return the table for *query*, extended as needed; None if the query is not indexed."""
@@ -88,75 +83,65 @@ class MemoryIndex:
         if query.scope.descendants or not query.scope.collection:
             return None
         paths = {test.path for test in tests} | {order.path for order in query.orders}
-        table = self._table_with(query.scope.parent, query.scope.collection, paths)
+        table = self._table_with(paths, query.scope.parent, query.scope.collection)
         if table is not None:
             self._add_indexes(table, query)
         return table
 
-    def _table_with(self, parent: str, collection: str, paths: set[FieldPath]) -> _Table | None:
-        table = self._tables.get((parent, collection))
-        known = table.columns if table else {}
-        missing = sorted(paths - known.keys())
+    def _table_with(self, paths: set[FieldPath], *collection: str) -> _Table | None:
+        table = self._tables.get(collection) or _Table(f"columns{len(self._tables)}")
+        missing = sorted(paths - table.columns.keys())
         if not missing:
             return table
-        if self._is_writing() or len(known) + len(missing) > _MAX_COLUMNS:
+        if self._is_writing() or len(table.columns) + len(missing) > _MAX_COLUMNS:
             return None
-        if table is None and not self._is_large(parent, collection):
+        if collection not in self._tables and not self._is_large(collection):
             return None
+        columns = {path: f"key{n}" for n, path in enumerate(missing, len(table.columns))}
         with self._connection:
             self._connection.execute("BEGIN")
-            if table is None:
-                table = self._create(parent, collection)
-            columns = self._add_columns(table, missing, self._documents(parent, collection))
+            self._connection.execute(
+                f"CREATE TEMP TABLE IF NOT EXISTS {table.name} (id TEXT PRIMARY KEY)"
+            )
+            for column in columns.values():
+                self._connection.execute(f"ALTER TABLE {table.name} ADD COLUMN {column} BLOB")
+            rows = self._connection.execute(
+                "SELECT id, document FROM documents WHERE parent = ? AND collection = ?", collection
+            )
+            self._fill(table, columns, ((each, Document.FromString(data)) for each, data in rows))
         table.columns |= columns
-        self._tables[parent, collection] = table
+        self._tables[collection] = table
         return table
 
     def _is_writing(self) -> bool:
         """Whether a rollback could still undo changes to the tables behind this object's back."""
         return self._connection.in_transaction
 
-    def _is_large(self, parent: str, collection: str) -> bool:
-        (found,) = self._connection.execute(
-            "SELECT count(*) FROM"
-            " (SELECT 1 FROM documents WHERE parent = ? AND collection = ? LIMIT ?)",
-            (parent, collection, _MIN_DOCUMENTS),
-        ).fetchone()
-        return bool(found == _MIN_DOCUMENTS)
-
-    def _documents(self, parent: str, collection: str) -> Iterator[Message]:
-        rows = self._connection.execute(
-            "SELECT document FROM documents WHERE parent = ? AND collection = ?",
-            (parent, collection),
+    def _is_large(self, collection: tuple[str, ...]) -> bool:
+        found = self._connection.execute(
+            "SELECT 1 FROM documents WHERE parent = ? AND collection = ? LIMIT 1 OFFSET ?",
+            (*collection, _MIN_DOCUMENTS - 1),
         )
-        return (Document.FromString(data) for (data,) in rows)
+        return found.fetchone() is not None
 
-    def _create(self, parent: str, collection: str) -> _Table:
-        table = _Table(f"temp.columns{len(self._tables)}")
-        self._connection.execute(f"CREATE TABLE {table.name} (id TEXT PRIMARY KEY)")
-        self._connection.execute(
-            f"INSERT INTO {table.name} (id)"
-            " SELECT id FROM documents WHERE parent = ? AND collection = ?",
-            (parent, collection),
-        )
-        return table
-
-    def _add_columns(
-        self, table: _Table, paths: Sequence[FieldPath], documents: Iterable[Message]
-    ) -> dict[FieldPath, str]:
-        first = len(table.columns)
-        columns = {path: f"key{first + number}" for number, path in enumerate(paths)}
-        for column in columns.values():
-            self._connection.execute(f"ALTER TABLE {table.name} ADD COLUMN {column} BLOB")
-        values = ", ".join(f"{column} = ?" for column in columns.values())
+    def _fill(
+        self,
+        table: _Table,
+        columns: Mapping[FieldPath, str],
+        documents: Iterable[tuple[str, Message]],
+    ) -> None:
+        """Write the keys of *documents*, each given with its id, into *columns*."""
+        names = ", ".join(columns.values())
+        marks = ", ".join("?" * len(columns))
+        updates = ", ".join(f"{column} = excluded.{column}" for column in columns.values())
         self._connection.executemany(
-            f"UPDATE {table.name} SET {values} WHERE id = ?",
+            f"INSERT INTO {table.name} (id, {names}) VALUES (?, {marks})"
+            f" ON CONFLICT DO UPDATE SET {updates}",
             (
-                [*(_key(document, path) for path in paths), document.name.rpartition("/")[2]]
-                for document in documents
+                [document_id, *(_key(document, path) for path in columns)]
+                for document_id, document in documents
             ),
         )
-        return columns
 
     def _add_indexes(self, table: _Table, query: Query) -> None:
         """Create a SQL index on each field tested for equality, followed by the first order."""
@@ -168,10 +153,9 @@ class MemoryIndex:
         for column in equal or {ordered}:
             columns = tuple(dict.fromkeys([column, ordered]))
             if columns not in table.indexes and len(table.indexes) < _MAX_INDEXES:
-                schema, _, name = table.name.partition(".")
                 self._connection.execute(
-                    f"CREATE INDEX {schema}.{name}_{'_'.join(columns)}"
-                    f" ON {name} ({', '.join(columns)})"
+                    f"CREATE INDEX temp.{table.name}_{'_'.join(columns)}"
+                    f" ON {table.name} ({', '.join(columns)})"
                 )
                 table.indexes.add(columns)
 
@@ -224,13 +208,13 @@ def _condition(column: str, test: FieldTest, parameters: list[bytes]) -> str:
     """Return the SQL condition of *test*, and append to *parameters*."""
     texts = []
     for each in test.ranges:
-        texts.append(_within(column, each))
-        parameters += each[:1] if each.is_point() else each
+        if each.is_point():
+            texts.append(f"{column} = ?")
+            parameters.append(each.low)
+        else:
+            texts.append(f"{column} >= ? AND {column} < ?")
+            parameters += each
     return f"({' OR '.join(texts) or 'FALSE'})"
-
-
-def _within(column: str, keys: KeyRange) -> str:
-    return f"{column} = ?" if keys.is_point() else f"{column} >= ? AND {column} < ?"
 
 
 def _key(document: Message, path: FieldPath) -> bytes | None:

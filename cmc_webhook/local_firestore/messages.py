@@ -3,7 +3,7 @@
 from typing import Any, TypeAlias
 
 from google.cloud.firestore_v1 import types
-from google.protobuf import empty_pb2
+from google.protobuf import empty_pb2, timestamp_pb2
 
 # The generated classes have no type information.
 Message: TypeAlias = Any
@@ -25,3 +25,10 @@ RunAggregationQueryResponse = types.RunAggregationQueryResponse.pb()
 RunQueryResponse = types.RunQueryResponse.pb()
 StructuredQuery = types.StructuredQuery.pb()
 TargetChange = types.TargetChange.pb()
+
+
+def timestamp(time_us: int) -> Message:
+    """Return the Timestamp of *time_us*, microseconds since 1970."""
+    message = timestamp_pb2.Timestamp()
+    message.FromMicroseconds(time_us)
+    return message

@@ -5,8 +5,9 @@ from dataclasses import dataclass
 from itertools import islice
 from typing import NamedTuple, TypeAlias, TypeVar
 
+from google.api_core.exceptions import InvalidArgument
+
 from cmc_webhook.local_firestore import field_paths
-from cmc_webhook.local_firestore.errors import InvalidArgument
 from cmc_webhook.local_firestore.field_paths import NAME, FieldPath
 from cmc_webhook.local_firestore.filters import (
     Alternatives,
@@ -27,8 +28,6 @@ Mask: TypeAlias = Sequence[FieldPath] | None
 
 
 class Order(NamedTuple):
-    """A field that the result is ordered by."""
-
     path: FieldPath
     descending: bool
 
@@ -117,7 +116,6 @@ def window(query: Query, rows: Iterable[tuple[T, Sequence[bytes]]]) -> tuple[lis
 
 
 def project(document: Message, mask: Mask) -> Message:
-    """Return *document* with only the fields of *mask*."""
     if mask is None:
         return document
     projected = Document(name=document.name)
@@ -128,7 +126,6 @@ def project(document: Message, mask: Mask) -> Message:
 
 
 def parse_mask(request: Message) -> Mask:
-    """Return the fields of the request's `mask`, which may not be set."""
     if not request.HasField("mask"):
         return None
     return [field_paths.parse(text) for text in request.mask.field_paths]

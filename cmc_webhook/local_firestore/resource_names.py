@@ -7,8 +7,9 @@ Rules: https://cloud.google.com/firestore/quotas#collections_documents_and_field
 import re
 from typing import NamedTuple
 
+from google.api_core.exceptions import InvalidArgument
+
 from cmc_webhook.local_firestore import limits
-from cmc_webhook.local_firestore.errors import InvalidArgument
 
 _DATABASE = re.compile(r"projects/[^/]+/databases/[^/]+")
 _RESERVED = re.compile(r"__.*__", re.DOTALL)
@@ -39,7 +40,6 @@ class Scope(NamedTuple):
     descendants: bool
 
     def contains(self, name: DocumentName) -> bool:
-        """Whether the document is in one of the collections."""
         if self.collection not in ("", name.collection):
             return False
         if self.descendants and name.parent.startswith(f"{self.parent}/"):
@@ -48,7 +48,6 @@ class Scope(NamedTuple):
 
 
 def check_database(database: str) -> None:
-    """Raise InvalidArgument unless *database* is the name of a database."""
     if not _DATABASE.fullmatch(database):
         raise InvalidArgument(f'"{database}" is not projects/PROJECT/databases/DATABASE.')
 
@@ -60,7 +59,6 @@ def check_parent(name: str) -> None:
 
 
 def parse_document(name: str) -> DocumentName:
-    """Parse the full name of a document, or raise InvalidArgument."""
     ids = _ids(name)
     if not ids or len(ids) % 2:
         raise InvalidArgument(f'"{name}" is not the name of a document.')
@@ -88,7 +86,6 @@ def check_id(resource_id: str) -> None:
 
 
 def database_of(name: str) -> str:
-    """Return the database of a document or root."""
     return name.partition("/documents")[0]
 
 

@@ -4,26 +4,26 @@ import contextlib
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from operator import methodcaller
 from typing import Any
 
 import grpc
 
+from cmc_webhook.local_firestore.calls import Calls
 from cmc_webhook.local_firestore.errors import Refusal, StartError
 from cmc_webhook.local_firestore.index_check import IndexCheck
 from cmc_webhook.local_firestore.indexes import IndexDefinitions, parse_definitions
 from cmc_webhook.local_firestore.listen import MOST_LISTENERS, Listener, Listeners
 from cmc_webhook.local_firestore.messages import Message
-from cmc_webhook.local_firestore.read_calls import ReadCalls
 from cmc_webhook.local_firestore.storage import Storage
 from cmc_webhook.local_firestore.supported_fields import parse_request
-from cmc_webhook.local_firestore.transactions import Transactions
-from cmc_webhook.local_firestore.write_calls import WriteCalls
 
 LOOPBACK = "127.0.0.1"
 _SERVICE = "google.firestore.v1.Firestore"
 # Each listener and each running call takes one, also a call that waits for a transaction.
 _THREADS = MOST_LISTENERS + 256
 _GRACE_S = 1.0
+_SERIALIZE = methodcaller("SerializeToString")
 _OPTIONS = [
     # Otherwise two servers can share a port, and each gets some of the calls.
     ("grpc.so_reuseport", 0),
@@ -46,14 +46,9 @@ class FirestoreServer:
         self._storage = storage
         self._threads = ThreadPoolExecutor(_THREADS, thread_name_prefix="firestore")
         self._server = grpc.server(self._threads, options=_OPTIONS)
-        transactions = Transactions(storage)
         index_check = IndexCheck(indexes)
         self._listeners = Listeners(storage, index_check)
-        handlers = _handlers(
-            ReadCalls(storage, transactions, index_check),
-            WriteCalls(transactions),
-            self._listeners,
-        )
+        handlers = _handlers(Calls(storage, index_check), self._listeners)
         self._server.add_generic_rpc_handlers(
             (grpc.method_handlers_generic_handler(_SERVICE, handlers), _NotServed())
         )
@@ -114,20 +109,20 @@ class _NotServed(grpc.GenericRpcHandler):  # type: ignore[misc]  # grpc has no t
         return grpc.stream_stream_rpc_method_handler(refuse)
 
 
-def _handlers(reads: ReadCalls, writes: WriteCalls, listeners: Listeners) -> dict[str, Any]:
+def _handlers(calls: Calls, listeners: Listeners) -> dict[str, Any]:
     unary = {
-        "BatchWrite": writes.batch_write,
-        "BeginTransaction": writes.begin_transaction,
-        "Commit": writes.commit,
-        "ListCollectionIds": reads.list_collection_ids,
-        "ListDocuments": reads.list_documents,
-        "PartitionQuery": reads.partition_query,
-        "Rollback": writes.rollback,
+        "BatchWrite": calls.batch_write,
+        "BeginTransaction": calls.begin_transaction,
+        "Commit": calls.commit,
+        "ListCollectionIds": calls.list_collection_ids,
+        "ListDocuments": calls.list_documents,
+        "PartitionQuery": calls.partition_query,
+        "Rollback": calls.rollback,
     }
     streaming = {
-        "BatchGetDocuments": reads.batch_get_documents,
-        "RunAggregationQuery": reads.run_aggregation_query,
-        "RunQuery": reads.run_query,
+        "BatchGetDocuments": calls.batch_get_documents,
+        "RunAggregationQuery": calls.run_aggregation_query,
+        "RunQuery": calls.run_query,
     }
     return {
         **{name: _unary_handler(name, call) for name, call in unary.items()},
@@ -141,9 +136,9 @@ def _unary_handler(name: str, call: Callable[[Message], Message]) -> Any:
         try:
             return call(parse_request(name, data))
         except Refusal as refusal:
-            context.abort(refusal.code, str(refusal))
+            context.abort(refusal.grpc_status_code, refusal.message)
 
-    return grpc.unary_unary_rpc_method_handler(handle, response_serializer=_serialize)
+    return grpc.unary_unary_rpc_method_handler(handle, response_serializer=_SERIALIZE)
 
 
 def _streaming_handler(name: str, call: Callable[[Message], Iterator[Message]]) -> Any:
@@ -151,9 +146,9 @@ def _streaming_handler(name: str, call: Callable[[Message], Iterator[Message]]) 
         try:
             yield from call(parse_request(name, data))
         except Refusal as refusal:
-            context.abort(refusal.code, str(refusal))
+            context.abort(refusal.grpc_status_code, refusal.message)
 
-    return grpc.unary_stream_rpc_method_handler(handle, response_serializer=_serialize)
+    return grpc.unary_stream_rpc_method_handler(handle, response_serializer=_SERIALIZE)
 
 
 def _listen_handler(listeners: Listeners) -> Any:
@@ -166,9 +161,9 @@ def _listen_handler(listeners: Listeners) -> Any:
                 thread.start()
                 yield from listener.responses()
         except Refusal as refusal:
-            context.abort(refusal.code, str(refusal))
+            context.abort(refusal.grpc_status_code, refusal.message)
 
-    return grpc.stream_stream_rpc_method_handler(handle, response_serializer=_serialize)
+    return grpc.stream_stream_rpc_method_handler(handle, response_serializer=_SERIALIZE)
 
 
 def _add_requests(requests: Iterator[bytes], listener: Listener) -> None:
@@ -180,7 +175,3 @@ def _add_requests(requests: Iterator[bytes], listener: Listener) -> None:
         except Refusal as refusal:
             listener.add(refusal)
     listener.add(None)
-
-
-def _serialize(message: Message) -> bytes:
-    return bytes(message.SerializeToString())

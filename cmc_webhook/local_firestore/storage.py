@@ -3,9 +3,8 @@
 import sqlite3
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
-from itertools import starmap
 from typing import NamedTuple, TypeAlias
 from weakref import WeakSet
 
@@ -18,7 +17,19 @@ from cmc_webhook.local_firestore.resource_names import DocumentName, Scope, pars
 # Documents by name; None: it does not exist.
 Documents: TypeAlias = dict[DocumentName, Message | None]
 
-_NOTHING: Documents = {}
+_BY_NAME = "parent = ? AND collection = ? AND id = ?"
+
+
+class ReadResult(NamedTuple):
+    """
+    The documents, how many the offset skipped before them, and how many there are.
+
+    A count has no documents.
+    """
+
+    documents: Sequence[Message]
+    skipped: int = 0
+    found: int = 0
 
 
 class Commit(NamedTuple):
@@ -26,17 +37,6 @@ class Commit(NamedTuple):
 
     time_us: int
     documents: Documents
-
-
-Subscriber: TypeAlias = Callable[[Commit], None]
-
-
-class Snapshot:
-    """The documents at a time: Storage keeps here what has been overwritten since."""
-
-    def __init__(self, time_us: int) -> None:
-        self.time_us = time_us
-        self.overwritten: Documents = {}
 
 
 class Storage:
@@ -55,16 +55,14 @@ class Storage:
         row = self._connection.execute("SELECT last_us FROM clock").fetchone()
         self._last_us: int = row[0]
         # Weak: a snapshot is maintained as long as a transaction refers to it.
-        self._snapshots: WeakSet[Snapshot] = WeakSet()
-        self._subscribers: list[Subscriber] = []
+        self._snapshots: WeakSet[StorageReader] = WeakSet()
+        self._subscribers: list[Callable[[Commit], None]] = []
 
     def close(self) -> None:
-        """Close the file; later calls fail."""
         with self._lock:
             self._connection.close()
 
     def now_us(self) -> int:
-        """Return the time in microseconds, never earlier than before."""
         with self._lock:
             return self._now()
 
@@ -78,35 +76,25 @@ class Storage:
     def writing(self) -> Iterator["StorageWriter"]:
         """Commit at the end of the block, or roll back if it raises; all others wait meanwhile."""
         with self._lock, _refusing():
-            self._connection.execute("BEGIN IMMEDIATE")
-            try:
+            with self._connection:
+                self._connection.execute("BEGIN IMMEDIATE")
                 writer = StorageWriter(self)
                 yield writer
                 self._connection.execute("UPDATE clock SET last_us = ?", (self._last_us,))
-                self._connection.execute("COMMIT")
-            except BaseException:
-                self._connection.rollback()
-                raise
             if writer.changed:
                 for subscriber in self._subscribers:
                     subscriber(Commit(self._last_us, writer.changed))
 
     def clear(self) -> None:
-        """Delete all documents of all databases."""
         with self.writing() as writer:
             writer.tick()
-            for name in writer.names():
-                writer.put(name, None)
+            rows = self._connection.execute("SELECT parent, collection, id FROM documents")
+            for row in rows.fetchall():
+                writer.put(DocumentName(*row), None)
 
-    def subscribe(self, subscriber: Subscriber) -> None:
+    def subscribe(self, subscriber: Callable[[Commit], None]) -> None:
         """Call *subscriber* with every commit, in order, in the writers' threads."""
-        with self._lock:
-            self._subscribers.append(subscriber)
-
-    def unsubscribe(self, subscriber: Subscriber) -> None:
-        """Stop calling *subscriber*."""
-        with self._lock:
-            self._subscribers.remove(subscriber)
+        self._subscribers.append(subscriber)
 
     def _now(self) -> int:
         self._last_us = max(self._clock() // 1000, self._last_us)
@@ -118,32 +106,35 @@ class Storage:
 
 
 class StorageReader:
-    """Reads the documents as of *time_us*; valid only inside its `with` block."""
+    """Reads the documents as of *time_us*; valid only inside a block of reading()."""
 
-    def __init__(self, storage: Storage, time_us: int, overwritten: Documents = _NOTHING) -> None:
+    def __init__(self, storage: Storage, time_us: int) -> None:
         self._storage = storage
         self._execute = storage._connection.execute
-        self._overwritten = overwritten
+        # What has been overwritten since, in a snapshot.
+        self._overwritten: Documents = {}
         self.time_us = time_us
 
-    def snapshot(self) -> Snapshot:
-        """Return a snapshot that can be read later with at()."""
-        snapshot = Snapshot(self.time_us)
+    def snapshot(self) -> "StorageReader":
+        """Return a reader of the same documents, also in a later block."""
+        snapshot = StorageReader(self._storage, self.time_us)
         self._storage._snapshots.add(snapshot)
         return snapshot
 
-    def at(self, snapshot: Snapshot) -> "StorageReader":
-        """Return a reader of *snapshot*."""
-        return StorageReader(self._storage, snapshot.time_us, snapshot.overwritten)
-
     def get(self, name: DocumentName) -> Message | None:
-        """Return the document, or None."""
         if name in self._overwritten:
             return self._overwritten[name]
-        row = self._execute(
-            "SELECT document FROM documents WHERE parent = ? AND collection = ? AND id = ?", name
-        ).fetchone()
+        row = self._execute(f"SELECT document FROM documents WHERE {_BY_NAME}", name).fetchone()
         return Document.FromString(row[0]) if row else None
+
+    def get_all(self, names: Iterable[DocumentName]) -> ReadResult:
+        """Read those of *names* that exist."""
+        found = map(self.get, names)
+        return ReadResult([document for document in found if document is not None])
+
+    def select(self, query: Query) -> ReadResult:
+        names, skipped = self.find(query)
+        return ReadResult(self.get_all(names).documents, skipped, len(names))
 
     def find(self, query: Query) -> tuple[list[DocumentName], int]:
         """Return the names of the documents of *query*, and how many its offset skipped."""
@@ -156,7 +147,6 @@ class StorageReader:
         return [parse_document(document.name) for document in documents], skipped
 
     def count(self, query: Query) -> int:
-        """Return how many documents *query* finds."""
         limited = query.is_limited() or self._past(query.scope)
         found = None if limited else self._storage._index.count(query)
         return len(self.find(query)[0]) if found is None else found
@@ -176,7 +166,6 @@ class StorageReader:
         yield from (held for held in past.values() if held is not None)
 
     def document_ids(self, parent: str, collection: str) -> set[str]:
-        """Return the ids of the documents of a collection."""
         rows = self._execute(
             "SELECT id FROM documents WHERE parent = ? AND collection = ?", (parent, collection)
         )
@@ -189,12 +178,6 @@ class StorageReader:
             _range_under(prefix),
         )
         return [parent[len(prefix) + 1 :] for (parent,) in rows]
-
-    def names(self) -> list[DocumentName]:
-        """Return the names of all documents."""
-        return [
-            *starmap(DocumentName, self._execute("SELECT parent, collection, id FROM documents"))
-        ]
 
     def collection_ids(self, parent: str) -> set[str]:
         """Return the ids of the collections directly under *parent* with documents at any depth."""
@@ -217,14 +200,12 @@ class StorageWriter(StorageReader):
     def put(self, name: DocumentName, document: Message | None) -> None:
         """Store *document*, or delete it if None."""
         for snapshot in self._storage._snapshots:
-            if name not in snapshot.overwritten:
-                snapshot.overwritten[name] = self.get(name)
+            if name not in snapshot._overwritten:
+                snapshot._overwritten[name] = self.get(name)
         self.changed[name] = document
         self._storage._index.put(name, document)
         if document is None:
-            self._execute(
-                "DELETE FROM documents WHERE parent = ? AND collection = ? AND id = ?", name
-            )
+            self._execute(f"DELETE FROM documents WHERE {_BY_NAME}", name)
         else:
             self._execute(
                 "INSERT INTO documents VALUES (?, ?, ?, ?) ON CONFLICT DO UPDATE"

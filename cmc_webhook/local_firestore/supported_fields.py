@@ -1,57 +1,41 @@
 """Parses requests; refuses those that set a field which this server does not support. Pure."""
 
+from google.api_core.exceptions import InvalidArgument, MethodNotImplemented
 from google.cloud.firestore_v1 import types
 from google.protobuf.message import DecodeError
 
 from cmc_webhook.local_firestore import limits
-from cmc_webhook.local_firestore.errors import InvalidArgument, Unimplemented
 from cmc_webhook.local_firestore.messages import Message
 
 _PACKAGE = "google.firestore.v1."
 
-_CONSISTENCY = {"transaction", "new_transaction"}
-
 # Messages that are not listed, such as Value, are supported completely.
-_SUPPORTED: dict[str, set[str]] = {
-    "BatchGetDocumentsRequest": {"database", "documents", "mask", *_CONSISTENCY},
-    "BatchWriteRequest": {"database", "writes"},
-    "BeginTransactionRequest": {"database", "options"},
-    "CommitRequest": {"database", "writes", "transaction"},
-    "ListCollectionIdsRequest": {"parent", "page_size", "page_token"},
-    "ListDocumentsRequest": {
-        "parent",
-        "collection_id",
-        "page_size",
-        "page_token",
-        "mask",
-        "show_missing",
-    },
-    "ListenRequest": {"database", "add_target", "remove_target"},
-    "PartitionQueryRequest": {"parent", "structured_query", "partition_count"},
-    "RollbackRequest": {"database", "transaction"},
-    "RunAggregationQueryRequest": {"parent", "structured_aggregation_query", *_CONSISTENCY},
-    "RunQueryRequest": {"parent", "structured_query", *_CONSISTENCY},
+_SUPPORTED = {
+    "BatchGetDocumentsRequest": "database documents mask transaction new_transaction",
+    "BatchWriteRequest": "database writes",
+    "BeginTransactionRequest": "database options",
+    "CommitRequest": "database writes transaction",
+    "ListCollectionIdsRequest": "parent page_size page_token",
+    "ListDocumentsRequest": "parent collection_id page_size page_token mask show_missing",
+    "ListenRequest": "database add_target remove_target",
+    "PartitionQueryRequest": "parent structured_query partition_count",
+    "RollbackRequest": "database transaction",
+    "RunAggregationQueryRequest": (
+        "parent structured_aggregation_query transaction new_transaction"
+    ),
+    "RunQueryRequest": "parent structured_query transaction new_transaction",
     # The last three are ignored: this server always sends everything again.
-    "Target": {"query", "documents", "target_id", "resume_token", "read_time", "expected_count"},
-    "Target.DocumentsTarget": {"documents"},
-    "Target.QueryTarget": {"parent", "structured_query"},
-    "TransactionOptions": {"read_only", "read_write"},
-    "TransactionOptions.ReadOnly": set(),
-    "TransactionOptions.ReadWrite": {"retry_transaction"},
-    "Write": {"update", "delete", "update_mask", "update_transforms", "current_document"},
-    "Document": {"name", "fields"},
-    "StructuredQuery": {
-        "select",
-        "from_",
-        "where",
-        "order_by",
-        "start_at",
-        "end_at",
-        "offset",
-        "limit",
-    },
-    "StructuredQuery.CollectionSelector": {"collection_id", "all_descendants"},
-    "StructuredAggregationQuery": {"structured_query", "aggregations"},
+    "Target": "query documents target_id resume_token read_time expected_count",
+    "Target.DocumentsTarget": "documents",
+    "Target.QueryTarget": "parent structured_query",
+    "TransactionOptions": "read_only read_write",
+    "TransactionOptions.ReadOnly": "",
+    "TransactionOptions.ReadWrite": "retry_transaction",
+    "Write": "update delete update_mask update_transforms current_document",
+    "Document": "name fields",
+    "StructuredQuery": "select from_ where order_by start_at end_at offset limit",
+    "StructuredQuery.CollectionSelector": "collection_id all_descendants",
+    "StructuredAggregationQuery": "structured_query aggregations",
 }
 
 
@@ -70,7 +54,7 @@ def parse_request(call: str, data: bytes) -> Message:
     size = message.ByteSize()
     message.DiscardUnknownFields()
     if message.ByteSize() != size:
-        raise Unimplemented("The request sets a field that this server does not know.")
+        raise MethodNotImplemented("The request sets a field that this server does not know.")
     _check_supported(message)
     return message
 
@@ -78,8 +62,8 @@ def parse_request(call: str, data: bytes) -> Message:
 def _check_supported(message: Message) -> None:
     kind = message.DESCRIPTOR.full_name.removeprefix(_PACKAGE)
     for field, value in message.ListFields():
-        if field.name not in _SUPPORTED[kind]:
-            raise Unimplemented(f"This server does not support {kind}.{field.name}.")
+        if field.name not in _SUPPORTED[kind].split():
+            raise MethodNotImplemented(f"This server does not support {kind}.{field.name}.")
         if field.message_type and field.message_type.full_name.removeprefix(_PACKAGE) in _SUPPORTED:
             for part in value if field.is_repeated else [value]:
                 _check_supported(part)

@@ -16,14 +16,21 @@ import time
 import uuid
 from collections import deque
 from collections.abc import Callable
-from typing import TypeVar
+from typing import TypeAlias, TypeVar
 
-from cmc_webhook.local_firestore.errors import Aborted, InvalidArgument
+from google.api_core.exceptions import Aborted, InvalidArgument
+
 from cmc_webhook.local_firestore.messages import Message
-from cmc_webhook.local_firestore.repeatable_reads import Read, ReadResult
-from cmc_webhook.local_firestore.storage import Snapshot, Storage, StorageReader, StorageWriter
+from cmc_webhook.local_firestore.storage import (
+    ReadResult,
+    Storage,
+    StorageReader,
+    StorageWriter,
+)
 
 T = TypeVar("T")
+# It can be run again, to see whether its result is still the same.
+Read: TypeAlias = Callable[[StorageReader], ReadResult]
 
 # Firestore ends a transaction after 60 seconds without a call, and after 270 in all.
 _IDLE_US = 60_000_000
@@ -40,7 +47,7 @@ class _MustWait(Exception):
 
 
 class _Transaction:
-    def __init__(self, database: str, snapshot: Snapshot, *, read_only: bool) -> None:
+    def __init__(self, database: str, snapshot: StorageReader, *, read_only: bool) -> None:
         self.database = database
         self.read_only = read_only
         self.snapshot = snapshot
@@ -50,7 +57,7 @@ class _Transaction:
     def run(self, read: Read, latest: StorageReader) -> tuple[ReadResult, int]:
         if not self.read_only and self.is_current(latest):
             self.snapshot = latest.snapshot()
-        result = read(latest.at(self.snapshot))
+        result = read(self.snapshot)
         if not self.read_only:
             self._reads.append((read, _versions(result)))
         return result, self.snapshot.time_us
@@ -83,8 +90,7 @@ class Transactions:
             new = _Transaction(database, snapshot, read_only=options.HasField("read_only"))
             self._open[transaction_id] = new
             if options.read_write.retry_transaction:
-                if options.read_write.retry_transaction in self._open:
-                    self._end(options.read_write.retry_transaction)
+                self._end(options.read_write.retry_transaction)
                 self._wait_for_turn(new)
         return transaction_id
 
@@ -124,13 +130,11 @@ class Transactions:
                 return result
 
     def check_writable(self, transaction_id: bytes, database: str) -> None:
-        """Raise InvalidArgument if the transaction is read-only."""
         with self._changed:
             if self._use(transaction_id, database).read_only:
                 raise InvalidArgument("Cannot modify entities in a read-only transaction.")
 
     def rollback(self, transaction_id: bytes, database: str) -> None:
-        """End the transaction without writing."""
         with self._changed:
             self._use(transaction_id, database)
             self._end(transaction_id)
@@ -157,8 +161,9 @@ class Transactions:
         return found
 
     def _end(self, transaction_id: bytes) -> None:
-        if transaction_id:
-            self._leave_queue(self._open.pop(transaction_id))
+        """End the transaction, if it is still open."""
+        if ended := self._open.pop(transaction_id, None):
+            self._leave_queue(ended)
 
     def _end_expired(self) -> None:
         now_us = self._storage.now_us()

@@ -1,6 +1,7 @@
 """Field transforms: server time, increment, maximum, minimum, array union and removal. Pure."""
 
-from cmc_webhook.local_firestore.errors import InvalidArgument
+from google.api_core.exceptions import InvalidArgument
+
 from cmc_webhook.local_firestore.field_paths import FieldPath, get, put
 from cmc_webhook.local_firestore.messages import Message, Value
 from cmc_webhook.local_firestore.sort_keys import sort_key
@@ -64,28 +65,16 @@ _NUMERIC = {"increment": _increment, "maximum": _maximum, "minimum": _minimum}
 
 
 def _append_missing(stored: Message, operand: Message) -> Message:
-    value = _array_of(stored)
-    elements = value.array_value.values
+    elements = list(stored.array_value.values)
     present = [sort_key(element) for element in elements]
     for element in operand.values:
         if sort_key(element) not in present:
             elements.append(element)
             present.append(sort_key(element))
-    return value
+    return Value(array_value={"values": elements})
 
 
 def _remove_all(stored: Message, operand: Message) -> Message:
     unwanted = [sort_key(element) for element in operand.values]
     kept = [e for e in stored.array_value.values if sort_key(e) not in unwanted]
-    value = _array_of(Value())
-    value.array_value.values.extend(kept)
-    return value
-
-
-def _array_of(stored: Message) -> Message:
-    """Return a copy of *stored* if it is an array, else an empty one."""
-    value = Value()
-    value.array_value.SetInParent()
-    if stored.HasField("array_value"):
-        value.CopyFrom(stored)
-    return value
+    return Value(array_value={"values": kept})

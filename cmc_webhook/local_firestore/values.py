@@ -6,8 +6,9 @@ Sizes: https://cloud.google.com/firestore/docs/storage-size
 
 import math
 
+from google.api_core.exceptions import InvalidArgument, MethodNotImplemented
+
 from cmc_webhook.local_firestore import limits
-from cmc_webhook.local_firestore.errors import InvalidArgument, Unimplemented
 from cmc_webhook.local_firestore.field_paths import check_field_name
 from cmc_webhook.local_firestore.messages import Message
 from cmc_webhook.local_firestore.resource_names import parse_document
@@ -52,7 +53,7 @@ def check_value(value: Message, depth: int = 0) -> None:
     elif kind is None:
         raise InvalidArgument("A value has no type.")
     elif kind not in _SIZES:
-        raise Unimplemented(f"This server does not store a {kind}.")
+        raise MethodNotImplemented(f"This server does not store a {kind}.")
 
 
 def check_fields(fields: Message, depth: int = 0) -> None:
@@ -71,7 +72,6 @@ def check_elements(array: Message, depth: int) -> None:
 
 
 def is_null(value: Message) -> bool:
-    """Whether *value* is null."""
     return bool(value.HasField("null_value"))
 
 
@@ -81,7 +81,6 @@ def is_number(value: Message) -> bool:
 
 
 def is_nan(value: Message) -> bool:
-    """Whether *value* is NaN."""
     return bool(value.HasField("double_value")) and math.isnan(value.double_value)
 
 
@@ -92,13 +91,11 @@ def is_vector(value: Message) -> bool:
 
 
 def number(value: Message) -> int | float:
-    """Return the integer or double in *value*."""
     found: int | float = getattr(value, value.WhichOneof("value_type"))
     return found
 
 
 def size(value: Message) -> int:
-    """Return the bytes of *value* in the size of its document."""
     kind = value.WhichOneof("value_type")
     if kind == "string_value":
         return string_size(value.string_value)
@@ -114,7 +111,6 @@ def size(value: Message) -> int:
 
 
 def fields_size(fields: Message) -> int:
-    """Return the bytes of *fields*, names included."""
     return sum(string_size(name) + size(value) for name, value in fields.items())
 
 
@@ -124,7 +120,6 @@ def name_size(name: str) -> int:
 
 
 def string_size(text: str) -> int:
-    """Return the bytes of *text*."""
     return len(text.encode()) + 1
 
 

@@ -4,13 +4,9 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
+from google.api_core.exceptions import AlreadyExists, FailedPrecondition, InvalidArgument, NotFound
+
 from cmc_webhook.local_firestore import field_paths, limits
-from cmc_webhook.local_firestore.errors import (
-    AlreadyExists,
-    FailedPrecondition,
-    InvalidArgument,
-    NotFound,
-)
 from cmc_webhook.local_firestore.field_paths import FieldPath
 from cmc_webhook.local_firestore.messages import Document, Message, WriteResult
 from cmc_webhook.local_firestore.resource_names import DocumentName, parse_document_of

@@ -1,15 +1,20 @@
 """Which Firestore the page and the commands read: the local one, unless a project is named."""
 
+from __future__ import annotations
+
 import os
 import socket
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
-from google.auth.exceptions import DefaultCredentialsError
-from google.cloud import firestore
-
-from cmc_webhook.database import Database
+from cmc_webhook.reading.language import text
 from cmc_webhook.settings import CREDENTIALS, StatusSettings, from_env, inbound_collection
+
+if TYPE_CHECKING:
+    from google.cloud import firestore
+
+    from cmc_webhook.database import Database
 
 _LOCAL = "127.0.0.1:8081"
 _LOCAL_PROJECT = "demo-cmc-webhook"
@@ -38,6 +43,8 @@ class Connection:
 
     def database(self) -> Database:
         """Return the same database for writes under conditions, as the functions make them."""
+        from cmc_webhook.database import Database
+
         client = self.client
         token = "owner" if client._emulator_host else ""
         transport = client._firestore_api.transport
@@ -50,6 +57,7 @@ class FirestoreOptions:
 
     project: str
     database: str
+    quiet: bool = False
 
     @property
     def emulator(self) -> str:
@@ -59,10 +67,13 @@ class FirestoreOptions:
     def describe(self) -> str:
         """Return two lines that name the Firestore and the collections. Raises SettingsError."""
         settings = settings_here(self.database)
-        place = f"on {self.emulator}" if self.emulator else "of Google"
-        return (
-            f"Firestore {place}, project {self._named_project()}, database {settings.database}\n"
-            f"Collections {settings.collection} and {inbound_collection(os.environ)}"
+        return text(
+            "place.local" if self.emulator else "place.google",
+            emulator=self.emulator,
+            project=self._named_project(),
+            database=settings.database,
+            collection=settings.collection,
+            inbound=inbound_collection(os.environ),
         )
 
     def connect(self) -> Connection:
@@ -73,10 +84,7 @@ class FirestoreOptions:
         there are no Google credentials.
         """
         if self.emulator and not is_reachable(self.emulator):
-            raise NoConnectionError(
-                f"No Firestore answers on {self.emulator}: start it with 'python -m cmc_webhook"
-                " devserver', or name a real project with --project."
-            )
+            raise NoConnectionError(text("place.no_answer", emulator=self.emulator))
         return self.open()
 
     def open(self) -> Connection:
@@ -121,12 +129,13 @@ def _settings(environ: dict[str, str]) -> StatusSettings:
 
 
 def _client(project: str, database: str) -> firestore.Client:
+    from google.auth.exceptions import DefaultCredentialsError
+    from google.cloud import firestore
+
     try:
         return firestore.Client(project=project, database=database)
     except DefaultCredentialsError as error:
-        raise NoConnectionError(
-            "There are no Google credentials: run 'gcloud auth application-default login'."
-        ) from error
+        raise NoConnectionError(text("place.no_credentials")) from error
 
 
 def is_reachable(address: str) -> bool:

@@ -6,17 +6,12 @@ from typing import Any
 
 import click
 
+from cmc_webhook.reading.cli import adding, option
 from cmc_webhook.reading.connection import Connection, FirestoreOptions, NoConnectionError
-from cmc_webhook.settings import SettingsError
+from cmc_webhook.reading.language import text
 from cmc_webhook.simulator.posting import Credential, basic, bearer, parse_url
 
 _URL = "http://localhost:8080"
-
-
-class BadSetting(click.ClickException):
-    """A setting is wrong: one sentence, without the usage of the command, and exit status 2."""
-
-    exit_code = 2
 
 
 class UrlType(click.ParamType[str]):
@@ -28,38 +23,42 @@ class UrlType(click.ParamType[str]):
         """Return *value*, or fail if nothing can be posted to it."""
         try:
             parse_url(value)
-        except ValueError as error:
-            self.fail(str(error), param, ctx)
+        except ValueError:
+            self.fail(text("usage.url"), param, ctx)
         return str(value)
 
 
 _OPTIONS = (
-    click.option("--url", default=_URL, type=UrlType(), show_default=True, help="The function."),
-    click.option("--bearer", default="", metavar="KEY", help="API key in the header."),
-    click.option("--body-key", default="", metavar="KEY", help="API key in the body."),
-    click.option("--basic", default="", metavar="USER:PASSWORD", help="BASIC credential."),
+    option("--url", default=_URL, type=UrlType()),
+    option("--bearer", default="", metavar="KEY"),
+    option("--body-key", default="", metavar="KEY"),
+    option("--basic", default="", metavar="USER:PASSWORD"),
 )
 
 
 def firestore_options(command: Callable[..., Any]) -> Callable[..., Any]:
     """Add the options that name a Firestore; they become the argument *where*."""
 
-    @click.option("--project", default="", help="A real project; without it, the local Firestore.")
-    @click.option("--database", default="", help="Its database; by default CMC_DATABASE.")
+    @option("--project", default="")
+    @option("--database", default="")
+    @option("-q", "--quiet", is_flag=True)
     @functools.wraps(command)
-    def with_target(project: str, database: str, **options: Any) -> Any:
-        return command(where=FirestoreOptions(project, database), **options)
+    def with_target(project: str, database: str, quiet: bool, **options: Any) -> Any:
+        return command(where=FirestoreOptions(project, database, quiet), **options)
 
     return with_target
 
 
 def connected(where: FirestoreOptions, *, check: bool = True) -> Connection:
-    """Print on stderr which Firestore it is, and open it; *check* that a local one answers."""
-    try:
+    """
+    Open the Firestore, and say on stderr which it is.
+
+    *check* that a local one answers. Raises SettingsError.
+    """
+    if not where.quiet:
         click.echo(where.describe(), err=True)
+    try:
         return where.connect() if check else where.open()
-    except SettingsError as error:
-        raise BadSetting(str(error)) from error
     except NoConnectionError as error:
         raise click.ClickException(str(error)) from error
 
@@ -67,19 +66,18 @@ def connected(where: FirestoreOptions, *, check: bool = True) -> Connection:
 def function_options(command: Callable[..., Any]) -> Callable[..., Any]:
     """Add the options that name a function; they become the arguments *url* and *credential*."""
 
+    @adding(*_OPTIONS)
     @functools.wraps(command)
     def with_function(**options: Any) -> Any:
         kinds = {name: options.pop(name) for name in ("bearer", "body_key", "basic")}
         if sum(map(bool, kinds.values())) > 1:
-            raise click.UsageError("Give one of --bearer, --body-key and --basic.")
+            raise click.UsageError(text("usage.one_credential"))
         if not (kinds["bearer"].isascii() and kinds["bearer"].isprintable()):
-            raise click.UsageError("A key in the header must be printable ASCII. Use --body-key.")
+            raise click.UsageError(text("usage.bearer"))
         if kinds["basic"] and ":" not in kinds["basic"]:
-            raise click.UsageError("--basic must be of the form USER:PASSWORD.")
+            raise click.UsageError(text("usage.basic"))
         return command(credential=_credential(kinds), **options)
 
-    for option in reversed(_OPTIONS):
-        with_function = option(with_function)
     return with_function
 
 

@@ -25,14 +25,14 @@ _KEPT = (*DESCRIPTIONS, "sender_ip", "schema_version")
 class Left(StrEnum):
     """Why a document is left as it is."""
 
-    NO_EVENT = "no event of CMC yet"
-    UNREADABLE = "a field of another type"
-    NEWER = "written by a newer version"
-    LONG = f"{HISTORY} or more events, so older ones may be missing"
-    NO_CREATED = "an event without the time that CMC wrote"
-    UNEXPLAINED = "a time that no event explains"
-    LOST_RACE = "written by somebody else meanwhile, twice"
-    REFUSED = "refused by Firestore"
+    NO_EVENT = "no_event"
+    UNREADABLE = "unreadable"
+    NEWER = "newer"
+    LONG = "long"
+    NO_CREATED = "no_created"
+    UNEXPLAINED = "unexplained"
+    LOST_RACE = "lost_race"
+    REFUSED = "refused"
 
 
 class LeftError(Exception):

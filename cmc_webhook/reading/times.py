@@ -1,13 +1,18 @@
 """Times as people read and write them, and periods of time. Pure."""
 
 import base64
+import re
+import unicodedata
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
 # The function accepts no other event times.
 _YEARS = range(2000, 2101)
+_DAYS_AGO = {"today": 0, "今日": 0, "本日": 0, "yesterday": 1, "昨日": 1}
+_UNITS = {"m": "minutes", "h": "hours", "d": "days"}
+_DATE = re.compile(r"(?:([0-9]{4})[-/])?([0-9]{1,2})[-/]([0-9]{1,2})(?:[ T]+([0-9]{1,2})(:.+))?")
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,9 +51,34 @@ def shown(value: Any, zone: ZoneInfo, pattern: str = "%Y-%m-%d %H:%M:%S") -> str
             return str(value)
 
 
-def read_time(text: str, zone: ZoneInfo) -> datetime:
-    """Return the ISO time *text* in UTC; without an offset it is in *zone*. Raises ValueError."""
-    time = datetime.fromisoformat(text)
+def read_time(text: str, zone: ZoneInfo, now: datetime) -> datetime:
+    """
+    Return the time *text* in UTC, as people write it; without an offset it is in *zone*.
+
+    2026-11-27, 2026/11/27 9:00, 11/27 (the last one until *now*), today, 昨日 (0 o'clock), 2h
+    (so long before *now*), ISO 8601. Raises ValueError.
+    """
+    written = unicodedata.normalize("NFKC", text).strip()
+    today = now.astimezone(zone).replace(hour=0, minute=0, second=0, microsecond=0)
+    if (days := _DAYS_AGO.get(written.casefold())) is not None:
+        return (today - timedelta(days=days)).astimezone(UTC)
+    try:
+        if length := re.fullmatch("([0-9]+)([mhd])", written):
+            time = now - timedelta(**{_UNITS[length[2]]: int(length[1])})
+        else:
+            time = datetime.fromisoformat(_iso(written, today))
+    except OverflowError:
+        raise ValueError(f"{text!r} is too long ago") from None
     if time.year not in _YEARS:
         raise ValueError(f"{text!r} is not between 2000 and 2100")
     return (time if time.tzinfo else time.replace(tzinfo=zone)).astimezone(UTC)
+
+
+def _iso(written: str, today: datetime) -> str:
+    """Return a date as people write it in the form of ISO 8601, any other text as it is."""
+    found = _DATE.fullmatch(written)
+    if not found:
+        return written
+    month, day, hour = int(found[2]), int(found[3]), int(found[4] or 0)
+    year = int(found[1] or today.year - ((month, day) > (today.month, today.day)))
+    return f"{year:04}-{month:02}-{day:02}T{hour:02}{found[5] or ':00'}"

@@ -102,12 +102,8 @@ def _readdressed(record: dict[str, Any], addresses: dict[str, str], rng: random.
     return record | {field: addresses[to]}
 
 
-def _odd_text(event: Event, rng: random.Random) -> Event:
-    return replace(event, record=event.record | rng.choice(_ODD))
-
-
-def _bad_record(event: Event, rng: random.Random) -> Event:
-    return replace(event, record=event.record | rng.choice(_BAD))
+def _changed(changes: Sequence[dict[str, Any]]) -> Callable[[Event, random.Random], Event]:
+    return lambda event, rng: replace(event, record=event.record | rng.choice(changes))
 
 
 def _not_a_record(event: Event, rng: random.Random) -> Event:
@@ -130,6 +126,6 @@ def _unknown_code(event: Event, rng: random.Random) -> Event:
 
 
 _ADDITIONS: tuple[Callable[[Event, random.Random], Event], ...] = (
-    *(_odd_text, _odd_text, _bad_record, _bad_record, _not_a_record),
+    *(_changed(_ODD), _changed(_ODD), _changed(_BAD), _changed(_BAD), _not_a_record),
     *(_unknown_status, _unknown_code, _repeated_later),
 )

@@ -8,6 +8,7 @@ import threading
 import time
 from collections.abc import Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import SplitResult, urlsplit
@@ -31,7 +32,6 @@ class Credential:
 
 
 def bearer(key: str) -> Credential:
-    """Return the credential of an API key in the header."""
     return Credential(authorization=f"Bearer {key}")
 
 
@@ -84,10 +84,19 @@ class Target:
         return Answer(text, time.monotonic() - started, counts)
 
     def _exchange(self, message: Message) -> tuple[str, Mapping[str, int]]:
-        connection = self._connection()
-        try:
-            connection.putrequest("POST", self._path(), skip_accept_encoding=True)
-            for name, value in self._headers(message).items():
+        parts = self._parts
+        secure = parts.scheme == "https"
+        kind = http.client.HTTPSConnection if secure else http.client.HTTPConnection
+        path = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
+        headers = _HEADERS | {
+            "Content-Type": message.content_type,
+            "Content-Length": str(len(message.body)),
+        }
+        if message.authorization:
+            headers["Authorization"] = message.authorization
+        with closing(kind(parts.hostname or "", parts.port, timeout=_TIMEOUT_S)) as connection:
+            connection.putrequest("POST", path, skip_accept_encoding=True)
+            for name, value in headers.items():
                 connection.putheader(name, value)
             if message.cut:
                 connection.endheaders(message.body[: len(message.body) // 2])
@@ -95,25 +104,6 @@ class Target:
             connection.endheaders(message.body)
             response = connection.getresponse()
             return str(response.status), _counts(response.status, response.read())
-        finally:
-            connection.close()
-
-    def _connection(self) -> http.client.HTTPConnection:
-        secure = self._parts.scheme == "https"
-        kind = http.client.HTTPSConnection if secure else http.client.HTTPConnection
-        return kind(self._parts.hostname or "", self._parts.port, timeout=_TIMEOUT_S)
-
-    def _path(self) -> str:
-        query = f"?{self._parts.query}" if self._parts.query else ""
-        return (self._parts.path or "/") + query
-
-    def _headers(self, message: Message) -> dict[str, str]:
-        headers = _HEADERS | {
-            "Content-Type": message.content_type,
-            "Content-Length": str(len(message.body)),
-        }
-        credential = {"Authorization": message.authorization} if message.authorization else {}
-        return headers | credential
 
 
 class Pace:
@@ -181,7 +171,6 @@ def without_query(url: str) -> str:
 
 
 def is_loopback(url: str) -> bool:
-    """Return whether *url* is on this machine."""
     host = parse_url(url).hostname or ""
     try:
         return ipaddress.ip_address(host).is_loopback

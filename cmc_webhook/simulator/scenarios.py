@@ -6,24 +6,17 @@ are reserved for examples.
 """
 
 import random
+import tomllib
 import uuid
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any, NamedTuple
 from zoneinfo import ZoneInfo
 
-from cmc_webhook.simulator.texts import (
-    API_DATA,
-    DEFERRALS,
-    DOMAINS,
-    NAMES,
-    REASONS,
-    SENDERS,
-    SUBJECTS,
-    SUPPRESSION,
-)
-
+# Subjects, addresses, and replies of other servers.
+_TEXTS = tomllib.loads(Path(__file__).with_name("texts.toml").read_text("utf-8"))
 COMPOSITION = "simulator"
 _MTA = "mta{:02}.simulator.smtps.example"
 _RETURN_PATH = "{}@return.simulator.smtps.example"
@@ -113,15 +106,6 @@ class _Mail(NamedTuple):
     to: str
 
 
-class _Occurrence(NamedTuple):
-    """A step of a mail, *second* seconds after the start of the mailing."""
-
-    second: int
-    mail: _Mail
-    word: str
-    reason: str
-
-
 def events(mailing: Mailing, rng: random.Random) -> list[Event]:
     """Return all events of *mailing* in the order in which they happen."""
     # A message id holds the time at which the mail was queued, which depends on the last event of
@@ -137,9 +121,9 @@ def events(mailing: Mailing, rng: random.Random) -> list[Event]:
     )
     start = mailing.last_event_at.replace(microsecond=0) - timedelta(seconds=latest)
     unordered = [
-        _event(occurrence, start, mailing)
+        event
         for number, mail in enumerate(courses)
-        for occurrence in _occurrences(mail, number, start, rng)
+        for event in _events(mail, number, start, mailing, rng)
     ]
     return sorted(unordered, key=lambda event: event.at)
 
@@ -158,22 +142,30 @@ def _course(mailing: Mailing, rng: random.Random) -> Iterator[tuple[int, str]]:
         yield second, rng.choice(step.words)
 
 
-def _occurrences(
-    courses: list[list[tuple[int, str]]], number: int, start: datetime, rng: random.Random
-) -> Iterator[_Occurrence]:
-    queued = number // _QUEUED_PER_SECOND
-    subject, sender = rng.choice(SUBJECTS), rng.choice(SENDERS)
-    message_id = _message_id(start + timedelta(seconds=queued), rng)
+def _events(
+    courses: list[list[tuple[int, str]]],
+    number: int,
+    start: datetime,
+    mailing: Mailing,
+    rng: random.Random,
+) -> Iterator[Event]:
+    queued_at = start + timedelta(seconds=number // _QUEUED_PER_SECOND)
+    subject, sender = rng.choice(_TEXTS["subjects"]), rng.choice(_TEXTS["senders"])
+    message_id = _message_id(queued_at, rng)
     for position, course in enumerate(courses):
         to = _recipient(number, position, rng)
-        api_data = rng.choice(API_DATA).format(number + 1)
+        api_data = rng.choice(_TEXTS["api_data"]).format(number + 1)
         mail = _Mail(message_id, subject, sender, api_data, to)
-        code = next((word for _, word in course if word.isdigit()), rng.choice([*REASONS]))
-        final = SUPPRESSION if code in _SUPPRESSED else rng.choice(REASONS.get(code, REASONS["99"]))
+        reasons = _TEXTS["reasons"]
+        code = next((word for _, word in course if word.isdigit()), rng.choice([*reasons]))
+        if code in _SUPPRESSED:
+            final = _TEXTS["suppression"]
+        else:
+            final = rng.choice(reasons.get(code, reasons["99"]))
         for second, word in course:
-            reason = rng.choice(DEFERRALS) if word == "deferred" else final
+            reason = rng.choice(_TEXTS["deferrals"]) if word == "deferred" else final
             text = "" if word in ("queued", "succeeded") else reason.format(to=to)
-            yield _Occurrence(queued + second, mail, word, text)
+            yield _event(queued_at + timedelta(seconds=second), mail, word, text, mailing)
 
 
 def _message_id(at: datetime, rng: random.Random) -> str:
@@ -187,36 +179,29 @@ def _message_id(at: datetime, rng: random.Random) -> str:
 
 
 def _recipient(number: int, position: int, rng: random.Random) -> str:
-    [domain] = rng.choices([*DOMAINS], [*DOMAINS.values()])
-    return f"{rng.choice(NAMES)}.{number + 1:04}{chr(ord('a') + position % 26)}@{domain}"
+    domains = _TEXTS["domains"]
+    [domain] = rng.choices([*domains], [*domains.values()])
+    name = rng.choice(_TEXTS["names"])
+    return f"{name}.{number + 1:04}{chr(ord('a') + position % 26)}@{domain}"
 
 
-def _event(occurrence: _Occurrence, start: datetime, mailing: Mailing) -> Event:
-    at = start + timedelta(seconds=occurrence.second)
-    event_type = "bounces" if occurrence.word.isdigit() else "deliveries"
+def _event(at: datetime, mail: _Mail, word: str, reason: str, mailing: Mailing) -> Event:
+    event_type = "bounces" if word.isdigit() else "deliveries"
     record = {
-        "reason": occurrence.reason,
+        "reason": reason,
         "created": at.astimezone(mailing.zone).strftime("%Y-%m-%d %H:%M:%S"),
-        "subject": occurrence.mail.subject,
-        "messageId": occurrence.mail.message_id,
-        "status": occurrence.word,
-        **_names(occurrence.mail, mailing.version),
+        "subject": mail.subject,
+        "messageId": mail.message_id,
+        "status": word,
     }
+    return_path = _RETURN_PATH.format(mail.sender.partition("@")[0])
+    if mailing.version == 1:
+        record |= {"envelopeFrom": return_path, "envelopeTo": mail.to}
+    else:
+        record |= {"from": mail.sender, "to": mail.to}
+        record |= {"returnPath": return_path, "apiData": mail.api_data}
     if event_type == "deliveries":
-        queued = occurrence.word == "queued"
+        queued = word == "queued"
         record["sourceIp"] = _SOURCE_IP if queued else ""
         record["senderIp"] = "" if queued else _SENDER_IP.format(1 + at.second % 9)
     return Event(at, event_type, record)
-
-
-def _names(mail: _Mail, version: int) -> dict[str, str]:
-    """Return the fields whose names differ between versions 1 and 2."""
-    return_path = _RETURN_PATH.format(mail.sender.partition("@")[0])
-    if version == 1:
-        return {"envelopeFrom": return_path, "envelopeTo": mail.to}
-    return {
-        "from": mail.sender,
-        "to": mail.to,
-        "returnPath": return_path,
-        "apiData": mail.api_data,
-    }

@@ -90,7 +90,7 @@ MUTATIONS = [
         "auth settings",
         (
             "the body needs no key",
-            "        if self._required and not accepted:\n",
+            "        if self.required and not accepted:\n",
             "        if False:\n",
         ),
         (
@@ -115,7 +115,7 @@ MUTATIONS = [
         ),
         (
             "a refusal before the body is read comes after it",
-            "if self._required and not accepted and not self._accepted.get(API_KEYS):",
+            "if self.required and not accepted and not self._accepted.get(API_KEYS):",
             "if False:",
         ),
     ),

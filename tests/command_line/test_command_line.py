@@ -176,5 +176,5 @@ def test_no_colour_where_there_is_no_terminal(client, firestore_address, post):
         cwd=ROOT, env=environ, capture_output=True, text=True,
     )  # fmt: skip
 
-    assert "failed" in done.stdout
+    assert "Failed" in done.stdout
     assert "\x1b" not in done.stdout + done.stderr

@@ -1,14 +1,12 @@
 """`doctor`: finds each planted fault and nothing else, and nothing once it is fixed."""
 
 import itertools
-import re
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 
 import pytest
 
-from cmc_webhook.command_line import checks
-from cmc_webhook.command_line.table import width
+from cmc_webhook.reading.table import width
+from cmc_webhook.reading.texts import LANGUAGES, load
 from tests.support.documents import Document
 from tests.support.faults import Fault, FaultyFirestore
 
@@ -34,16 +32,29 @@ def seen(run, *arguments):
     lines = examined.stdout.splitlines()
     found = [line.split(maxsplit=1)[1] for line in lines if line[:1].isdigit()]
     assert examined.exit_code == (1 if found else 0), examined.output
-    assert ("No problem was found." in lines) == (not found)
+    assert ("Problems: " in examined.stdout) == bool(found)
+    assert ("No problem was found." in examined.stdout) == (not found)
     return found
 
 
-def test_a_sound_deployment_has_no_findings_and_says_what_is_not_seen(run, sound):
-    examined = run("doctor").stdout
+def test_it_begins_with_the_verdict_and_ends_with_what_is_not_seen(run, sound, real_project):
+    verdict, *others = run("doctor").stdout.splitlines()
 
-    assert examined.startswith("Not checked: posts that were refused")
-    assert "gcloud logging read" in examined
+    assert verdict.startswith("No problem was found. Checked ")
+    assert "Nothing was found in: settings, credentials, " in others[1]
+    assert "gcloud" not in "".join(others)  # the terminal of the devserver has these posts
+    assert "gcloud logging read" in run("doctor", "--project", real_project).stdout
     assert seen(run) == []
+
+
+def test_problems_come_before_what_is_fine(run, url, sound):
+    run("replay", "-", "--url", url, input='"hello=world"')
+
+    verdict, _, *others = run("doctor").stdout.splitlines()
+
+    assert verdict.startswith("Problems: 1. Checked ")
+    assert others[0] == "1.  Records in quarantine: 1."
+    assert "quarantine" not in next(line for line in others if line.startswith("Nothing was found"))
 
 
 def test_what_it_says_fits_80_columns(run, url, monkeypatch):
@@ -94,7 +105,7 @@ def test_a_clock_that_is_wrong(run, url):
 def test_bounces_that_are_not_ticked(run, url):
     run("send", "failed", "--count", "3", "--end", EARLIER, "--url", url)
     [found] = seen(run)
-    assert found.startswith("3 mails failed")
+    assert found.startswith("Mails that failed: 3, and none")
 
     run("send", "bounce", "--url", url)
     assert seen(run) == []
@@ -110,12 +121,14 @@ def test_version_1_in_use(run, url, sound):
 
 
 def test_the_sections_that_it_names_exist():
-    source = Path(checks.__file__).read_text()
-    named = re.findall(r'\{_DOCUMENT\}, ([^"]+)\."', source)
+    document = ".github/DEPLOYMENT.md"
+    headings = {text for _, text in Document(document).headings()}
 
-    headings = {text for _, text in Document(checks._DOCUMENT).headings()}
-    assert len(named) == source.count("{_DOCUMENT}") == 4
-    assert {*named} <= headings
+    for language in LANGUAGES:
+        remedies = [text for key, text in load(language).items() if key.startswith("remedy.")]
+        naming = [text for text in remedies if document in text]
+        assert len(naming) == 3
+        assert all(any(heading in text for heading in headings) for text in naming)
 
 
 def test_nothing_received_yet(run, url):
@@ -139,7 +152,7 @@ def test_nothing_received_for_long(run, url, client, documents):
 
 def test_a_quarantine_that_is_not_empty(run, url, sound):
     run("replay", "-", "--url", url, input='"hello=world"')
-    assert seen(run) == ["1 records are in quarantine."]
+    assert seen(run) == ["Records in quarantine: 1."]
 
     run("quarantine", "delete", "--all")
     assert seen(run) == []
@@ -147,7 +160,7 @@ def test_a_quarantine_that_is_not_empty(run, url, sound):
 
 def test_a_quarantine_of_received_mail_that_is_not_empty(run, inbound_url, sound):
     run("replay", "-", "--url", inbound_url, input='"hello=world"')
-    assert seen(run) == ["1 received mails are in quarantine."]
+    assert seen(run) == ["Received mails in quarantine: 1."]
 
     run("quarantine", "delete", "--inbound", "--all")
     assert seen(run) == []

@@ -140,7 +140,7 @@ def test_where_nothing_is_found_it_says_what_was_searched_for(run, mails, option
     assert (said.exit_code, said.stdout) == (0, "")
     assert "A filter must match the whole value." in said.stderr
     assert hint in said.stderr
-    assert "No mails with these filters; the newest is of " in said.stderr
+    assert "No mails match; the newest is of " in said.stderr
 
 
 def test_stats_take_the_same(run, post):

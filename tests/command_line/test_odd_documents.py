@@ -152,7 +152,7 @@ def test_quarantine_show_shows_each(run, client):
     for name, fields in zip(names, entries.values(), strict=True):
         shown = run("quarantine", "show", name)
         assert shown.exit_code == 0
-        assert all(field in shown.stdout for field in fields.keys() - {"content"})
+        assert [f for f in fields.keys() - {"content"} if f not in shown.stdout] == [], shown.stdout
 
 
 def test_what_is_readable_of_a_history_is_shown(run, client):
@@ -162,8 +162,8 @@ def test_what_is_readable_of_a_history_is_shown(run, client):
 
     shown = run("show", PREFIX).stdout
 
-    assert shown.count("bounced 2") == 1
-    assert shown.count("bounced\n") == 1
+    assert shown.count("Bounced 2") == 1
+    assert shown.count("Bounced\n") == 1
     assert "Not readable: events (see --json)." in shown
 
 
@@ -216,9 +216,9 @@ def test_doctor_names_what_it_could_not_read_and_goes_on(run, odd):
     assert "Fields of mails cannot be read" in found
     assert "Fields of entries of the quarantine cannot be read" in found
     assert "Fields of received mails cannot be read" in found
-    assert re.search(rf"{PREFIX}\d+-[a-z_]+-[a-z ]+ \([a-z_]+\); .* and [\d,]+ more", found)
-    assert "no list has them" in found
-    assert f"{len(odd['mail_statuses_quarantine']):,} records are in quarantine." in found
+    assert re.search(rf"{PREFIX}\d+-[a-z_]+-[a-z ]+ \([a-z_]+\), .* and [\d,]+ more", found)
+    assert "which no list has: " in found
+    assert f"Records in quarantine: {len(odd['mail_statuses_quarantine']):,}." in found
 
 
 @pytest.mark.parametrize("kind", ["text", "map", "number", "null", "year 9999"])
@@ -258,7 +258,7 @@ def test_one_odd_entry_does_not_stop_the_replay_of_the_others(run, url, client, 
     assert "a0: Its kind, event_type or content is missing or not readable" in replayed.stderr
     assert "a2: Its content is not JSON" in replayed.stderr
     assert "a4: It was stored incomplete" in replayed.stderr
-    assert "5 entries of project" in replayed.stderr
+    assert "could not be posted again: 5." in replayed.stderr
     assert [mail["message_id"] for mail in documents().values()] == ["<mail@example.com>"]
     assert run("quarantine", "delete", "--all").exit_code == 0
     assert [*client.collection("mail_statuses_quarantine").list_documents()] == []

@@ -9,10 +9,10 @@ from datetime import UTC, datetime
 import pytest
 from google.cloud import firestore
 
-from cmc_webhook.command_line.filters import CAUSES
-from cmc_webhook.command_line.table import width
 from cmc_webhook.local_firestore.server import start
+from cmc_webhook.reading.meanings import CAUSES
 from cmc_webhook.reading.statuses import INDEXED, Filters, MailStatuses
+from cmc_webhook.reading.table import width
 from cmc_webhook.status.events import Status
 from tests.support.faults import Fault, FaultyFirestore
 from tests.support.records import make_record
@@ -110,8 +110,8 @@ def test_show_tells_the_story_and_what_it_means(run, mails, documents):
     shown = run("show", "<bounced@example.com>").stdout
 
     assert "Ask the recipient to confirm the address." in shown
-    assert "2025-01-27 00:29:59  failed" in shown
-    assert "2025-01-27 00:30:00  bounced 2" in shown
+    assert "2025-01-27 00:29:59  Failed" in shown
+    assert "2025-01-27 00:30:00  Bounced 2" in shown
     assert shown == run("show", "bounced@example.com").stdout
     assert shown == run("show", name).stdout
     assert shown == run("show", name[:13]).stdout
@@ -131,7 +131,7 @@ def test_show_says_that_something_later_succeeded(run, post, created, says):
     shown = " ".join(run("show", "<mail@example.com>").stdout.split())
 
     sentence = f"Later, at {created}, the receiving server accepted a mail with the same message ID"
-    assert "status bounced" in shown
+    assert "status Bounced" in shown
     assert (sentence in shown) == says
 
 
@@ -156,20 +156,20 @@ NEWEST = "the newest is of 2025-01-27 00:30:00: python -m cmc_webhook list --lim
 
 
 @pytest.mark.parametrize(
-    ("command", "reason"),
+    "command",
     [
-        (["list", "--to", "nobody@example.jp"], "with these filters"),
-        (["list", "--json", "--since", "2025-01-28"], "with these filters"),
-        (["stats"], "in the last 7 days"),
-        (["stats", "--days", "1", "--json"], "today"),
-        (["stats", "--days", "30", "--domain", "example.jp"], "to example.jp in the last 30 days"),
+        ["list", "--to", "nobody@example.jp"],
+        ["list", "--json", "--since", "2025-01-28"],
+        ["stats"],
+        ["stats", "--days", "1", "--json"],
+        ["stats", "--days", "30", "--domain", "example.jp"],
     ],
 )
-def test_where_there_are_other_mails_nothing_is_called_empty(run, mails, command, reason):
+def test_where_there_are_other_mails_nothing_is_called_empty(run, mails, command):
     result = run(*command)
 
     assert result.exit_code == 0
-    assert result.stderr.splitlines()[-1] == f"No mails {reason}; {NEWEST}"
+    assert result.stderr.splitlines()[-1] == f"No mails match; {NEWEST}"
     assert result.stdout == "" or (command[0] == "stats" and json.loads(result.stdout))
 
 
@@ -219,7 +219,7 @@ def test_stats_count_by_status_day_cause_and_domain(run, post):
     assert list(counts["days"].values()) == [{"queued": 3, "bounced": 1}]
     assert counts["causes"] == {"over_capacity": 1}
     assert counts["domains"] == {"example.jp": 4}
-    assert "4 mails" in shown
+    assert "Mails: 4" in shown
     assert "█" in shown
     assert all(width(line) <= 80 for line in shown.splitlines())
     assert json.loads(run("stats", "--json", "--domain", "none.example").stdout)["statuses"] == {}

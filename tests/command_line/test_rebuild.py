@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 
 from cmc_webhook.command_line import addresses_of_mails
 from cmc_webhook.reading.rebuilding import Left, LeftError, rebuilt
+from cmc_webhook.reading.texts import Texts
 from cmc_webhook.simulator.posts import batches
 from cmc_webhook.simulator.scenarios import STEPS, Mailing, events
 from cmc_webhook.status import document as status
@@ -82,6 +83,10 @@ def make_version_1(client):
     return len(found)
 
 
+def said(why):
+    return Texts("en").text(f"left.{why}")
+
+
 def without_arrivals(documents):
     return {
         document_id: {n: value for n, value in fields.items() if not n.endswith("_received_at")}
@@ -98,7 +103,8 @@ def test_of_untouched_documents_nothing_is_written(run, told, faulty, snapshots)
     for arguments in ((), ("--store",), ("--zone", "Asia/Tokyo", "--store")):
         result = run("rebuild", *arguments)
         assert result.exit_code == 0
-        assert f"{len(before)} documents read, 0 change" in result.stdout.replace("would ", "")
+        assert f"Documents read: {len(before)}, " in result.stdout
+        assert result.stdout.splitlines()[0].endswith((" changed: 0.", " to change: 0."))
 
     assert calls["RunQuery"] >= 3
     assert not calls.keys() & {*WRITES}
@@ -116,7 +122,7 @@ def test_documents_of_version_1_get_what_the_function_writes_today(
     counted = run("rebuild")
 
     assert counted.exit_code == 0
-    assert f"{number} documents read, {number} would change." in counted.stdout
+    assert f"Documents read: {number}, to change: {number}." in counted.stdout
     for name in ("schema_version", "outcome", "queued_on", "first_event_at"):
         assert f"{number:>10}  {name}\n" in counted.stdout
     assert "Nothing was written" in counted.stdout
@@ -124,7 +130,7 @@ def test_documents_of_version_1_get_what_the_function_writes_today(
 
     stored = run("rebuild", "--store")
 
-    assert f"{number} changed." in stored.stdout
+    assert f"changed: {number}." in stored.stdout
     assert documents() == today  # last_received_at and first_received_at too
     after = snapshots()
     run("rebuild", "--store")
@@ -204,9 +210,9 @@ def test_what_cannot_be_rebuilt_is_counted_named_and_left(run, post, client, sna
     result = run("rebuild", "--store")
 
     assert result.exit_code == 1
-    assert f"1 document left: {Left.UNREADABLE}.\n  {unreadable.id}\n" in result.stdout
-    assert f"1 document left: {Left.NEWER}." in result.stdout
-    assert f"1 document left: {Left.NO_EVENT}." in result.stdout
+    assert f"Documents left: 1 ({said(Left.UNREADABLE)}).\n  {unreadable.id}\n" in result.stdout
+    assert f"Documents left: 1 ({said(Left.NEWER)})." in result.stdout
+    assert f"Documents left: 1 ({said(Left.NO_EVENT)})." in result.stdout
     assert snapshots() == before
 
 
@@ -230,8 +236,8 @@ def test_a_document_without_room_for_a_new_field_is_named_and_left(run, post, cl
     result = run("rebuild", "--store")
 
     assert result.exit_code == 1
-    assert "2 documents read, 1 changed." in result.stdout
-    assert f"1 document left: {Left.REFUSED}.\n  {full}\n" in result.stdout
+    assert "Documents read: 2, changed: 1." in result.stdout
+    assert f"Documents left: 1 ({said(Left.REFUSED)}).\n  {full}\n" in result.stdout
 
 
 def test_no_odd_document_stops_it(run, monkeypatch):
@@ -296,14 +302,14 @@ def test_a_run_that_breaks_off_is_resumed(
 
     assert broken.exit_code == exit_code
     assert len(done) == 8
-    assert "8 documents read, 8 changed." in broken.stdout
+    assert "Documents read: 8, changed: 8." in broken.stdout
     after = broken.stderr.split("--after '")[1].split("'")[0]
     assert after == max(done)
 
     rest = run("rebuild", "--store", "--after", after)
 
     assert rest.exit_code == 0
-    assert f"{number - 8} documents read, {number - 8} changed." in rest.stdout
+    assert f"Documents read: {number - 8}, changed: {number - 8}." in rest.stdout
     assert documents() == today
     assert done.items() <= snapshots().items()
 
@@ -326,7 +332,7 @@ def test_somebody_who_writes_meanwhile_wins_and_the_rest_is_done(
     result = run("rebuild", "--store")
 
     assert result.exit_code == 0
-    assert "1 document read, 1 changed." in result.stdout
+    assert "Documents read: 1, changed: 1." in result.stdout
     assert f"{1:>10}  diagnosis\n" in result.stdout
     [document] = documents().values()
     assert (document["status"], document["reason"]) == ("deferred", "busy")
@@ -348,7 +354,7 @@ def test_a_race_that_is_lost_twice_is_counted(post, run, faulty, client, documen
     result = run("rebuild", "--store")
 
     assert result.exit_code == 1
-    assert f"1 document left: {Left.LOST_RACE}.\n  {mail}\n" in result.stdout
+    assert f"Documents left: 1 ({said(Left.LOST_RACE)}).\n  {mail}\n" in result.stdout
     assert len(writes) == 2
     assert documents()[mail]["schema_version"] == 1
 
@@ -368,7 +374,7 @@ def test_a_document_that_is_deleted_meanwhile_is_not_made_again(
     result = run("rebuild", "--store")
 
     assert result.exit_code == 0
-    assert result.stdout == "1 document read, 0 changed.\n"
+    assert result.stdout == "Documents read: 1, changed: 0.\n"
     assert documents() == {}
 
 
@@ -380,7 +386,7 @@ def test_with_a_project_it_asks_before_it_writes(run, post, client, real_project
     assert "[y/N]" not in run(*arguments).output
     refused = run(*arguments, "--store", input="n\n")
     assert refused.exit_code == 1
-    assert f"Rebuild 1 document of mail_statuses of project {real_project}?" in refused.stderr
+    assert f"mail_statuses of project {real_project} to rebuild: 1." in refused.stderr
     [document] = documents().values()
     assert document["schema_version"] == 1
 

@@ -8,7 +8,6 @@ from google.cloud.firestore import Query
 
 from cmc_webhook.reading import queries
 from cmc_webhook.reading.documents import ADDRESS
-from cmc_webhook.reading.rebuilding import Left
 from cmc_webhook.reading.verdicts import verdict_of
 from cmc_webhook.status.addresses import FIELDS, address_id
 from cmc_webhook.status.pending import by_address
@@ -54,14 +53,14 @@ def test_it_makes_what_the_function_wrote(run, post, client, faulty, documents):
     faulty.plan = lambda rpc: calls.update([rpc])
 
     unchanged = run("rebuild", "--addresses", "--store")
-    assert unchanged.stdout == "7 documents read, 0 changed.\n"
+    assert unchanged.stdout == "Documents read: 7, changed: 0.\n"
     assert "BatchWrite" not in calls
 
     remove_all(client)
     counted = run("rebuild", "--addresses")
-    assert "7 documents read, 7 would change." in counted.stdout
+    assert "Documents read: 7, to change: 7." in counted.stdout
     assert documents(ADDRESSES) == {}
-    assert "7 changed." in run("rebuild", "--addresses", "--store").stdout
+    assert "changed: 7." in run("rebuild", "--addresses", "--store").stdout
     assert documents(ADDRESSES) == written
     assert calls["BatchWrite"] == 1
 
@@ -156,8 +155,8 @@ def test_no_odd_document_stops_it(run, client, post):
     result = run("rebuild", "--addresses", "--store")
 
     assert result.exit_code == 1
-    assert f"{len(odd) + 1} documents read" in result.stdout
-    assert f"left: {Left.UNREADABLE}." in result.stdout
+    assert f"Documents read: {len(odd) + 1}" in result.stdout
+    assert "(a field of another type)" in result.stdout
     found = {
         each.id: each.stored for each in queries.run(Query(client.collection(ADDRESSES)), ADDRESS)
     }

@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from cmc_webhook.command_line.table import width
+from cmc_webhook.reading.table import width
 
 SUBJECT = "【至急】お見積りのお願いと、納期のご確認について(注文番号4711)"
 
@@ -129,7 +129,7 @@ def test_an_empty_list_says_so(run):
     listed = run("inbound", "list")
 
     assert (listed.exit_code, listed.stdout) == (0, "")
-    assert listed.stderr.splitlines()[-1] == "No received mails yet."
+    assert listed.stderr.splitlines()[-1] == "No mail has been received."
 
 
 def test_what_a_stranger_writes_cannot_move_the_cursor(run, client):
@@ -158,7 +158,7 @@ def test_the_quarantine_of_received_mail_is_within_reach(run, inbound_url, docum
     listed = run("quarantine", "list", "--inbound").stdout
     shown = run("quarantine", "show", "--inbound", entry[:6]).stdout
 
-    assert "unknown_fields" in listed
+    assert "fields of no known" in listed
     assert "gs://" in shown
     assert run("quarantine", "list").stdout == ""
     assert run("quarantine", "delete", entry[:6]).exit_code == 1

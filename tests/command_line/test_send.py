@@ -193,7 +193,7 @@ def test_the_rate_is_kept_and_fills_the_posts(run, url):
     ("arguments", "word"),
     [
         (["--url", "https://cmc.example.com/"], "--real-url"),
-        (["--url", "ftp://localhost"], "ftp://localhost"),
+        (["--url", "ftp://localhost"], "not an http or https URL"),
         (["--url", "http://user:secret@localhost"], "--basic"),
         (["queued", "--scenario", "normal"], "not both"),
         (["queued", "--code", "2"], "--code"),

@@ -2,7 +2,7 @@
 
 import pytest
 
-from cmc_webhook.command_line.table import paragraphs, printable, width, wrap
+from cmc_webhook.reading.table import paragraphs, printable, width, wrap
 
 
 @pytest.mark.parametrize(

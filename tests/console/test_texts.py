@@ -1,14 +1,21 @@
 """The catalogue of texts: complete in both languages, used, and with one Japanese word a thing."""
 
+import ast
 import re
 import string
+import tomllib
+from collections import Counter
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
+import click
 import pytest
 
+from cmc_webhook.command_line import checks
+from cmc_webhook.command_line.main import main as commands
 from cmc_webhook.console.periods import NAMED
+from cmc_webhook.reading.cli import Option
 from cmc_webhook.reading.meanings import (
     CARRIERS,
     CAUSES,
@@ -20,6 +27,7 @@ from cmc_webhook.reading.meanings import (
     status_word,
 )
 from cmc_webhook.reading.quarantine import Obstacle
+from cmc_webhook.reading.rebuilding import Left
 from cmc_webhook.reading.texts import LANGUAGES, Texts, load
 from cmc_webhook.reading.verdicts import UNKNOWN, UNREADABLE
 from cmc_webhook.reasons import Reason
@@ -34,7 +42,7 @@ from tests.test_document import make_event
 PACKAGE = Path(__file__).parents[2] / "cmc_webhook"
 SOURCES = {
     path: path.read_text()
-    for tool in ("reading", "console", "command_line")
+    for tool in ("reading", "console", "command_line", "devserver")
     for path in (PACKAGE / tool).rglob("*")
     if path.suffix in (".py", ".html")
 }
@@ -43,6 +51,16 @@ KEY = r"[a-z_]+\.[a-z0-9_]+"
 SUCCEEDED = {f"succeeded_{carrier}" for carrier in ("docomo", "au", "softbank")}
 CARRIER = "unknown_user_carrier"
 PARTS = ("happened", "customer", "todo")
+
+
+def below(command, path=""):
+    """Yield every command with its path, the root as "main"."""
+    yield path.strip().replace(" ", "_") or "main", command
+    for name, each in getattr(command, "commands", {}).items():
+        yield from below(each, f"{path} {name}")
+
+
+COMMANDS = dict(below(commands))
 # The tables of which the code computes the key, and the words that each must have.
 WORDS = {
     "status": {*Status, "forward_error"},
@@ -60,10 +78,29 @@ WORDS = {
     "help": {*HELP},
     "quarantine": {*Reason},
     "not_replayed": {*Obstacle},
+    "obstacle": {*Obstacle, "odd_bytes"},
+    "left": {*Left},
+    "command": {*COMMANDS},
+    "option": {
+        option.entry
+        for command in COMMANDS.values()
+        for option in command.params
+        if isinstance(option, Option)
+    },
+    "check": {*checks._CHECKS},
     "period": {*NAMED, "all", "own"},
     "duration": {"hours", "minutes", "seconds"},
 }
-COMPUTED = {f"received.{name}_file" for name in ("text", "html", "headers", "raw")}
+COMPUTED = {
+    *(f"received.{name}_file" for name in ("text", "html", "headers", "raw")),
+    *(f"stats.by_{name}" for name in ("status", "day", "cause", "domain")),
+    *(f"devserver.{name}" for name in ("status", "received", "page")),
+}
+# Words that stand in the code by themselves, with the table in another place.
+BY_WORD = ("column", "field", "look", "finding", "remedy")
+# The sentences of click and of programs that know English alone are theirs in English.
+CLICK = "click."
+THEIRS = (CLICK, "sentence.")
 
 
 def placeholders(text):
@@ -73,7 +110,7 @@ def placeholders(text):
 def test_both_languages_have_the_same_keys_and_placeholders():
     english, japanese = (load(language) for language in LANGUAGES)
 
-    assert english.keys() == japanese.keys()
+    assert english.keys() == {key for key in japanese if not key.startswith(THEIRS)}
     for key, text in english.items():
         assert placeholders(text) == placeholders(japanese[key]), key
 
@@ -92,7 +129,94 @@ def test_every_text_is_used():
     }
     computed = {f"{table}.{word}" for table, words in WORDS.items() for word in words}
 
-    assert load("en").keys() - written - computed - COMPUTED == set()
+    words = {
+        f"{table}.{word}"
+        for table in BY_WORD
+        for source in SOURCES.values()
+        for word in re.findall(r'"([a-z_0-9]+)"', source)
+    }
+    zones = {f"finding.zone_{seen}" for seen in ("ids_late", "ids_early", "arrival_late")}
+    zones.add(f"finding.zone_{checks._LIKELY}")
+
+    assert load("en").keys() - written - computed - COMPUTED - words - zones == set()
+
+
+def test_no_two_files_have_the_same_table():
+    for language in LANGUAGES:
+        files = PACKAGE.glob(f"*/texts/*{language}.toml")
+        tables = Counter(table for file in files for table in tomllib.loads(file.read_text()))
+        assert [table for table, count in tables.items() if count > 1] == []
+
+
+def test_the_examples_of_a_command_are_the_same_in_both_languages():
+    for key in load("en"):
+        if key.startswith("command.") and key != "command.main":
+            english, japanese = (
+                re.findall("(?m)^(?:python|gcloud|CMC_|  --).*", load(language)[key])
+                for language in LANGUAGES
+            )
+            assert english == japanese
+            assert english
+
+
+# What the local Firestore answers to its clients.
+TO_CLIENTS = "The local Firestore cannot use its data file"
+
+
+def english_sentences(path):
+    """Return the sentences in a source that end with a full stop, with X for what is put in."""
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.JoinedStr):
+            parts = (part.value if isinstance(part, ast.Constant) else "X" for part in node.values)
+            text = "".join(parts)
+            if text.endswith((".", "?")) and " " in text and not text.startswith(TO_CLIENTS):
+                yield text
+
+
+@pytest.mark.parametrize("name", ["settings", "local_firestore/data_file"])
+def test_what_the_functions_and_the_local_firestore_say_has_a_translation(name):
+    said = [*english_sentences(PACKAGE / f"{name}.py")]
+
+    assert said
+    assert [each for each in said if Texts("ja").translated(each) == each] == []
+    assert [each for each in said if Texts("en").translated(each) != each] == []
+
+
+def gettext_sentences(path):
+    """Return the sentences that the source at *path* gives to gettext."""
+    calls = (node for node in ast.walk(ast.parse(path.read_text())) if isinstance(node, ast.Call))
+    return {
+        argument.value
+        for call in calls
+        if isinstance(call.func, ast.Name) and call.func.id in ("_", "ngettext")
+        for argument in call.args
+        if isinstance(argument, ast.Constant)
+    }
+
+
+# What click says of programs that are written wrongly, or of what no command here uses.
+NOT_OF_OURS = (
+    *("env var", "DeprecationWarning", "deprecated", "(dynamic)", "Could not determine name"),
+    *("No options defined", "Arguments take exactly", "Name '{name}'", "Boolean option"),
+    *("Value must be an iterable", "Takes {nargs}", "Missing {param_type}", "Missing parameter"),
+    *("Invalid start character", "Argument {name!r} takes", "Option {name!r} requires {nargs}"),
+    *("Choice({choices})", "does not match the format", "not a valid boolean", "not a valid UUID"),
+    *("{len_type}", "{name} {filename!r} is a file", "is not readable", "is not executable"),
+    *("does not exist", "directory", "path", "Positional arguments", "Choose from"),
+    *("%(prog)s", "Show the version", "Confirm the action", "Do you want to continue?"),
+)
+CLICKS = ("core", "decorators", "exceptions", "formatting", "parser", "types")
+
+
+def test_what_click_says_is_in_japanese():
+    folder = Path(click.__file__).parent
+    said = set().union(*(gettext_sentences(folder / f"{name}.py") for name in CLICKS))
+    prompts = gettext_sentences(folder / "termui.py")
+    japanese = {key.removeprefix(CLICK) for key in load("ja") if key.startswith(CLICK)}
+
+    ours = {each for each in said if not any(part in each for part in NOT_OF_OURS)}
+    assert ours - japanese == set()
+    assert japanese - said - prompts == set()
 
 
 @pytest.mark.parametrize("table", WORDS)
@@ -145,6 +269,73 @@ def test_the_codes_have_cmcs_names():
     names = {code: Texts("ja").name("cause", cause) for code, (cause, _) in BOUNCE_CODES.items()}
 
     assert names == CMC_NAMES
+
+
+# CMC's names of statuses and counts where its pages have one, and this project's other words.
+JAPANESE_WORDS = {
+    "status.queued": "受付済み",
+    "status.deferred": "再送待ち",
+    "status.succeeded": "送信完了",
+    "status.failed": "送信失敗",
+    "status.bounced": "不達",
+    "status.forward_error": "転送エラー",
+    "status.suppressed": "配信停止",
+    "status.unknown": "不明",
+    "class.hard": "恒久的なエラー(ハードバウンス)",
+    "class.soft": "一時的なエラー(ソフトバウンス)",
+    "class.policy": "送信側の要因による拒否",
+    "class.suppressed": "CMCが送信せず",
+    "class.recipient": "受信者の設定による拒否",
+    "class.unknown": "判定できないエラー",
+    "diagnosis.unknown_user": "宛先が存在しない",
+    "diagnosis.recipient_filter": "受信者の設定で拒否",
+    "diagnosis.suspended": "利用停止中のアドレス",
+    "diagnosis.mailbox_full": "メールボックスの容量不足",
+    "diagnosis.sender_auth": "送信ドメイン認証の不合格",
+    "diagnosis.sender_reputation": "送信元の評価・ブラックリスト",
+    "diagnosis.rate_limited": "送信量・受信量の制限",
+    "diagnosis.content": "メールの内容・形式",
+    "diagnosis.too_big": "サイズ超過",
+    "diagnosis.receiver_trouble": "相手サーバーの障害・設定",
+    "menu.dashboard": "ダッシュボード",
+    "menu.quarantine": "要確認データ",
+    "filter.status": "ステータス",
+    "filter.cause": "エラー理由",
+    "filter.to": "宛先アドレス",
+    "filter.message_id": "メッセージID",
+    "filter.api_data": "X-Api-Data(自社の番号)",
+    "filter.composition": "サーバ構成",
+    "filter.since": "開始日時",
+    "filter.until": "終了日時(この時刻は含まない)",
+    "filter.clear": "条件をクリア",
+    "mail.todo": "自社で行うこと",
+    "mail.history": "配信の履歴",
+    "mail.same_message": "このメールの宛先一覧",
+    "entries.replay": "再処理",
+    "column.status": "ステータス",
+    "column.cause": "エラー理由",
+    "column.to": "宛先アドレス",
+    "field.message_id": "メッセージID",
+    "field.server_composition": "サーバ構成",
+    "stats.by_cause": "エラー理由",
+    "check.quarantine": "要確認データ",
+}
+
+
+def test_a_thing_has_its_japanese_word_on_the_page_and_in_the_commands():
+    japanese = load("ja")
+
+    assert {key: japanese[key] for key in JAPANESE_WORDS} == JAPANESE_WORDS
+
+
+def test_what_the_receiver_the_sender_and_cmc_stop_has_three_words():
+    """To mix them up tells a customer that he wished what CMC or we have done."""
+    texts = Texts("ja")
+
+    assert "配信停止" in texts.name("cause", "blocked_address")
+    assert "購読解除" in texts.name("cause", "unsubscribed_address")
+    assert "配信停止" not in texts.text("cause_customer.unsubscribed_address")
+    assert "購読解除" not in texts.text("cause_customer.blocked_address")
 
 
 def test_an_unknown_word_stands_for_itself():

@@ -123,10 +123,10 @@ def test_a_snapshot_stays_as_it_was(make_model):
         query = random_query(rng)
         with model.storage.reading() as latest:
             snapshot = latest.snapshot()
-            model.check(latest.at(snapshot), query, before)
+            model.check(snapshot, query, before)
         model.commit(rng, 10)
         with model.storage.reading() as latest:
-            model.check(latest.at(snapshot), query, before)
+            model.check(snapshot, query, before)
             model.check(latest, query, model.documents)
 
 

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import subprocess
 import sys
 
@@ -85,6 +86,19 @@ def test_a_file_of_indexes_makes_it_strict(command, tmp_path):
     assert list(mails.order_by("at").stream()) == []
     with pytest.raises(FailedPrecondition):
         list(mails.order_by("at").order_by("to").stream())
+
+
+@pytest.mark.parametrize("content", ["", "null", "[]", '{"indexes": [{}]}'])
+def test_a_malformed_file_of_indexes_is_refused_in_one_sentence(tmp_path, content):
+    (tmp_path / "firestore.indexes.json").write_text(content)
+    done = subprocess.run(
+        [sys.executable, "-m", "cmc_webhook.local_firestore", "--firestore-port", "0",
+         "--indexes", str(tmp_path / "firestore.indexes.json")],
+        cwd=ROOT, capture_output=True, text=True,
+    )  # fmt: skip
+
+    assert done.returncode == 1
+    assert re.fullmatch(r"Error: [^\n]+\.\n", done.stderr)
 
 
 def test_a_reset_deletes_the_documents_of_all_projects_and_ends_transactions(monkeypatch):

@@ -108,6 +108,22 @@ def test_a_foreign_file_is_refused_and_left_alone(data, tmp_path, content):
     assert path.read_bytes() == before
 
 
+@pytest.mark.parametrize(
+    "content",
+    [
+        {"indexes": None},
+        {"indexes": [1]},
+        {"indexes": [{"collectionGroup": "mails"}]},
+        {"indexes": [{"collectionGroup": "mails", "fields": []}]},
+        {"indexes": [{"collectionGroup": "mails", "fields": [{"order": "ASCENDING"}]}]},
+        {"fieldOverrides": [{"collectionGroup": "mails", "fieldPath": "at"}]},
+    ],
+)
+def test_malformed_definitions_of_indexes_are_refused(content):
+    with pytest.raises(StartError, match="format"):
+        start(":memory:", 0, indexes=content)
+
+
 def test_a_missing_directory_is_refused(tmp_path):
     assert "director" in reason(str(tmp_path / "no" / "such" / "file"))
 

@@ -20,7 +20,7 @@ import pytest
 
 from cmc_webhook.command_line.main import main as commands
 from cmc_webhook.console.__main__ import main as console
-from cmc_webhook.devserver.command import devserver
+from cmc_webhook.devserver.__main__ import main as devserver
 from tests.support.documents import ROOT
 
 # What a reader has set before, in another document. A variable such as ${X:?set it to ...}, which

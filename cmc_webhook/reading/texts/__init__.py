@@ -1,5 +1,9 @@
 """
-The texts of the page and the commands: one file per language, `en.toml` and `ja.toml`.
+The texts of the page and the commands, each file in both languages.
+
+`en.toml` and `ja.toml` have the words of the documents and the texts of the page,
+`commands.en.toml` and `commands.ja.toml` those of the commands. Another room may have texts of its
+own in its folder `texts`: all are one catalogue, in which no two files have the same table.
 
 A key is the name of a table and of an entry in it: "page.title". Texts may hold placeholders of
 str.format. The tables status, cause, class, diagnosis, quarantine and period have an entry for each
@@ -7,6 +11,7 @@ word that documents, queries or addresses use. `x_happened`, `x_customer` and `x
 entry of the table x means, what to tell the customer, and what to do; see reading/meanings.py.
 """
 
+import re
 import tomllib
 from collections.abc import Iterable, Mapping
 from datetime import timedelta
@@ -36,9 +41,27 @@ class Texts:
         """Return *sentences* as one paragraph."""
         return self._between_sentences.join(sentences)
 
+    def listed(self, items: Iterable[str]) -> str:
+        """Return *items* as a list in a sentence."""
+        return ("、" if self.language == "ja" else ", ").join(items)
+
     def name(self, table: str, word: str) -> str:
         """Return the text for *word* in *table*; an unknown word stands for itself."""
         return self._texts.get(f"{table}.{word}", word)
+
+    def translated(self, sentence: str) -> str:
+        """
+        Return *sentence* of a program that knows English alone, such as a function.
+
+        The table `sentence` has its form, with placeholders, as key.
+        """
+        for key, text in self._texts.items():
+            if key.startswith("sentence."):
+                form = re.escape(key.removeprefix("sentence."))
+                parts = re.fullmatch(re.sub(r"\\{(\w+)\\}", r"(?P<\1>.+?)", form), sentence, re.S)
+                if parts:
+                    return text.format(**parts.groupdict())
+        return sentence
 
     def duration(self, length: timedelta) -> str:
         """Return *length* in its two largest units."""
@@ -51,8 +74,11 @@ class Texts:
 @cache
 def load(language: str) -> Mapping[str, str]:
     """Return every text of *language* by its key."""
-    content = Path(__file__).with_name(f"{language}.toml").read_text(encoding="utf-8")
-    tables: Mapping[str, Mapping[str, str]] = tomllib.loads(content)
+    files = Path(__file__).parents[2].glob(f"*/texts/*{language}.toml")
+    contents = (tomllib.loads(file.read_text(encoding="utf-8")) for file in files)
     return {
-        f"{table}.{name}": text for table, texts in tables.items() for name, text in texts.items()
+        f"{table}.{name}": text
+        for tables in contents
+        for table, texts in tables.items()
+        for name, text in texts.items()
     }

@@ -8,6 +8,8 @@ from collections.abc import Iterable, Iterator, Sequence
 _GAP = 2
 _NARROWEST = 6
 _UNLIMITED = 1_000_000
+# What no line begins or ends with in Japanese.
+_NO_START, _NO_END = "、。」』)]!?ーゃゅょっァィゥェォャュョッ", "「『(["
 _CONTROLS = ("Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp")
 
 
@@ -52,12 +54,11 @@ def pad(text: str, columns: int) -> str:
 
 
 def wrap(text: str, most: int) -> Iterator[str]:
-    """Yield *text* in lines of at most *most* columns, broken at spaces where possible."""
+    """Yield *text* in lines of at most *most* columns, broken where words are if possible."""
     text, start = text.rstrip(" "), 0
     while (end := _fitting(text, start, most)) < len(text):
-        space = text.rfind(" ", start, end + 1)
-        if text[start : max(start, space)].strip():  # do not break in the indent
-            end = space
+        breaks = (at for at in range(end, start, -1) if _may_break(text, at))
+        end = next((at for at in breaks if text[start:at].strip()), end)  # not in the indent
         yield text[start:end]
         start = end
         while text[start] == " ":
@@ -92,6 +93,14 @@ def joined(cells: Iterable[str]) -> str:
 def bar(value: int, most: int, columns: int) -> str:
     """Return a bar for *value*, where *most* takes all *columns*; at least one unless it is 0."""
     return "█" * max(1, round(value / most * columns)) if value else ""
+
+
+def _may_break(text: str, at: int) -> bool:
+    """Return whether a line may end before *at*: at a space, or anywhere in Japanese text."""
+    before, after = text[at - 1], text[at]
+    if after == " " or before == " ":
+        return after == " "
+    return 2 in (_width(before), _width(after)) and after not in _NO_START and before not in _NO_END
 
 
 def _harmless(character: str) -> str:

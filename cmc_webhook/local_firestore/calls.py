@@ -1,0 +1,206 @@
+"""The calls, apart from Listen."""
+
+from collections.abc import Iterator
+
+from google.api_core.exceptions import InvalidArgument
+
+from cmc_webhook.local_firestore import messages, queries, writes
+from cmc_webhook.local_firestore.aggregations import aggregate, aggregated_paths, check_aggregations
+from cmc_webhook.local_firestore.errors import Refusal, status
+from cmc_webhook.local_firestore.index_check import IndexCheck
+from cmc_webhook.local_firestore.messages import Message, timestamp
+from cmc_webhook.local_firestore.resource_names import (
+    DocumentName,
+    check_database,
+    check_id,
+    check_parent,
+    database_of,
+    id_key,
+    parse_document_of,
+)
+from cmc_webhook.local_firestore.storage import ReadResult, Storage, StorageReader, StorageWriter
+from cmc_webhook.local_firestore.transactions import Read, Transactions
+
+_PAGE_SIZE = 300
+_MIN_PARTITION = 128
+
+
+class Calls:
+    """Each method takes a request and returns or yields its responses, or raises a Refusal."""
+
+    def __init__(self, storage: Storage, index_check: IndexCheck) -> None:
+        self._storage = storage
+        self._transactions = Transactions(storage)
+        self._index_check = index_check
+
+    def batch_get_documents(self, request: Message) -> Iterator[Message]:
+        """Yield each document of the request once, found or missing."""
+        check_database(request.database)
+        names = {name: parse_document_of(request.database, name) for name in request.documents}
+        mask = queries.parse_mask(request)
+        begun, result, read_time = self._run(
+            request, request.database, lambda reader: reader.get_all(names.values())
+        )
+        if begun:
+            yield messages.BatchGetDocumentsResponse(transaction=begun)
+        found = {document.name: document for document in result.documents}
+        # In the order of Firestore: found documents by name, then missing ones.
+        for text in sorted(names, key=lambda text: (text not in found, names[text])):
+            if text in found:
+                document = queries.project(found[text], mask)
+                yield messages.BatchGetDocumentsResponse(found=document, read_time=read_time)
+            else:
+                yield messages.BatchGetDocumentsResponse(missing=text, read_time=read_time)
+
+    def list_documents(self, request: Message) -> Message:
+        """Return one page of a collection, by id; missing documents have only a name."""
+        check_parent(request.parent)
+        check_id(request.collection_id)
+        mask = queries.parse_mask(request)
+        with self._storage.reading() as latest:
+            ids, token = _page(_ids(latest, request), request)
+            response = messages.ListDocumentsResponse(next_page_token=token)
+            for document_id in ids:
+                name = DocumentName(request.parent, request.collection_id, document_id)
+                document = latest.get(name)
+                if document:
+                    response.documents.append(queries.project(document, mask))
+                else:
+                    response.documents.add(name=str(name))
+        return response
+
+    def list_collection_ids(self, request: Message) -> Message:
+        """Return one page of the collections of a document, or of the root."""
+        check_parent(request.parent)
+        with self._storage.reading() as latest:
+            ids, token = _page(latest.collection_ids(request.parent), request)
+        return messages.ListCollectionIdsResponse(collection_ids=ids, next_page_token=token)
+
+    def run_query(self, request: Message) -> Iterator[Message]:
+        """Yield the documents; the first message may only have the number of skipped ones."""
+        query = queries.parse_query(request.parent, request.structured_query)
+        self._index_check.check(query)
+        begun, result, read_time = self._run(
+            request, database_of(request.parent), lambda reader: reader.select(query)
+        )
+        if result.skipped or begun or not result.documents:
+            yield messages.RunQueryResponse(
+                skipped_results=result.skipped, transaction=begun, read_time=read_time
+            )
+        for document in result.documents:
+            projected = queries.project(document, query.mask)
+            yield messages.RunQueryResponse(document=projected, read_time=read_time)
+
+    def run_aggregation_query(self, request: Message) -> Iterator[Message]:
+        """Yield all aggregations in one message."""
+        requested = request.structured_aggregation_query
+        check_aggregations(requested.aggregations)
+        paths = aggregated_paths(requested.aggregations)
+        query = queries.parse_query(request.parent, requested.structured_query, paths)
+        self._index_check.check(query)
+
+        def read(reader: StorageReader) -> ReadResult:
+            if paths:
+                return reader.select(query)
+            return ReadResult((), found=reader.count(query))
+
+        begun, result, read_time = self._run(request, database_of(request.parent), read)
+        response = messages.RunAggregationQueryResponse(transaction=begun, read_time=read_time)
+        values = aggregate(requested.aggregations, result.documents, result.found)
+        for alias, value in values.items():
+            response.result.aggregate_fields[alias].CopyFrom(value)
+        yield response
+
+    def partition_query(self, request: Message) -> Message:
+        """Return cursors that split the result into parts."""
+        if request.partition_count <= 0:
+            raise InvalidArgument("The partition count is not positive.")
+        query = queries.parse_query(request.parent, request.structured_query)
+        with self._storage.reading() as latest:
+            names, _ = latest.find(query)
+        parts = min(request.partition_count + 1, len(names) // _MIN_PARTITION)
+        response = messages.PartitionQueryResponse()
+        for part in range(1, parts):
+            cursor = response.partitions.add(before=True)
+            cursor.values.add(reference_value=str(names[part * len(names) // parts]))
+        return response
+
+    def begin_transaction(self, request: Message) -> Message:
+        check_database(request.database)
+        begun = self._transactions.begin(request.database, request.options)
+        return messages.BeginTransactionResponse(transaction=begun)
+
+    def rollback(self, request: Message) -> Message:
+        self._transactions.rollback(request.transaction, request.database)
+        return messages.Empty()
+
+    def commit(self, request: Message) -> Message:
+        """Apply all writes in order with one commit time, or none of them."""
+        check_database(request.database)
+        changes = writes.parse_writes(request.writes, request.database)
+        if request.transaction and changes:
+            self._transactions.check_writable(request.transaction, request.database)
+
+        def write(writer: StorageWriter) -> Message:
+            time_us = writer.tick()
+            results = [_apply(change, writer, time_us) for change in changes]
+            return messages.CommitResponse(write_results=results, commit_time=timestamp(time_us))
+
+        return self._transactions.commit(request.transaction, request.database, write)
+
+    def batch_write(self, request: Message) -> Message:
+        """Apply each write separately, with its own time; a malformed one refuses the request."""
+        check_database(request.database)
+        changes = writes.parse_writes(request.writes, request.database)
+        if len({change.name for change in changes}) < len(changes):
+            raise InvalidArgument("A batch has two writes to one document.")
+
+        def write(writer: StorageWriter) -> Message:
+            response = messages.BatchWriteResponse()
+            for change in changes:
+                result, result_status = response.write_results.add(), response.status.add()
+                # A Refusal is raised before anything is stored: no rollback is needed.
+                try:
+                    result.CopyFrom(_apply(change, writer, writer.tick()))
+                except Refusal as refusal:
+                    result_status.CopyFrom(status(refusal))
+            return response
+
+        return self._transactions.commit(b"", request.database, write)
+
+    def _run(
+        self, request: Message, database: str, read: Read
+    ) -> tuple[bytes, ReadResult, Message]:
+        """Return the id of the transaction that the request begins or b"", result, read time."""
+        begun = b""
+        if request.HasField("new_transaction"):
+            begun = self._transactions.begin(database, request.new_transaction)
+        result, time_us = self._transactions.run(begun or request.transaction, database, read)
+        return begun, result, timestamp(time_us)
+
+
+def _apply(change: writes.Change, writer: StorageWriter, time_us: int) -> Message:
+    stored = writer.get(change.name)
+    document, result = writes.apply(change, stored, time_us)
+    if document is not stored:
+        writer.put(change.name, document)
+    return result
+
+
+def _ids(latest: StorageReader, request: Message) -> set[str]:
+    """Return the ids of a collection, with show_missing also those of missing parents."""
+    ids = latest.document_ids(request.parent, request.collection_id)
+    if request.show_missing:
+        below = latest.parents_under(f"{request.parent}/{request.collection_id}")
+        ids |= {path.partition("/")[0] for path in below}
+    return ids
+
+
+def _page(ids: set[str], request: Message) -> tuple[list[str], str]:
+    """Return those of *ids* on the requested page, sorted, and the token of the next page."""
+    if request.page_size < 0:
+        raise InvalidArgument("The page size is negative.")
+    size = min(request.page_size or _PAGE_SIZE, _PAGE_SIZE)
+    last = request.page_token
+    left = [each for each in sorted(ids, key=id_key) if not last or id_key(each) > id_key(last)]
+    return left[:size], left[size - 1] if len(left) > size else ""
