@@ -40,7 +40,7 @@ def test_the_card_has_the_verdict_and_the_three_parts_apart(run, post_bounce, la
     warned = [n for n, line in enumerate(lines) if texts.text("customer.warning")[:20] in line]
     assert warned[0] < lines.index(customer)  # in one line, so that it can be copied
     assert "  550 5.1.1 no such user" in lines
-    assert lines[-1] == texts.text("card.read", count=2)
+    assert lines[-1] == texts.text("card.read", count=3)
 
 
 def test_the_language_is_that_of_the_locale(run, post_bounce, monkeypatch):

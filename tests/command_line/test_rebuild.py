@@ -247,8 +247,8 @@ def test_no_odd_document_stops_it(run, monkeypatch):
     result = run("rebuild")
 
     assert result.exit_code == 1
-    assert f"{len(documents['mail_statuses'])} documents read" in result.stdout
-    assert f"left: {Left.UNREADABLE}." in result.stdout
+    assert f"Documents read: {len(documents['mail_statuses']):,}" in result.stdout
+    assert f"({said(Left.UNREADABLE)})" in result.stdout
 
 
 def test_many_documents_are_written_in_one_call(run, post, client, faulty, documents):
@@ -257,7 +257,7 @@ def test_many_documents_are_written_in_one_call(run, post, client, faulty, docum
     calls = Counter()
     faulty.plan = lambda rpc: calls.update([rpc])
 
-    assert "150 changed." in run("rebuild", "--store").stdout
+    assert "changed: 150." in run("rebuild", "--store").stdout
 
     assert (calls["BatchWrite"], calls["Commit"]) == (1, 0)
 

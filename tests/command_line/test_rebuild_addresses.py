@@ -155,7 +155,7 @@ def test_no_odd_document_stops_it(run, client, post):
     result = run("rebuild", "--addresses", "--store")
 
     assert result.exit_code == 1
-    assert f"Documents read: {len(odd) + 1}" in result.stdout
+    assert f"Documents read: {len(odd) + 1:,}" in result.stdout
     assert "(a field of another type)" in result.stdout
     found = {
         each.id: each.stored for each in queries.run(Query(client.collection(ADDRESSES)), ADDRESS)
