@@ -1,8 +1,7 @@
 """Packs conditional writes into BatchWrite requests. Pure."""
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from google.cloud.firestore_v1.types import BatchWriteRequest
 
@@ -16,8 +15,7 @@ MOST_WRITES = 200
 _MOST_BYTES = 4_000_000
 
 
-@dataclass(frozen=True, slots=True)
-class Write:
+class Write(NamedTuple):
     """
     Sets *fields* of the document *name*, its resource name; deletes those that are None.
 

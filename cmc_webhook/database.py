@@ -9,8 +9,7 @@ client is used on a channel of our own.
 import time
 from collections import Counter
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import google.auth
 import grpc
@@ -56,16 +55,14 @@ class Budget:
         return max(0.0, min(self.left(), _LONGEST_RPC_S))
 
 
-@dataclass(frozen=True, slots=True)
-class Held:
+class Held(NamedTuple):
     """A stored document; *update_time* is its last write in nanoseconds since 1970."""
 
     fields: dict[str, Any]
     update_time: int
 
 
-@dataclass(frozen=True, slots=True)
-class Written:
+class Written(NamedTuple):
     """The result of one write; *update_time* is set if the code is OK."""
 
     code: grpc.StatusCode

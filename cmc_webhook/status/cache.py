@@ -4,7 +4,7 @@ import pickle
 import threading
 import time
 from collections import OrderedDict
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from cmc_webhook.database import Held
 
@@ -17,8 +17,7 @@ _OVERHEAD = 400
 _TRUSTED_S = 60.0
 
 
-@dataclass(frozen=True, slots=True)
-class Cached:
+class Cached(NamedTuple):
     """A document as last seen; *trusted* if that was less than a minute ago."""
 
     held: Held
@@ -78,8 +77,7 @@ class Cache:
             self._room += entry.size()
 
 
-@dataclass(frozen=True, slots=True)
-class _Entry:
+class _Entry(NamedTuple):
     fields: bytes
     update_time: int
     asked_at: float
