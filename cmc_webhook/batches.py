@@ -30,20 +30,18 @@ class Write(NamedTuple):
 
 def requests(database: str, writes: Mapping[str, Write]) -> Iterator[tuple[list[str], Any]]:
     """Yield BatchWriteRequests within Firestore's limits, each with the keys of its *writes*."""
-    request, room = _Request(database=database), _MOST_BYTES
-    keys: list[str] = []
-    for key, write in writes.items():
-        message = request.writes.add()
-        _fill(message, write)
-        room -= message.ByteSize()
-        if keys and (room < 0 or len(keys) == MOST_WRITES):
-            del request.writes[-1]
+    every = list(writes)
+    waiting = [every[start : start + MOST_WRITES] for start in range(0, len(every), MOST_WRITES)]
+    while waiting:
+        keys = waiting.pop(0)
+        request = _Request(database=database)
+        for key in keys:
+            _fill(request.writes.add(), writes[key])
+        if len(keys) > 1 and request.ByteSize() > _MOST_BYTES:
+            middle = len(keys) // 2
+            waiting[:0] = [keys[:middle], keys[middle:]]
+        else:
             yield keys, request
-            request, keys = _Request(database=database, writes=[message]), []
-            room = _MOST_BYTES - message.ByteSize()
-        keys.append(key)
-    if keys:
-        yield keys, request
 
 
 def _fill(message: Any, write: Write) -> None:

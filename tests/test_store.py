@@ -225,3 +225,16 @@ def test_a_reason_that_no_longer_holds_is_deleted(store, documents):
     save(store, [SUCCEEDED])
 
     assert "reason" not in documents()["one"]
+
+
+def test_both_calls_carry_the_headers_by_which_firestore_finds_the_database(faulty, client):
+    environ = {"FIRESTORE_EMULATOR_HOST": faulty.address, "GOOGLE_CLOUD_PROJECT": client.project}
+    save(StatusStore(rpc.connect(environ, "mails"), "mail_statuses"), [QUEUED])
+
+    database = f"projects/{client.project}/databases/mails"
+    routing = {
+        "google-cloud-resource-prefix": database,
+        "x-goog-request-params": f"database={database}",
+    }
+    for call in ("BatchGetDocuments", "BatchWrite"):
+        assert routing.items() <= faulty.headers[call].items()

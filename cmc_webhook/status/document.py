@@ -378,7 +378,8 @@ def _descriptions(known: Mapping[str, Any], events: Iterable[StatusEvent]) -> di
     """
     described: dict[str, str] = {name: known[name] for name in DESCRIPTIONS if name in known}
     for event in events:
-        for name in DESCRIPTIONS:
-            text: str = event.description[name]  # type: ignore[literal-required]
-            described[name] = max(described.get(name, ""), text)
+        texts: Mapping[str, str] = event.description  # type: ignore[assignment]
+        for name, text in texts.items():
+            if text > described.get(name, ""):
+                described[name] = text
     return described
