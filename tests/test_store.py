@@ -7,6 +7,7 @@ from google.api_core import exceptions
 
 from cmc_webhook import database as rpc
 from cmc_webhook.errors import StoreMisconfigured, StoreUnavailable
+from cmc_webhook.status.pending import pending_status
 from cmc_webhook.status.store import Saved, StatusStore
 from tests.test_document import at, make_event
 
@@ -47,9 +48,17 @@ def store(database):
 
 
 def save_all(store, documents, *, now=NOW, budget=None):
+    """Save the events of each document, by id; return what became of each, by id."""
     saved = Saved()
-    store.save(documents, now, budget or rpc.Budget(30), saved)
-    return saved
+    pending = {name: pending_status(events) for name, events in documents.items()}
+    named = store.named("mail_statuses", pending)
+    ids = dict(zip(named, documents, strict=True))
+    store.save(named, now, budget or rpc.Budget(30), saved)
+    return Saved(
+        {ids[name] for name in saved.stored},
+        {ids[name] for name in saved.unchanged},
+        {ids[name]: why for name, why in saved.refused.items()},
+    )
 
 
 def save(store, events, name="one", seconds=30):

@@ -9,7 +9,7 @@ import click
 
 from cmc_webhook.command_line import table
 from cmc_webhook.command_line.rendering import coloured
-from cmc_webhook.reading.addresses import Card, explain_card, verdict
+from cmc_webhook.reading.addresses import Card, explain_card, newest_status
 from cmc_webhook.reading.documents import Document
 from cmc_webhook.reading.meanings import (
     Explanation,
@@ -21,6 +21,7 @@ from cmc_webhook.reading.meanings import (
 )
 from cmc_webhook.reading.texts import LANGUAGES, Texts
 from cmc_webhook.reading.times import shown
+from cmc_webhook.reading.verdicts import sentence
 
 _LOCALE_VARIABLES = ("LC_ALL", "LC_MESSAGES", "LANG")  # the first that is set decides
 _INDENT = "  "
@@ -42,7 +43,8 @@ def locale_language() -> str:
 def card_lines(card: Card, texts: Texts, zone: ZoneInfo) -> Iterator[str]:
     """Yield the card: the verdict, its meaning, the reply, other addresses, and the mails."""
     yield click.style(table.printable(card.address), bold=True)
-    yield from table.wrap(table.printable(verdict(card, texts, zone)), table.terminal_width())
+    for said in (newest_status(card, texts, zone), sentence(card.verdict, texts, zone)):
+        yield from table.wrap(table.printable(said), table.terminal_width())
     newest = card.mails[0].fields if card.mails else {}
     yield from _explanation_lines(newest, explain_card(card, texts, zone), texts)
     if reason := newest.get("reason"):

@@ -21,6 +21,7 @@ from cmc_webhook.command_line.rendering import (
 from cmc_webhook.reading.addresses import read_card
 from cmc_webhook.reading.connection import FirestoreOptions
 from cmc_webhook.reading.documents import Document
+from cmc_webhook.reading.mail_addresses import MailAddresses
 from cmc_webhook.reading.options import connected, firestore_options
 from cmc_webhook.reading.received import ReceivedMails
 from cmc_webhook.reading.statuses import Filters, MailStatuses
@@ -93,7 +94,8 @@ def show(where: FirestoreOptions, name: str, json_lines: bool, lang: str) -> Non
     zone, texts = connection.zone, Texts(lang)
     statuses = MailStatuses(connection.client, connection.collection)
     is_address = "@" in name and not name.strip().startswith("<")
-    card = read_card(statuses, name) if is_address else None
+    addresses = MailAddresses(connection.client, connection.address_collection)
+    card = read_card(statuses, addresses, name) if is_address else None
     if card and card.mails:
         mails, lines = card.mails, card_lines(card, texts, zone)
     else:

@@ -4,8 +4,9 @@ from flask import Blueprint
 from werkzeug.exceptions import NotFound
 
 from cmc_webhook.console.site import Site, render_page, request_texts
-from cmc_webhook.reading.addresses import explain_card, read_card, verdict
+from cmc_webhook.reading.addresses import explain_card, newest_status, read_card
 from cmc_webhook.reading.meanings import is_bounce_alone, short_cause
+from cmc_webhook.reading.verdicts import sentence
 
 # RFC 5321 allows 254 bytes.
 _LONGEST = 320
@@ -20,14 +21,15 @@ def addresses(site: Site) -> Blueprint:
         if len(address) > _LONGEST:
             raise NotFound
         texts = request_texts()
-        card = read_card(site.statuses, address)
+        card = read_card(site.statuses, site.addresses, address)
         newest = card.mails[0] if card.mails else None
         return render_page(
             "address.html",
             documents_read=card.documents_read,
             card=card,
             newest=newest,
-            verdict=verdict(card, texts, site.zone),
+            newest_status=newest_status(card, texts, site.zone),
+            verdict=sentence(card.verdict, texts, site.zone),
             explanation=explain_card(card, texts, site.zone),
             bounce_alone=newest is not None and is_bounce_alone(newest.fields),
             is_bounce_alone=is_bounce_alone,

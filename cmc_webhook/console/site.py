@@ -7,6 +7,7 @@ from zoneinfo import ZoneInfo
 from flask import g, render_template, request
 
 from cmc_webhook.reading.connection import Connection
+from cmc_webhook.reading.mail_addresses import MailAddresses
 from cmc_webhook.reading.objects import Objects
 from cmc_webhook.reading.quarantine import Quarantine
 from cmc_webhook.reading.received import ReceivedMails
@@ -43,6 +44,11 @@ class Site:
     def statuses(self) -> MailStatuses:
         """The status documents."""
         return MailStatuses(self.connection.client, self.connection.collection)
+
+    @property
+    def addresses(self) -> MailAddresses:
+        """The documents of addresses."""
+        return MailAddresses(self.connection.client, self.connection.address_collection)
 
     @property
     def quarantine(self) -> Quarantine:

@@ -1,12 +1,13 @@
-"""The card of an address: its mails, and those of the same messages under another address."""
+"""The card of an address: whether to mail it, its mails, and those of the same messages."""
 
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from zoneinfo import ZoneInfo
 
 from cmc_webhook.reading.documents import Document
+from cmc_webhook.reading.mail_addresses import MailAddresses
 from cmc_webhook.reading.meanings import (
     Explanation,
     explain,
@@ -18,6 +19,7 @@ from cmc_webhook.reading.pasted import recipients
 from cmc_webhook.reading.statuses import Filters, MailStatuses
 from cmc_webhook.reading.texts import Texts
 from cmc_webhook.reading.times import shown
+from cmc_webhook.reading.verdicts import Verdict, verdict_of
 
 # How many mails a card shows in full; few enough for one query by their message ids.
 SHOWN = 20
@@ -45,9 +47,12 @@ class Card:
     *mails* are the newest, the latest first; *counts*, *first* and *last* (times of the
     statuses, UTC) are of all mails that were read. *is_complete* says whether these are all
     that Firestore has. *similar* are addresses with the same local part, where there is no mail.
+    *verdict* says whether it may be mailed, *record* is the document that it rests on.
     """
 
     address: str
+    record: Document | None
+    verdict: Verdict
     mails: Sequence[Document]
     counts: Counter[str]
     first: datetime | None = None
@@ -58,19 +63,23 @@ class Card:
     is_complete: bool = True
 
 
-def read_card(statuses: MailStatuses, address: str) -> Card:
+def read_card(statuses: MailStatuses, addresses: MailAddresses, address: str) -> Card:
     """Read the card of *address*, which is as people paste it."""
     address = recipients(address)[0]
+    record = addresses.get(address)
+    verdict, records = verdict_of(record, datetime.now(UTC)), 1 if record else 0
     listing = statuses.listing(Filters(to=address))
     mails = listing.page(SHOWN)
     if not mails:
         similar = statuses.addresses_beginning(address.rpartition("@")[0], _MOST_SIMILAR)
         return Card(
             address=address,
+            record=record,
+            verdict=verdict,
             mails=mails,
             counts=Counter(),
             similar=list(dict.fromkeys(similar)),
-            documents_read=len(similar),
+            documents_read=records + len(similar),
         )
     most = MOST - SHOWN - _MOST_SIBLINGS
     older = listing.page(most, listing.behind(mails[-1]), _COUNTED) if len(mails) == SHOWN else []
@@ -78,17 +87,19 @@ def read_card(statuses: MailStatuses, address: str) -> Card:
     everything = [*mails, *older]
     return Card(
         address=address,
+        record=record,
+        verdict=verdict,
         mails=mails,
         counts=Counter(_word(mail) for mail in everything),
         first=everything[-1].fields.get("status_at"),
         last=mails[0].fields.get("status_at"),
         siblings=_related(mails, siblings),
-        documents_read=len(everything) + len(siblings),
+        documents_read=records + len(everything) + len(siblings),
         is_complete=len(older) < most and len(siblings) < _MOST_SIBLINGS,
     )
 
 
-def verdict(card: Card, texts: Texts, zone: ZoneInfo) -> str:
+def newest_status(card: Card, texts: Texts, zone: ZoneInfo) -> str:
     """Return in one sentence what became of the newest mail."""
     if not card.mails:
         return texts.text("card.none")

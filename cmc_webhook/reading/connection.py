@@ -22,7 +22,7 @@ class NoConnectionError(Exception):
 @dataclass(frozen=True, slots=True)
 class Connection:
     """
-    An open Firestore, with the names of the collections of statuses and of received mail.
+    An open Firestore, with the names of the collections of statuses, addresses and received mail.
 
     *zone* is CMC_TIME_ZONE. *real* is true if a project was named: ask before changing
     anything in it.
@@ -30,6 +30,7 @@ class Connection:
 
     client: firestore.Client
     collection: str
+    address_collection: str
     inbound_collection: str
     zone: ZoneInfo
     real: bool
@@ -81,6 +82,7 @@ class FirestoreOptions:
         return Connection(
             _client(self._named_project(), settings.database),
             settings.collection,
+            settings.address_collection,
             inbound_collection(os.environ),
             settings.time_zone,
             real=bool(self.project),

@@ -10,9 +10,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
+from cmc_webhook.reading import mail_addresses
 from cmc_webhook.reading.statuses import INDEXED
 from cmc_webhook.settings import DEFAULTS
-from cmc_webhook.status import document
+from cmc_webhook.status import addresses, document
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -55,7 +56,9 @@ _RECEIVED = frozenset(
 
 
 def all_queries(
-    collection: str = DEFAULTS["CMC_COLLECTION"], inbound: str = DEFAULTS["CMC_INBOUND_COLLECTION"]
+    collection: str = DEFAULTS["CMC_COLLECTION"],
+    inbound: str = DEFAULTS["CMC_INBOUND_COLLECTION"],
+    address: str = DEFAULTS["CMC_ADDRESS_COLLECTION"],
 ) -> list[Queries]:
     """Return the queries over the collections with these names and over their quarantines."""
     return [
@@ -67,6 +70,13 @@ def all_queries(
             newest_by="status_at",
             filters=frozenset(INDEXED),
             alone=frozenset({"message_id", "bounce_class", "last_received_at"}),
+        ),
+        Queries(
+            collection=address,
+            fields=frozenset(addresses.FIELDS),
+            newest_by="stop_until",
+            filters=frozenset(mail_addresses.INDEXED),
+            alone=frozenset({"unsubscribed_from"}),
         ),
         Queries(
             collection=inbound,

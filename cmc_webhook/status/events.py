@@ -259,14 +259,14 @@ def _event(
         raw_status=fields["status"] if status is Status.UNKNOWN else "",
         bounce_code=word if kind == "bounces" else "",
         created=created,
-        reason=_cut_in_the_middle(fields["reason"]),
+        reason=cut_in_the_middle(fields["reason"], _MOST_TEXT),
         sender_ip=sender_ip,
         message_id=message_id,
         to=to,
         description={
             "message_id": message_id,
             "to": to,
-            "to_domain": _domain(to),
+            "to_domain": domain_of(to),
             "server_composition": server_composition,
             "from": fields["from"],
             "return_path": fields["returnPath"] or fields["envelopeFrom"],
@@ -278,13 +278,13 @@ def _event(
     )
 
 
-def _cut_in_the_middle(reason: str) -> str:
-    """Return at most _MOST_TEXT bytes of *reason*, its beginning and its end."""
+def cut_in_the_middle(reason: str, limit: int) -> str:
+    """Return at most *limit* bytes of *reason*, its beginning and its end."""
     encoded = reason.encode()
-    if len(encoded) <= _MOST_TEXT:
+    if len(encoded) <= limit:
         return reason
     mark = " … "
-    head = encoded[: _MOST_TEXT - _TAIL - len(mark.encode())].decode(errors="ignore")
+    head = encoded[: limit - _TAIL - len(mark.encode())].decode(errors="ignore")
     return f"{head}{mark}{encoded[-_TAIL:].decode(errors='ignore')}"
 
 
@@ -294,7 +294,7 @@ def _code(word: str) -> str:
     return number[1] if number else word.lower()
 
 
-def _domain(to: str) -> str:
+def domain_of(to: str) -> str:
     """Return the domain of an address, which may be decorated: ``Name <user@example.jp>``."""
     decorated = _DECORATED.search(to)
     address = decorated[1] if decorated else to

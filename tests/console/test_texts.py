@@ -21,11 +21,13 @@ from cmc_webhook.reading.meanings import (
 )
 from cmc_webhook.reading.quarantine import Obstacle
 from cmc_webhook.reading.texts import LANGUAGES, Texts, load
+from cmc_webhook.reading.verdicts import UNKNOWN, UNREADABLE
 from cmc_webhook.reasons import Reason
 from cmc_webhook.status import document
 from cmc_webhook.status.diagnosis import Diagnosis
 from cmc_webhook.status.document import CLASSES as DIAGNOSED
 from cmc_webhook.status.events import BOUNCE_CODES, UNKNOWN_BOUNCE_CODE, Status
+from cmc_webhook.status.stop_rule import STOP_CAUSES
 from tests.support.japanese import JAPANESE, misspelt, second_words
 from tests.test_document import make_event
 
@@ -53,6 +55,7 @@ WORDS = {
     **{f"class_{part}": {*CLASSES} for part in PARTS},
     "diagnosis": {*Diagnosis},
     **{f"diagnosis_{part}": {*Diagnosis} for part in PARTS},
+    "stop": {*STOP_CAUSES, UNKNOWN, UNREADABLE, "unsubscribed"},
     "receiver": {*CARRIERS},
     "help": {*HELP},
     "quarantine": {*Reason},
