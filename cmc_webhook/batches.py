@@ -20,12 +20,14 @@ class Write(NamedTuple):
     Sets *fields* of the document *name*, its resource name; deletes those that are None.
 
     *update_time* is the precondition, in nanoseconds since 1970: the document was last
-    written then. None: the document must not exist.
+    written then. None: the document must not exist. *appended* are new elements of arrays
+    that the document has, by field; then *fields* are not empty.
     """
 
     name: str
     fields: Mapping[str, Any]
     update_time: int | None
+    appended: Mapping[str, list[Any]] = {}
 
 
 def requests(database: str, writes: Mapping[str, Write]) -> Iterator[tuple[list[str], Any]]:
@@ -53,3 +55,7 @@ def _fill(message: Any, write: Write) -> None:
     else:
         message.update_mask.field_paths.extend(write.fields)
         message.current_document.update_time.FromNanoseconds(write.update_time)
+    for name, items in write.appended.items():
+        transform = message.update_transforms.add(field_path=name)
+        for item in items:
+            codec.encode(item, transform.append_missing_elements.values.add())

@@ -49,6 +49,8 @@ def encode(value: Any, message: Any) -> None:
         message.double_value = value
     elif kind is bytes:
         message.bytes_value = value
+    elif value is None:
+        message.null_value = 0  # the only value that it has
     elif kind is _Value:
         message.CopyFrom(value)
     else:
@@ -70,7 +72,7 @@ def decode_fields(fields: Any) -> dict[str, Any]:
 
 
 def decode(message: Any) -> Any:
-    """Return the value in the Value *message*, or *message* itself if it is of another kind."""
+    """Return the value in the Value *message*, or *message* itself if Python has none like it."""
     kind = message.WhichOneof("value_type")
     if kind == "timestamp_value":
         time = message.timestamp_value
@@ -81,4 +83,4 @@ def decode(message: Any) -> Any:
         return decode_fields(message.map_value.fields)
     if kind in ("string_value", "boolean_value", "integer_value", "double_value", "bytes_value"):
         return getattr(message, kind)
-    return message
+    return None if kind == "null_value" else message
