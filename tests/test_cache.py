@@ -212,6 +212,7 @@ class Watched(cache.Cache):
         return cached
 
     def put(self, name, held, asked_at):
+        self.get(name)
         super().put(name, held, asked_at)
         self.copies[name] = copy.deepcopy(held.fields)
 
