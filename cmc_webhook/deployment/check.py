@@ -24,7 +24,7 @@ def check(project: str) -> None:
     function = ours(gcloud.json(FUNCTIONS)).get(FUNCTION)
     if function is None or not function.url:
         raise Refused("deployed.no_function", project=project)
-    say("checked.posting", url=function.url, database=function.setting("CMC_DATABASE"))
+    say("checking.posting", url=function.url, database=function.setting("CMC_DATABASE"))
     message_id = f"<check-{uuid.uuid4()}@example.com>"
     started = time.monotonic()
     _post(gcloud, function, message_id)
@@ -35,9 +35,9 @@ def check(project: str) -> None:
     )
     stored = document.get()
     if not stored.exists:
-        raise Refused("checked.not_stored", document=document.id)
+        raise Refused("checking.not_stored", document=document.id)
     document.delete()
-    say("checked.done", document=document.id, seconds=f"{time.monotonic() - started:.1f}")
+    say("checking.done", document=document.id, seconds=f"{time.monotonic() - started:.1f}")
 
 
 def _post(gcloud: Gcloud, function: Function, message_id: str) -> None:
@@ -50,10 +50,10 @@ def _post(gcloud: Gcloud, function: Function, message_id: str) -> None:
     key = gcloud.text(function.key_command()).split("\n")[0]
     answer = Target(function.url).post(saved_message(body, bearer(key)))
     if answer.counts.get("stored") != 1:
-        hint = {"401": "checked.401", "403": "checked.403", "503": "checked.503"}.get(
+        hint = {"401": "checking.401", "403": "checking.403", "503": "checking.503"}.get(
             answer.text[:3]
         )
-        raise Refused(hint or "checked.refused", answer=answer.text)
+        raise Refused(hint or "checking.refused", answer=answer.text)
 
 
 def _client(gcloud: Gcloud, project: str, function: Function) -> firestore.Client:

@@ -83,6 +83,7 @@ def wanted(
         max_instances=instances if instances and not mails else _instances(mails or 0),
         collection=function.setting("CMC_COLLECTION"),
         inbound_collection=inbound.setting("CMC_INBOUND_COLLECTION"),
+        address_collection=function.setting("CMC_ADDRESS_COLLECTION"),
         allows_all_users=not unchecked,
         alert_email=typed.get("alert_email") or "",
         alerts=typed.get("alert") or (),

@@ -91,6 +91,7 @@ class Wanted:
     max_instances: int = 3
     collection: str = DEFAULTS["CMC_COLLECTION"]
     inbound_collection: str = DEFAULTS["CMC_INBOUND_COLLECTION"]
+    address_collection: str = DEFAULTS["CMC_ADDRESS_COLLECTION"]
     allows_all_users: bool = True  # else the check of callers is switched off
     alert_email: str = ""
     alerts: Sequence[str] = ()  # besides the default ones
@@ -100,7 +101,7 @@ class Wanted:
     def queries(self) -> list[Queries]:
         """The queries over the collections of these functions."""
         received = (self.inbound_collection, f"{self.inbound_collection}_quarantine")
-        every = all_queries(self.collection, self.inbound_collection)
+        every = all_queries(self.collection, self.inbound_collection, self.address_collection)
         return [each for each in every if self.inbound or each.collection not in received]
 
     @property
@@ -202,9 +203,14 @@ def _lists(wanted: Wanted) -> dict[str, list[Names]]:
             for name in each.exempted()
         ],
         "filtered": [
-            {"collection": each.collection, "field": name, "newest_by": each.newest_by}
+            {
+                "collection": each.collection,
+                "field": name,
+                "mode": gcloud,
+                "newest_by": each.newest_by,
+            }
             for each in wanted.queries
-            for name in sorted(each.filters)
+            for name, gcloud, _ in each.composites()
         ],
     }
 
@@ -217,7 +223,10 @@ def _function(wanted: Wanted, name: str) -> Names:
         "CMC_RETENTION_DAYS": str(wanted.retention_days or ""),
         "THREADS": str(size["threads"]),
     }
-    collection = {"CMC_COLLECTION": wanted.collection}
+    collection = {
+        "CMC_COLLECTION": wanted.collection,
+        "CMC_ADDRESS_COLLECTION": wanted.address_collection,
+    }
     if name == INBOUND:
         environ["CMC_ATTACHMENT_BUCKET"] = wanted.bucket
         collection = {"CMC_INBOUND_COLLECTION": wanted.inbound_collection}

@@ -179,7 +179,9 @@ class Project:
             for each in self.option("field-config")
         ]
         fields = [
-            {"fieldPath": each["field-path"], "order": each["order"].upper()} for each in fields
+            {"fieldPath": each["field-path"]}
+            | ({"order": each["order"].upper()} if "order" in each else {"arrayConfig": "CONTAINS"})
+            for each in fields
         ]
         fields.append({"fieldPath": "__name__", "order": fields[-1]["order"]})
         for index in self.state["indexes"]:

@@ -3,13 +3,14 @@ The part of the Logging query language that our alerts use, evaluated on log ent
 
 No library for Python evaluates it. The rules are those of
 https://cloud.google.com/logging/docs/view/logging-query-language: strings are equal in any case of
-letters, OR binds closer than AND, a comparison with a field that is not there is false.
+letters, OR binds closer than AND, a comparison with a field that is not there is false, `:*` asks
+whether it is there.
 """
 
 import re
 
 SEVERITIES = ("DEFAULT", "DEBUG", "INFO", "NOTICE", "WARNING", "ERROR", "CRITICAL")
-_TOKEN = re.compile(r'\s*(?:("(?:[^"\\]|\\.)*")|(>=|<=|[()=<>])|([\w.+-]+))')
+_TOKEN = re.compile(r'\s*(?:("(?:[^"\\]|\\.)*")|(>=|<=|[()=<>:])|([\w.+*-]+))')
 _OPERATORS = {
     "=": lambda one, other: one == other,
     ">": lambda one, other: one > other,
@@ -86,6 +87,9 @@ def _comparison(tokens, entry):
         _close(tokens)
         return found
     path, operator = tokens.pop(0), tokens.pop(0)
+    if [operator, *tokens[:1]] == [":", "*"]:
+        tokens.pop(0)
+        return _field(entry, path) is not None
     if operator not in _OPERATORS:
         raise ValueError(f"not understood: {path} {operator}")
     values = [tokens.pop(0)]
