@@ -63,9 +63,13 @@ def is_listed(found: Found, key: str, value: str) -> Differences:
     return () if any(item.get(key) == value for item in found) else None
 
 
-def has_role(found: Found, role: str, member: str) -> Differences:
-    """Look for the binding in the policy, whatever its condition."""
-    bindings = [each for each in at(found, "bindings") or () if each.get("role") == role]
+def has_role(found: Found, role: str, member: str, condition: str = "") -> Differences:
+    """Look for the binding in the policy, with this expression as its condition."""
+    bindings = [
+        each
+        for each in at(found, "bindings") or ()
+        if each.get("role") == role and (at(each, "condition.expression") or "") == condition
+    ]
     return () if any(member in each.get("members", ()) for each in bindings) else None
 
 

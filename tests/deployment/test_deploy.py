@@ -139,14 +139,17 @@ def test_what_exists_is_used(cloud):
         assert f"{' '.join(STEPS[name].make)} --project=p" not in made
 
 
-def test_a_role_without_a_condition_is_left(deployed):
+def test_a_role_for_every_database_is_left_and_that_for_this_one_added(deployed):
     def widen(state):
         for binding in state["policy"]:
             binding.pop("condition", None)
 
     deployed.update(widen)
 
-    assert deployed.deploy().stdout.endswith("Nothing to do.\n")
+    assert deployed.deploy().returncode == 0
+
+    roles = [each for each in deployed.state["policy"] if each["role"] == "roles/datastore.user"]
+    assert ["condition" in each for each in roles] == [False, True]
 
 
 def test_a_project_whose_default_database_is_in_datastore_mode(cloud):
