@@ -155,12 +155,14 @@ class _Run:
         again = []
         for name, written in self._writer.write(writes, budget).items():
             lost[name] += written.code in _LOST
-            if lost[name] > 1:
+            if written.code is StatusCode.INVALID_ARGUMENT:
+                results[name] = Left.REFUSED
+            elif lost[name] > 1:
                 results[name] = Left.LOST_RACE
             elif written.code in TRANSIENT or written.code in _LOST:
                 again.append(name)
             elif written.code is not StatusCode.OK:
-                results[name] = Left.REFUSED
+                raise StoreUnavailable(text("rebuilt.answered", code=written.code.name))
         return again
 
     def _note(self, document_id: str, result: Result) -> None:
