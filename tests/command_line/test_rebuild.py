@@ -247,8 +247,8 @@ def test_no_odd_document_stops_it(run, monkeypatch):
     result = run("rebuild")
 
     assert result.exit_code == 1
-    assert f"Documents read: {len(documents['mail_statuses'])}," in result.stdout
-    assert said(Left.UNREADABLE) in result.stdout
+    assert f"Documents read: {len(documents['mail_statuses']):,}" in result.stdout
+    assert f"({said(Left.UNREADABLE)})" in result.stdout
 
 
 def test_many_documents_are_written_in_one_call(run, post, client, faulty, documents):
