@@ -26,7 +26,7 @@ VALUES = [
     [],
     {},
     ["a", {"b": [1]}],
-    {"日本": {"a.b": "c"}, "": "empty name"},
+    {"日本": {"a.b": "c"}, "": "empty name", "null": None},
 ]
 
 

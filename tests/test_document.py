@@ -10,10 +10,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cmc_webhook import text
-from cmc_webhook.simulator import oracle
 from cmc_webhook.status import document as status
 from cmc_webhook.status.envelope import Envelope
 from cmc_webhook.status.events import read_events
+from tests.support import oracle
 from tests.support.records import make_record
 
 TOKYO = ZoneInfo("Asia/Tokyo")

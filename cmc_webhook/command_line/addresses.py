@@ -14,7 +14,6 @@ from typing import IO, cast
 import click
 
 from cmc_webhook.command_line.commands import PageOptions
-from cmc_webhook.command_line.export import BOM, csv_line, safe_cell
 from cmc_webhook.command_line.paging import print_page
 from cmc_webhook.command_line.rendering import columns
 from cmc_webhook.reading.checking import MOST_BY_ID, MOST_SUCCESSES, Source, check
@@ -27,6 +26,7 @@ from cmc_webhook.reading.language import text, texts
 from cmc_webhook.reading.mail_addresses import MailAddresses, StopFilters
 from cmc_webhook.reading.meanings import short_cause
 from cmc_webhook.reading.options import connected
+from cmc_webhook.reading.spreadsheets import BOM, csv_line, safe_cell
 from cmc_webhook.reading.statuses import MailStatuses
 from cmc_webhook.reading.stops import later_success, of_bounces_alone
 from cmc_webhook.reading.table import printable

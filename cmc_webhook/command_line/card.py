@@ -19,6 +19,7 @@ from cmc_webhook.reading.meanings import (
     short_cause,
     status_word,
 )
+from cmc_webhook.reading.near import compared, with_right_domain
 from cmc_webhook.reading.texts import Texts
 from cmc_webhook.reading.times import shown
 from cmc_webhook.reading.verdicts import sentence
@@ -40,8 +41,10 @@ def card_lines(card: Card, texts: Texts, zone: ZoneInfo) -> Iterator[str]:
     yield from _explanation_lines(newest, explain_card(card, texts, zone), texts)
     if reason := newest.get("reason"):
         yield from _part(texts.text("card.reply"), reason)
-    if card.similar:
-        yield from _part(texts.text("card.similar"), *card.similar)
+    if right := with_right_domain(card.address):
+        yield from _part(texts.text("card.right_domain"), right)
+    if card.near:
+        yield from _part(texts.text("near.title"), compared(card.near, texts), *card.near.addresses)
     if card.siblings:
         yield from _part(texts.text("card.siblings"), texts.text("card.siblings_about"))
         yield from _rows([sibling.mail for sibling in card.siblings], texts, zone)

@@ -57,6 +57,8 @@ _FILTERS = (
     option("--message-id", default="", type=TextType()),
     option("--api-data", default="", type=TextType()),
     option("--cause", "causes", multiple=True, type=WordType("cause"), metavar="CAUSE"),
+    option("--class", "classes", multiple=True, type=WordType("class"), metavar="CLASS"),
+    option("--diagnosis", "diagnoses", multiple=True, type=WordType("diagnosis"), metavar="WORD"),
     option("--composition", default="", type=TextType()),
     option("--since", type=TimeType()),
     option("--until", type=TimeType()),
@@ -72,7 +74,7 @@ def _filters(function: Callable[..., Any]) -> Callable[..., Any]:
         from cmc_webhook.reading.statuses import Filters
 
         names = Filters.__dataclass_fields__
-        filters = Filters(**{name: options.pop(name) for name in names})
+        filters = Filters(**{name: options.pop(name) for name in names if name in options})
         if filters.are_too_many():
             raise click.UsageError(text("usage.too_many"))
         return function(filters=filters, **options)
@@ -112,17 +114,9 @@ COMMANDS = (
         option("--zone", type=ZoneType()),
         option("--seed", type=int),
         option("--end", type=TimeType()),
-        option("--duplicate", is_flag=True),
-        option("--reorder", is_flag=True),
-        option("--split", is_flag=True),
-        option("--odd", is_flag=True),
-        option("--cut", is_flag=True),
-        option("--wrong-key", is_flag=True),
         option("--concurrency", default=1, type=click.IntRange(1, 64)),
-        option("--verify", "verifying", is_flag=True),
         option("--real-url", is_flag=True),
         function_options,
-        firestore_options,
     ),
     _here("list", "statuses:list_mails", _filters, _page, firestore_options),
     _here(

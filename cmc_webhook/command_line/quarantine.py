@@ -10,7 +10,7 @@ import click
 from cmc_webhook.command_line.commands import PageOptions
 from cmc_webhook.command_line.paging import print_page
 from cmc_webhook.command_line.rendering import LABEL, columns, not_readable
-from cmc_webhook.command_line.sending import conclude_replay, post_all
+from cmc_webhook.command_line.sending import conclude, post_all
 from cmc_webhook.reading import table
 from cmc_webhook.reading.cli import confirm
 from cmc_webhook.reading.connection import Connection, FirestoreOptions
@@ -86,7 +86,7 @@ def replay(
     if messages and asks and not options["yes"]:
         counts = _counts(len(messages), connection)
         confirm(text("question.post_entries", url=without_query(options["url"]), **counts))
-    conclude_replay(post_all(options["url"], messages))
+    conclude(post_all(options["url"], messages))
     if left_out:
         raise click.ClickException(text("posted.left_out", **_counts(left_out, connection)))
 

@@ -6,7 +6,7 @@ from typing import IO, Any
 
 import click
 
-from cmc_webhook.command_line.sending import conclude_replay, post_all
+from cmc_webhook.command_line.sending import conclude, post_all
 from cmc_webhook.reading.cli import confirm
 from cmc_webhook.reading.language import text
 from cmc_webhook.simulator.posting import Credential, is_loopback, saved_message, without_query
@@ -17,7 +17,7 @@ def replay(file: IO[bytes], rate: float, yes: bool, url: str, credential: Creden
     messages = [saved_message(body, credential) for body in _bodies(file)]
     if not is_loopback(url) and not yes:
         confirm(text("question.post", count=f"{len(messages):,}", url=without_query(url)))
-    conclude_replay(post_all(url, [(each, 1) for each in messages], rate))
+    conclude(post_all(url, [(each, 1) for each in messages], rate))
 
 
 def _bodies(file: IO[bytes]) -> Iterator[Any]:

@@ -38,7 +38,7 @@ def summary(answers: Sequence[Answer]) -> Iterator[str]:
     yield text("posted.records", **{name: f"{count:,}" for name, count in counts.items()})
 
 
-def conclude_replay(answers: Sequence[Answer]) -> None:
+def conclude(answers: Sequence[Answer]) -> None:
     """Print the summary; raise ClickException if a post was not accepted."""
     for line in summary(answers):
         click.echo(line)

@@ -9,13 +9,19 @@ from zoneinfo import ZoneInfo
 from cmc_webhook.reading.documents import Document
 from cmc_webhook.reading.mail_addresses import MailAddresses
 from cmc_webhook.reading.meanings import (
+    ERROR_LOG,
+    HELP_READ,
     Explanation,
+    Link,
     explain,
     is_bounce_alone,
     short_cause,
     status_word,
+    zone_name,
 )
+from cmc_webhook.reading.near import Near, near_addresses
 from cmc_webhook.reading.pasted import recipients
+from cmc_webhook.reading.queries import MOST
 from cmc_webhook.reading.statuses import Filters, MailStatuses
 from cmc_webhook.reading.stops import is_of_bounces_alone
 from cmc_webhook.reading.texts import Texts
@@ -24,11 +30,8 @@ from cmc_webhook.reading.verdicts import Verdict, verdict_of
 
 # How many mails a card shows in full; few enough for one query by their message ids.
 SHOWN = 20
-# How many documents a card reads at most, each of which is billed: of the address, of the same
-# messages, and in place of both where the address has no mail.
-MOST = 5_000
+# How many documents with the same message ids a card reads at most, each of which is billed.
 _MOST_SIBLINGS = 500
-_MOST_SIMILAR = 20
 _COUNTED = ("status", "status_at", "bounce_cause")
 
 
@@ -47,8 +50,9 @@ class Card:
 
     *mails* are the newest, the latest first; *counts*, *first* and *last* (times of the
     statuses, UTC) are of all mails that were read. *is_complete* says whether these are all
-    that Firestore has. *similar* are addresses with the same local part, where there is no mail.
-    *verdict* says whether it may be mailed, *record* is the document that it rests on.
+    that Firestore has. *near* are the likest addresses, where there is no mail; *period* has then
+    the times of the oldest and the newest of all mails. *verdict* says whether it may be mailed,
+    *record* is the document that it rests on.
     """
 
     address: str
@@ -59,7 +63,8 @@ class Card:
     first: datetime | None = None
     last: datetime | None = None
     siblings: Sequence[Sibling] = ()
-    similar: Sequence[str] = ()
+    near: Near | None = None
+    period: Sequence[datetime] = ()
     documents_read: int
     is_complete: bool = True
 
@@ -79,15 +84,16 @@ def read_card(statuses: MailStatuses, addresses: MailAddresses, address: str) ->
     listing = statuses.listing(Filters(to=address))
     mails = listing.page(SHOWN)
     if not mails:
-        similar = statuses.addresses_beginning(address.rpartition("@")[0], _MOST_SIMILAR)
+        near, period = near_addresses(statuses, address), statuses.period()
         return Card(
             address=address,
             record=record,
             verdict=verdict,
             mails=mails,
             counts=Counter(),
-            similar=list(dict.fromkeys(similar)),
-            documents_read=records + len(similar),
+            near=near,
+            period=period,
+            documents_read=records + near.documents_read + len(period),
         )
     most = MOST - SHOWN - _MOST_SIBLINGS
     older = listing.page(most, listing.behind(mails[-1]), _COUNTED) if len(mails) == SHOWN else []
@@ -125,10 +131,17 @@ def explain_card(card: Card, texts: Texts, zone: ZoneInfo) -> Explanation:
     """Return the meaning of the newest mail; without one, what to do about that."""
     if card.mails:
         return explain(card.mails[0].fields, texts, zone)
+    happened = texts.text("mails.none_ever")
+    if card.period:
+        since, until = (shown(time, zone) for time in card.period)
+        happened = texts.text(
+            "card.none_happened", since=since, until=until, zone=zone_name(zone, texts)
+        )
     return Explanation(
-        texts.text("card.none_happened"),
+        happened,
         texts.text("card.none_customer"),
         texts.text("card.none_todo"),
+        (Link(texts.text("card.error_log", read=HELP_READ), ERROR_LOG, for_customer=False),),
     )
 
 

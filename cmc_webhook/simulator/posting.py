@@ -42,12 +42,11 @@ def basic(pair: str) -> Credential:
 
 @dataclass(frozen=True, slots=True)
 class Message:
-    """One request; *cut* breaks the connection in the middle of the body."""
+    """One request."""
 
     body: bytes
     content_type: str
     authorization: str = ""
-    cut: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,9 +97,6 @@ class Target:
             connection.putrequest("POST", path, skip_accept_encoding=True)
             for name, value in headers.items():
                 connection.putheader(name, value)
-            if message.cut:
-                connection.endheaders(message.body[: len(message.body) // 2])
-                return "cut", {}
             connection.endheaders(message.body)
             response = connection.getresponse()
             return str(response.status), _counts(response.status, response.read())

@@ -5,7 +5,6 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta
-from enum import StrEnum
 from typing import Any
 from urllib.parse import urlencode
 
@@ -17,21 +16,12 @@ MOST_EVENTS = 100
 _SURROGATE = re.compile("[\ud800-\udfff]")
 
 
-class Manner(StrEnum):
-    """How a post is sent: completely, cut in the body, or with a wrong key."""
-
-    WHOLE = "whole"
-    CUT = "cut"
-    WRONG_KEY = "wrong key"
-
-
 @dataclass(frozen=True, slots=True)
 class Post:
-    """One request: the records of one list, and how they are sent."""
+    """One request: the records of one list."""
 
     event_type: str
     records: tuple[Any, ...]
-    manner: Manner = Manner.WHOLE
 
 
 def batches(events: Sequence[Event], most: int) -> list[Post]:

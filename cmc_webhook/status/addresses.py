@@ -107,7 +107,7 @@ def fold(held: Mapping[str, Any], facts: Iterable[Fact]) -> dict[str, Any]:
     decision. Of a new address *held* is described(address). Raises
     UnreadableDocumentError.
     """
-    known = _read(held)
+    known = valid(held)
     # A held fact keeps its kind, even if a newer version judges the same event otherwise.
     found = {(fact["event"], fact["mail"]): fact for fact in [*facts, *known.get("facts", [])]}
     return _document(known, _kept(found.values()))
@@ -128,7 +128,8 @@ def changes(held: Mapping[str, Any], folded: Mapping[str, Any]) -> dict[str, Any
     return {name: folded.get(name) for name in FIELDS if held.get(name) != folded.get(name)}
 
 
-def _read(held: Mapping[str, Any]) -> AddressDocument:
+def valid(held: Mapping[str, Any]) -> AddressDocument:
+    """Do as document.valid() of the document of an address."""
     try:
         return _HELD.validate_python(without_nulls(held), strict=True)
     except ValidationError:

@@ -135,6 +135,18 @@ def id_of(event: StatusEvent) -> str:
     return document_id(event.description["server_composition"], event.message_id, event.to)
 
 
+def valid(held: Mapping[str, Any]) -> StatusDocument:
+    """
+    Return the fields of a stored document that events can be added to, without nulls.
+
+    Raises UnreadableDocumentError: another writer may have stored anything.
+    """
+    try:
+        return _HELD.validate_python(without_nulls(held), strict=True)
+    except ValidationError:
+        raise UnreadableDocumentError from None  # pydantic's text would quote the document
+
+
 def fold(held: Mapping[str, Any], events: Iterable[StatusEvent]) -> dict[str, Any]:
     """
     Return the fields of the document *held* (empty for a new one) after *events*.
@@ -142,10 +154,11 @@ def fold(held: Mapping[str, Any], events: Iterable[StatusEvent]) -> dict[str, An
     The result depends only on the set of all events ever folded in, not on their order,
     repetition or grouping into posts. Raises UnreadableDocumentError.
     """
-    try:
-        known = _HELD.validate_python(without_nulls(held), strict=True)
-    except ValidationError:
-        raise UnreadableDocumentError from None  # pydantic's text would quote the document
+    return fold_valid(valid(held), events)
+
+
+def fold_valid(known: StatusDocument, events: Iterable[StatusEvent]) -> dict[str, Any]:
+    """Do as fold() of a document that is valid(), or the result of another fold; change neither."""
     events = list(events)
     history = _explained(known)
     # A stored event keeps its time, even if another time zone is set now.
@@ -391,7 +404,8 @@ def _descriptions(known: Mapping[str, Any], events: Iterable[StatusEvent]) -> di
     """
     described: dict[str, str] = {name: known[name] for name in DESCRIPTIONS if name in known}
     for event in events:
-        for name in DESCRIPTIONS:
-            text: str = event.description[name]  # type: ignore[literal-required]
-            described[name] = max(described.get(name, ""), text)
+        texts: Mapping[str, str] = event.description  # type: ignore[assignment]
+        for name, text in texts.items():
+            if text > described.get(name, ""):
+                described[name] = text
     return described

@@ -18,20 +18,25 @@ class DocumentKind:
     """
     What the documents of a collection have in common.
 
-    *fields* are those that their fold reads and *changes* compares. *is_dated*: the store
-    adds the times of its writes and the expiry. *unreadable*: why events are in quarantine
-    whose document cannot be read.
+    *fields* are those that their fold reads and *changes* compares; *valid* checks them
+    once they are read. *is_dated*: the store adds the times of its writes and the expiry.
+    *unreadable*: why events are in quarantine whose document cannot be read.
     """
 
     fields: tuple[str, ...]
+    valid: Callable[[Fields], Any]
     changes: Callable[[Fields, Fields], dict[str, Any]]
     is_dated: bool
     unreadable: Reason
 
 
-_STATUS = DocumentKind(document.FIELDS, document.changes, True, Reason.UNREADABLE_DOCUMENT)
+_STATUS = DocumentKind(
+    document.FIELDS, document.valid, document.changes, True, Reason.UNREADABLE_DOCUMENT
+)
 # A refusal must outlive the mail, so no retention applies.
-_ADDRESS = DocumentKind(addresses.FIELDS, addresses.changes, False, Reason.UNREADABLE_ADDRESS)
+_ADDRESS = DocumentKind(
+    addresses.FIELDS, addresses.valid, addresses.changes, False, Reason.UNREADABLE_ADDRESS
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +44,7 @@ class Pending:
     """
     A document to be written; *fold* returns its fields after *events*, from those before.
 
-    Raises UnreadableDocumentError if the fields before were changed by another writer.
+    The fields before are valid, or the result of another fold, and stay as they are.
     """
 
     kind: DocumentKind
@@ -55,7 +60,7 @@ class Pending:
 
 def pending_status(events: Sequence[StatusEvent]) -> Pending:
     """Return the status document of *events*, all of one mail and recipient."""
-    return Pending(_STATUS, events, partial(document.fold, events=events))
+    return Pending(_STATUS, events, partial(document.fold_valid, events=events))
 
 
 def by_mail(events: Iterable[StatusEvent]) -> dict[str, Pending]:
@@ -70,6 +75,8 @@ def by_address(events: Iterable[StatusEvent]) -> dict[str, Pending]:
     """Return the document of each address of which *events* say something, by its id."""
     groups: dict[str, list[tuple[StatusEvent, Fact]]] = {}
     for event in events:
+        if event.status not in document.BOUNCE_STATUSES:
+            continue  # most are not, and need no work
         history = document.history_event(event)
         if fact := addresses.fact_of(history, document.id_of(event), event.description):
             groups.setdefault(addresses.address_id(event.to), []).append((event, fact))

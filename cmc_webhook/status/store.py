@@ -10,7 +10,7 @@ import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, NamedTuple
 
 from google.api_core.exceptions import GoogleAPICallError
 from grpc import StatusCode
@@ -34,6 +34,7 @@ _READ_AGAIN = TRANSIENT | {
 
 
 _FIRST_RECEIVED = "first_received_at"
+_HISTORY = "events"
 
 
 @dataclass(slots=True)
@@ -58,12 +59,11 @@ class _Post:
     saved: Saved
 
 
-@dataclass(frozen=True, slots=True)
-class _Change:
-    """A write, and the fields of the document after it."""
+class _Folded(NamedTuple):
+    """The fields of a document after its events, and the write that stores them, if any."""
 
-    write: Write
     fields: dict[str, Any]
+    write: Write | None
 
 
 class StatusStore:
@@ -124,43 +124,46 @@ class StatusStore:
         documents = {entry.id: entry.fields for entry in entries}
         self._writer.create(collection, documents, received_at, budget)
 
-    def _folded_into_cached(self, names: Iterable[str], post: _Post) -> dict[str, _Change]:
+    def _folded_into_cached(self, names: Iterable[str], post: _Post) -> dict[str, _Folded]:
         """Return the changes to cached documents, and to those that are probably new."""
-        changes: dict[str, _Change] = {}
+        changes: dict[str, _Folded] = {}
         if self._cache is None:
             return changes
         for name in names:
             cached = self._cache.get(name)
             if cached is None and not post.documents[name].is_probably_new:
                 continue
-            change = self._fold(name, cached.held if cached else None, post)
-            if change:
-                changes[name] = change
+            held = cached.held if cached else None
+            folded = self._fold(name, held, held.fields if held else {}, post)
+            if folded.write:
+                changes[name] = folded
             elif cached and cached.trusted:
                 post.saved.unchanged.add(name)
         return changes
 
-    def _folded_into_read(self, names: Sequence[str], post: _Post) -> dict[str, _Change]:
+    def _folded_into_read(self, names: Sequence[str], post: _Post) -> dict[str, _Folded]:
         """Read documents and return the changes to them; one that is not read has none."""
         changes = {}
         asked_at = time.monotonic()
         for name, held in self._read(names, post).items():
+            kind = post.documents[name].kind
             try:
-                change = self._fold(name, held, post)
+                known = kind.valid(held.fields) if held else {}
             except UnreadableDocumentError:
-                post.saved.refused[name] = post.documents[name].kind.unreadable
+                post.saved.refused[name] = kind.unreadable
                 continue
-            self._remember(name, held, asked_at)
-            if change:
-                changes[name] = change
-            else:
+            folded = self._fold(name, held, known, post)
+            if folded.write:
+                changes[name] = folded
+            elif held:
+                self._remember(name, Held(folded.fields, held.update_time), asked_at)
                 post.saved.unchanged.add(name)
         return changes
 
-    def _write(self, changes: Mapping[str, _Change], post: _Post) -> None:
+    def _write(self, changes: Mapping[str, _Folded], post: _Post) -> None:
         """Write *changes* and note those that are done."""
         asked_at = time.monotonic()
-        writes = {name: change.write for name, change in changes.items()}
+        writes = {name: folded.write for name, folded in changes.items() if folded.write}
         for name, written in self._writer.write(writes, post.budget).items():
             if written.code is StatusCode.OK:
                 post.saved.stored.add(name)
@@ -190,28 +193,37 @@ class StatusStore:
             self._writer.raise_unless_transient(error)
             return {}
 
-    def _fold(self, name: str, held: Held | None, post: _Post) -> _Change | None:
-        """Return the change that the events make to *held*, None if there is nothing new."""
-        pending = post.documents[name]
-        before = held.fields if held else {}
-        folded = pending.fold(before)
-        first, dates = self._dates(before, post.received_at) if pending.kind.is_dated else ({}, {})
-        if held is None:
-            return _Change(Write(name, {**folded, **first, **dates}, None), {**folded, **first})
+    def _fold(self, name: str, held: Held | None, known: Mapping[str, Any], post: _Post) -> _Folded:
+        """Fold the events into *held*; *known* is what is valid of its fields."""
+        pending, before = post.documents[name], held.fields if held else {}
+        folded, first = pending.fold(known), before.get(_FIRST_RECEIVED)
         changes = pending.kind.changes(before, folded)
-        if not changes:
-            return None
-        if not before.get(_FIRST_RECEIVED):
-            changes |= first
-        return _Change(Write(name, {**changes, **dates}, held.update_time), {**folded, **first})
+        if held and not changes:
+            return _Folded({**folded, _FIRST_RECEIVED: first}, None)
+        appended: dict[str, list[Any]] = {}
+        if pending.kind.is_dated:
+            appended = _appended(before, changes)
+            changes["last_received_at"] = post.received_at
+            changes |= self._writer.expiry(post.received_at)
+            if not first:  # an application may have made the document before
+                first = changes[_FIRST_RECEIVED] = post.received_at
+        write = Write(name, changes, held.update_time if held else None, appended)
+        return _Folded({**folded, _FIRST_RECEIVED: first}, write)
 
-    def _dates(
-        self, before: Mapping[str, Any], received_at: datetime
-    ) -> tuple[dict[str, Any], dict[str, Any]]:
-        """Return the time of the first write, and what changes with every write."""
-        # An application may have made the document before the first post about it.
-        first = {_FIRST_RECEIVED: before.get(_FIRST_RECEIVED) or received_at}
-        return first, {"last_received_at": received_at, **self._writer.expiry(received_at)}
+
+def _appended(before: Mapping[str, Any], changes: dict[str, Any]) -> dict[str, list[Any]]:
+    """
+    Take the history out of *changes* if it only grew, and return what it grew by.
+
+    To write a long history whole costs many times the one event that is new. The held
+    history must be the beginning of the new one element by element, not only in length:
+    another writer may have changed an element.
+    """
+    held, new = before.get(_HISTORY), changes.get(_HISTORY)
+    if not held or not new or new[: len(held)] != held:
+        return {}
+    del changes[_HISTORY]
+    return {_HISTORY: new[len(held) :]}
 
 
 def _groups(names: Sequence[str]) -> Iterator[Sequence[str]]:

@@ -1,9 +1,7 @@
 """The real commands on the test's own project, and the function on a port."""
 
 import os
-import threading
-from collections.abc import Callable, Iterator
-from http.server import BaseHTTPRequestHandler, HTTPServer
+from collections.abc import Callable
 
 import pytest
 from click.testing import CliRunner, Result
@@ -69,19 +67,3 @@ def url(serve_here) -> str:
 def inbound_url(serve_here, make_inbound) -> str:
     """The function for received mail, open to everybody."""
     return serve_here(make_inbound, CMC_ALLOW_UNAUTHENTICATED="true")
-
-
-@pytest.fixture
-def careless_url() -> Iterator[str]:
-    """A server that accepts everything and keeps nothing."""
-
-    class Yes(BaseHTTPRequestHandler):
-        def do_POST(self):
-            self.rfile.read(int(self.headers["Content-Length"]))
-            self.send_response(200)
-            self.end_headers()
-
-    with HTTPServer(("127.0.0.1", 0), Yes) as server:
-        threading.Thread(target=server.serve_forever, daemon=True).start()
-        yield f"http://127.0.0.1:{server.server_port}"
-        server.shutdown()

@@ -92,6 +92,7 @@ def test_an_address_without_mail_has_advice_and_similar_addresses(run, post_boun
     assert card.exit_code == 1
     assert Texts("ja").text("card.none") in card.stdout
     assert "  user@example.jp" in card.stdout.splitlines()
+    assert Texts("ja").text("near.limits") in card.stdout.replace("\n  ", "")
     assert Texts("ja").text("card.none_customer") in card.stdout
 
 

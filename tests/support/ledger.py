@@ -7,12 +7,13 @@ from datetime import UTC, datetime
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from cmc_webhook.simulator import oracle, scenarios
+from cmc_webhook.simulator import scenarios
 from cmc_webhook.simulator.scenarios import STEPS, Event, Mailing, Step
 from cmc_webhook.status import addresses
 from cmc_webhook.status.envelope import Envelope
 from cmc_webhook.status.events import read_events
 from cmc_webhook.status.pending import by_address
+from tests.support import oracle
 from tests.support.records import as_form, as_json, make_post
 
 COMPOSITION = "pro"

@@ -6,11 +6,11 @@ from collections import defaultdict
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 
-from cmc_webhook.simulator import oracle
 from cmc_webhook.simulator.scenarios import STEPS, Mailing, events
 from tests.by_hand.benchmarks.contenders import NAMES, OURS, Contender, Sender, running
 from tests.by_hand.benchmarks.load import body, chunks, make_records, new_mails
 from tests.by_hand.benchmarks.tables import COST_HEADINGS, Cost, cost_cells, progress, show
+from tests.support import oracle
 from tests.support.ledger import COMPOSITION, TOKYO
 
 _SEED = 20250125

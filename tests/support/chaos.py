@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from itertools import islice
 from typing import Any
 
-from cmc_webhook.simulator.posts import Manner, Post
+from cmc_webhook.simulator.posts import Post
 from cmc_webhook.simulator.scenarios import Event
 
 _SHARE = 0.3
@@ -72,24 +72,6 @@ def reorder(posts: Sequence[Post], rng: random.Random) -> list[Post]:
     ]
     rng.shuffle(shuffled)
     return shuffled
-
-
-def cut(posts: Iterable[Post], rng: random.Random) -> list[Post]:
-    """Return *posts*; before some of them comes a copy whose connection is cut in the body."""
-    result = []
-    for post in posts:
-        if rng.random() < _SHARE:
-            result.append(replace(post, manner=Manner.CUT))
-        result.append(post)
-    return result
-
-
-def with_forged(posts: Sequence[Post], forged: Iterable[Post], rng: random.Random) -> list[Post]:
-    """Return *posts* with the *forged* ones, whose key is wrong, inserted among them."""
-    result = list(posts)
-    for post in forged:
-        result.insert(rng.randint(0, len(result)), replace(post, manner=Manner.WRONG_KEY))
-    return result
 
 
 def _readdressed(record: dict[str, Any], addresses: dict[str, str], rng: random.Random) -> Any:
