@@ -162,7 +162,7 @@ class _Run:
             elif written.code in TRANSIENT or written.code in _LOST:
                 again.append(name)
             elif written.code is not StatusCode.OK:
-                raise StoreUnavailable(f"Firestore answered {written.code.name} to a write.")
+                raise StoreUnavailable(text("rebuilt.answered", code=written.code.name))
         return again
 
     def _note(self, document_id: str, result: Result) -> None:
