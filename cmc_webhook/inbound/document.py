@@ -16,7 +16,6 @@ from cmc_webhook.inbound.addresses import ADDRESS_BYTES, addresses, sender
 from cmc_webhook.inbound.charsets import decode, text_of
 from cmc_webhook.inbound.encoded_words import decode_words
 from cmc_webhook.inbound.headers import (
-    Headers,
     auto_submitted,
     date,
     message_id,
@@ -98,7 +97,8 @@ def mail_document(mail: Mail, bucket: str) -> MailDocument:
 
     fields.add("provider", lambda: mail.provider)
     fields.add("envelope_from", lambda: one_line(mail.envelope_from, ADDRESS_BYTES))
-    fields.add("envelope_to", lambda: _recipients(mail))
+    recipients = mail.envelope_to[:_MOST_RECIPIENTS]
+    fields.add("envelope_to", lambda: [one_line(to, ADDRESS_BYTES) for to in recipients])
     people("from", sender)
     people("to", addresses)
     people("cc", addresses)
@@ -130,12 +130,8 @@ def mail_document(mail: Mail, bucket: str) -> MailDocument:
 
 
 def _id(mail: Mail) -> str:
-    """
-    Return the id, which depends on message id, envelope and contents: the same for a repeat.
-
-    Contents count because anybody can send another mail with the same message id. Without
-    a message id, the header counts instead.
-    """
+    """Return the id, which is the same for a repeat."""
+    # Contents count because anybody can send another mail with the same message id.
     contents = mail.contents
     items = [f"{name}:{value}" for name, value in contents.headers.items]
     identity = message_id(contents.headers) or digest(
@@ -152,10 +148,6 @@ def _sha256(content: bytes) -> str:
     return hashlib.sha256(content).hexdigest()
 
 
-def _recipients(mail: Mail) -> list[str]:
-    return [one_line(to, ADDRESS_BYTES) for to in mail.envelope_to[:_MOST_RECIPIENTS]]
-
-
 def _subject(mail: Mail) -> str:
     value = mail.contents.headers.first("subject") or mail.extras.get("subject", "")
     return one_line(decode_words(value), 4 * _SHORT_BYTES)
@@ -168,28 +160,22 @@ def _status_of(mail: Mail) -> str:
     answered += message_ids(header.first("references"))[-1:]
     for file in contents.attachments:
         if file.content_type.partition(";")[0].strip().lower() in _ORIGINALS:
-            answered.append(message_id(_head(file.content)))
+            # Some programs write a blank line before the header.
+            content = memoryview(file.content)[
+                len(file.content) - len(file.content.lstrip(b"\r\n")) :
+            ]
+            answered.append(message_id(split_head(content)[0]))
     if not any(answered) and _is_bounce(mail):
-        answered += [_quoted_id(part) for part in contents.text]
+        # Old programs put a copy of the mail's header into the text.
+        texts = (text_of(part.content[:_LONGEST_DECODED], part.charset) for part in contents.text)
+        answered += [found[1] for found in map(_MESSAGE_ID_LINE.search, texts) if found]
     return next(filter(None, answered), "")
-
-
-def _head(content: bytes) -> Headers:
-    """Return the header of an attached mail, before which some programs write a blank line."""
-    start = re.match(rb"[\r\n]{0,8}", content)
-    return split_head(memoryview(content)[start.end() if start else 0 :])[0]
 
 
 def _is_bounce(mail: Mail) -> bool:
     found = sender(mail.contents.headers.values("from")) or {}
     local_part = found.get("address", found.get("name", "")).partition("@")[0]
     return auto_submitted(mail.contents.headers) == "bounce" or local_part.lower() in _BOUNCING
-
-
-def _quoted_id(part: Text) -> str:
-    """Return the id in the copy of the mail's header, which old programs put into the text."""
-    found = _MESSAGE_ID_LINE.search(text_of(part.content[:_LONGEST_DECODED], part.charset))
-    return found[1] if found else ""
 
 
 def _missing(mail: Mail) -> int | None:
