@@ -161,10 +161,8 @@ def _status_of(mail: Mail) -> str:
     for file in contents.attachments:
         if file.content_type.partition(";")[0].strip().lower() in _ORIGINALS:
             # Some programs write a blank line before the header.
-            content = memoryview(file.content)[
-                len(file.content) - len(file.content.lstrip(b"\r\n")) :
-            ]
-            answered.append(message_id(split_head(content)[0]))
+            blank = 8 - len(file.content[:8].ljust(8).lstrip(b"\r\n"))
+            answered.append(message_id(split_head(memoryview(file.content)[blank:])[0]))
     if not any(answered) and _is_bounce(mail):
         # Old programs put a copy of the mail's header into the text.
         texts = (text_of(part.content[:_LONGEST_DECODED], part.charset) for part in contents.text)
