@@ -49,9 +49,8 @@ class FirestoreServer:
         index_check = IndexCheck(indexes)
         self._listeners = Listeners(storage, index_check)
         handlers = _handlers(Calls(storage, index_check), self._listeners)
-        self._server.add_generic_rpc_handlers(
-            (grpc.method_handlers_generic_handler(_SERVICE, handlers), _NotServed())
-        )
+        generic = grpc.method_handlers_generic_handler(_SERVICE, handlers)
+        self._server.add_generic_rpc_handlers((generic,))
         try:
             self.port: int = self._server.add_insecure_port(f"{host}:{port}")
         except RuntimeError as error:
@@ -95,18 +94,6 @@ def start(
     except StartError:
         storage.close()
         raise
-
-
-class _NotServed(grpc.GenericRpcHandler):  # type: ignore[misc]  # grpc has no types
-    """Refuses all other methods."""
-
-    def service(self, handler_call_details: Any) -> Any:
-        def refuse(requests: Any, context: Any) -> Iterator[Message]:
-            method = handler_call_details.method.rpartition("/")[2]
-            context.abort(grpc.StatusCode.UNIMPLEMENTED, f"This server does not serve {method}.")
-            yield
-
-        return grpc.stream_stream_rpc_method_handler(refuse)
 
 
 def _handlers(calls: Calls, listeners: Listeners) -> dict[str, Any]:
