@@ -7,7 +7,7 @@ from google.api_core.exceptions import InvalidArgument
 from cmc_webhook.local_firestore import messages, queries, writes
 from cmc_webhook.local_firestore.aggregations import aggregate, aggregated_paths, check_aggregations
 from cmc_webhook.local_firestore.errors import Refusal, status
-from cmc_webhook.local_firestore.index_check import IndexCheck
+from cmc_webhook.local_firestore.indexes import IndexCheck
 from cmc_webhook.local_firestore.messages import Message, timestamp
 from cmc_webhook.local_firestore.resource_names import (
     DocumentName,

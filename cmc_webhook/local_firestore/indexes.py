@@ -1,15 +1,16 @@
 """
-Which indexes the real Firestore requires for a query. Pure.
-
+Which indexes the real Firestore requires for a query.
 It answers a part of a query that is joined by AND from one index, or from several whose entries it
 merges: each starts with fields that are tested for equality and ends with the order of the query.
 Rules: https://cloud.google.com/firestore/docs/query-data/index-overview
 """
 
+import logging
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
+from google.api_core.exceptions import FailedPrecondition
 from google.cloud.firestore_v1.field_path import render_field_path
 
 from cmc_webhook.local_firestore.errors import StartError
@@ -18,6 +19,7 @@ from cmc_webhook.local_firestore.filters import FieldTest
 from cmc_webhook.local_firestore.queries import Order, Query
 from cmc_webhook.local_firestore.resource_names import Scope
 
+_log = logging.getLogger(__name__)
 _NAME = "__name__"
 _ASCENDING, _DESCENDING, _CONTAINS = "ASCENDING", "DESCENDING", "CONTAINS"
 
@@ -106,6 +108,27 @@ def _parse_index(
     group = index.get("queryScope") == "COLLECTION_GROUP"
     modes = [(str(f["fieldPath"]), str(f.get("order") or f.get("arrayConfig"))) for f in fields]
     return Index(collection, group, tuple(modes))
+
+
+class IndexCheck:
+    """Checks queries against *defined*; None: log each missing index once and refuse nothing."""
+
+    def __init__(self, defined: IndexDefinitions | None) -> None:
+        self._defined = defined
+        self._logged: set[Index] = set()
+
+    def check(self, query: Query) -> None:
+        """Raise FailedPrecondition if the query needs an index that is not defined."""
+        missing = missing_indexes(query, self._defined or IndexDefinitions())
+        if self._defined is None:
+            for index in missing - self._logged:
+                self._logged.add(index)
+                _log.info(
+                    "the real Firestore needs an index for this query: %s", index.how_to_create()
+                )
+        elif missing:
+            how = "; ".join(sorted(index.how_to_create() for index in missing))
+            raise FailedPrecondition(f"The query requires an index. You can create it with: {how}")
 
 
 def missing_indexes(query: Query, defined: IndexDefinitions) -> set[Index]:

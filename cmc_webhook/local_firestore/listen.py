@@ -13,7 +13,7 @@ from typing import TypeAlias
 from google.api_core.exceptions import InvalidArgument, ResourceExhausted, ServiceUnavailable
 
 from cmc_webhook.local_firestore.errors import Refusal, status
-from cmc_webhook.local_firestore.index_check import IndexCheck
+from cmc_webhook.local_firestore.indexes import IndexCheck
 from cmc_webhook.local_firestore.listen_targets import ListenTarget, parse_target
 from cmc_webhook.local_firestore.messages import ListenResponse, Message, TargetChange
 from cmc_webhook.local_firestore.resource_names import check_database

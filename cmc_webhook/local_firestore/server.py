@@ -11,8 +11,7 @@ import grpc
 
 from cmc_webhook.local_firestore.calls import Calls
 from cmc_webhook.local_firestore.errors import Refusal, StartError
-from cmc_webhook.local_firestore.index_check import IndexCheck
-from cmc_webhook.local_firestore.indexes import IndexDefinitions, parse_definitions
+from cmc_webhook.local_firestore.indexes import IndexCheck, IndexDefinitions, parse_definitions
 from cmc_webhook.local_firestore.listen import MOST_LISTENERS, Listener, Listeners
 from cmc_webhook.local_firestore.messages import Message
 from cmc_webhook.local_firestore.storage import Storage
