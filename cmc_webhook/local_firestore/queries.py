@@ -58,15 +58,15 @@ class Query:
 
 
 def parse_query(parent: str, structured: Message, aggregated: Iterable[FieldPath] = ()) -> Query:
-    """
-    Parse *structured*, a query under *parent*, or raise a Refusal.
-
-    *aggregated* are the fields of sums and averages, by which Firestore orders too.
-    """
+    """Parse a query under *parent*, which is ordered by *aggregated*, too; or raise a Refusal."""
     if structured.offset < 0 or structured.limit.value < 0:
         raise InvalidArgument("Neither offset nor limit can be negative.")
     check_parent(parent)
-    selector = _parse_selector(structured)
+    if len(structured.from_) != 1:
+        raise InvalidArgument("A query is from one collection, or from all of them.")
+    [selector] = structured.from_
+    if selector.collection_id:
+        check_id(selector.collection_id)
     # Without a filter every document matches.
     where = structured.HasField("where")
     alternatives: Alternatives = parse_filter(structured.where) if where else [[]]
@@ -105,11 +105,7 @@ def evaluate(query: Query, documents: Iterable[Message]) -> tuple[list[Message],
 
 
 def window(query: Query, rows: Iterable[tuple[T, Sequence[bytes]]]) -> tuple[list[T], int]:
-    """
-    Apply cursors, offset and limit to *rows*; also return how many the offset skipped.
-
-    *rows* are sorted, each with its sort key for each of the orders.
-    """
+    """Return those of the sorted *rows*, each with its sort keys, in *query*; and its skipped."""
     found = (row for row, keys in rows if _within(keys, query))
     skipped = sum(1 for _ in islice(found, query.offset))
     return list(islice(found, query.limit)), skipped
@@ -131,25 +127,17 @@ def parse_mask(request: Message) -> Mask:
     return [field_paths.parse(text) for text in request.mask.field_paths]
 
 
-def _parse_selector(structured: Message) -> Message:
-    selectors = structured.from_
-    if len(selectors) != 1:
-        raise InvalidArgument("A query is from one collection, or from all of them.")
-    if selectors[0].collection_id:
-        check_id(selectors[0].collection_id)
-    return selectors[0]
-
-
 def _parse_orders(
     structured: Message, alternatives: Alternatives, aggregated: Iterable[FieldPath]
 ) -> list[Order]:
-    """
-    Return the orders, with those that Firestore adds.
-
-    Rules: StructuredQuery.order_by in
-    https://github.com/googleapis/googleapis/blob/master/google/firestore/v1/query.proto
-    """
-    orders = [_parse_order(order) for order in structured.order_by]
+    """Return the orders, with those that Firestore adds."""
+    # Rules: StructuredQuery.order_by in
+    # https://github.com/googleapis/googleapis/blob/master/google/firestore/v1/query.proto
+    down = StructuredQuery.Direction.DESCENDING
+    orders = [
+        Order(field_paths.parse(order.field.field_path), order.direction == down)
+        for order in structured.order_by
+    ]
     paths = [order.path for order in orders]
     if len(set(paths)) < len(paths):
         raise InvalidArgument("A query orders by a field only once.")
@@ -165,11 +153,6 @@ def _parse_orders(
         raise InvalidArgument("This query requires an index that has fields after __name__.")
     orders += [Order(path, descending) for path in unordered]
     return orders if NAME in paths else [*orders, Order(NAME, descending)]
-
-
-def _parse_order(order: Message) -> Order:
-    path = field_paths.parse(order.field.field_path)
-    return Order(path, order.direction == StructuredQuery.Direction.DESCENDING)
 
 
 def _parse_cursor(structured: Message, name: str, orders: Sequence[Order]) -> QueryCursor | None:
