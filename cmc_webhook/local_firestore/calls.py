@@ -58,7 +58,11 @@ class Calls:
         check_id(request.collection_id)
         mask = queries.parse_mask(request)
         with self._storage.reading() as latest:
-            ids, token = _page(_ids(latest, request), request)
+            found = latest.document_ids(request.parent, request.collection_id)
+            if request.show_missing:
+                below = latest.parents_under(f"{request.parent}/{request.collection_id}")
+                found |= {path.partition("/")[0] for path in below}
+            ids, token = _page(found, request)
             response = messages.ListDocumentsResponse(next_page_token=token)
             for document_id in ids:
                 name = DocumentName(request.parent, request.collection_id, document_id)
@@ -172,9 +176,8 @@ class Calls:
         self, request: Message, database: str, read: Read
     ) -> tuple[bytes, ReadResult, Message]:
         """Return the id of the transaction that the request begins or b"", result, read time."""
-        begun = b""
-        if request.HasField("new_transaction"):
-            begun = self._transactions.begin(database, request.new_transaction)
+        begins = request.HasField("new_transaction")
+        begun = self._transactions.begin(database, request.new_transaction) if begins else b""
         result, time_us = self._transactions.run(begun or request.transaction, database, read)
         return begun, result, timestamp(time_us)
 
@@ -185,15 +188,6 @@ def _apply(change: writes.Change, writer: StorageWriter, time_us: int) -> Messag
     if document is not stored:
         writer.put(change.name, document)
     return result
-
-
-def _ids(latest: StorageReader, request: Message) -> set[str]:
-    """Return the ids of a collection, with show_missing also those of missing parents."""
-    ids = latest.document_ids(request.parent, request.collection_id)
-    if request.show_missing:
-        below = latest.parents_under(f"{request.parent}/{request.collection_id}")
-        ids |= {path.partition("/")[0] for path in below}
-    return ids
 
 
 def _page(ids: set[str], request: Message) -> tuple[list[str], str]:
