@@ -11,7 +11,7 @@ import grpc
 
 from cmc_webhook.local_firestore.calls import Calls
 from cmc_webhook.local_firestore.errors import Refusal, StartError
-from cmc_webhook.local_firestore.indexes import IndexCheck, IndexDefinitions, parse_definitions
+from cmc_webhook.local_firestore.indexes import IndexCheck, parse_definitions
 from cmc_webhook.local_firestore.listen import MOST_LISTENERS, Listener, Listeners
 from cmc_webhook.local_firestore.messages import Message
 from cmc_webhook.local_firestore.storage import Storage
@@ -35,17 +35,10 @@ _OPTIONS = [
 class FirestoreServer:
     """A running server on *address*."""
 
-    def __init__(
-        self,
-        storage: Storage,
-        port: int,
-        host: str = LOOPBACK,
-        indexes: IndexDefinitions | None = None,
-    ) -> None:
+    def __init__(self, storage: Storage, host: str, port: int, index_check: IndexCheck) -> None:
         self._storage = storage
         self._threads = ThreadPoolExecutor(_THREADS, thread_name_prefix="firestore")
         self._server = grpc.server(self._threads, options=_OPTIONS)
-        index_check = IndexCheck(indexes)
         self._listeners = Listeners(storage, index_check)
         handlers = _handlers(Calls(storage, index_check), self._listeners)
         generic = grpc.method_handlers_generic_handler(_SERVICE, handlers)
@@ -86,10 +79,10 @@ def start(
     Keep the returned server: it also stops when it is garbage-collected. Raise StartError
     if it cannot start.
     """
-    definitions = None if indexes is None else parse_definitions(indexes)
+    index_check = IndexCheck(None if indexes is None else parse_definitions(indexes))
     storage = Storage(data)
     try:
-        return FirestoreServer(storage, port, host, definitions)
+        return FirestoreServer(storage, host, port, index_check)
     except StartError:
         storage.close()
         raise
