@@ -45,16 +45,13 @@ class Listener:
         while (event := self._events.get()) is not None:
             if isinstance(event, Refusal):
                 raise event
-            if isinstance(event, Commit):
-                yield from self._send_commit(event)
-            else:
+            if not isinstance(event, Commit):
                 yield from self._handle(event)
-
-    def _send_commit(self, commit: Commit) -> Iterator[Message]:
-        messages = [m for target in self._targets.values() for m in target.update(commit)]
-        yield from messages
-        if messages:
-            yield _target_change(_Type.NO_CHANGE, None, commit.time_us)
+                continue
+            messages = [m for target in self._targets.values() for m in target.update(event)]
+            yield from messages
+            if messages:
+                yield _target_change(_Type.NO_CHANGE, None, event.time_us)
 
     def _handle(self, request: Message) -> Iterator[Message]:
         check_database(request.database)
