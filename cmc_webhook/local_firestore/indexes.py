@@ -63,11 +63,7 @@ class Index:
 
 @dataclass(frozen=True, slots=True)
 class IndexDefinitions:
-    """
-    The indexes that were created.
-
-    *overridden*: collection and path of the fields without the automatic indexes.
-    """
+    """The indexes; *overridden*: collection and path of the fields without automatic indexes."""
 
     created: frozenset[Index] = frozenset()
     overridden: frozenset[tuple[str, str]] = frozenset()
