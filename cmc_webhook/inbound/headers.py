@@ -120,11 +120,8 @@ def date(headers: Headers) -> datetime | None:
 
 
 def auto_submitted(headers: Headers) -> str:
-    """
-    Return ``bounce``, or the word of RFC 3834, for an automatic mail; else empty text.
-
-    Not every program sets Auto-Submitted; the other fields are those in common use.
-    """
+    """Return ``bounce``, or the word of RFC 3834, for an automatic mail; else empty text."""
+    # Not every program sets Auto-Submitted; the other fields are those in common use.
     report = headers.first("content-type").lower()
     if "delivery-status" in report or headers.first("x-failed-recipients"):
         return "bounce"

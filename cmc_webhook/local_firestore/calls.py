@@ -74,7 +74,7 @@ class Calls:
         return response
 
     def list_collection_ids(self, request: Message) -> Message:
-        """Return one page of the collections of a document, or of the root."""
+        """Return one page of the ids of collections directly under a document or the root."""
         check_parent(request.parent)
         with self._storage.reading() as latest:
             ids, token = _page(latest.collection_ids(request.parent), request)

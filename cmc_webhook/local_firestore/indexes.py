@@ -70,11 +70,8 @@ class IndexDefinitions:
 
 
 def parse_definitions(content: Mapping[str, Any]) -> IndexDefinitions:
-    """
-    Parse the content of a firestore.indexes.json of the Firebase CLI, or raise StartError.
-
-    Format: https://firebase.google.com/docs/reference/firestore/indexes
-    """
+    """Parse the content of a firestore.indexes.json of the Firebase CLI, or raise StartError."""
+    # Format: https://firebase.google.com/docs/reference/firestore/indexes
     try:
         overrides = content.get("fieldOverrides", [])
         indexes = [
@@ -128,11 +125,7 @@ class IndexCheck:
 
 
 def missing_indexes(query: Query, defined: IndexDefinitions) -> set[Index]:
-    """
-    Return one index for each alternative of the query that none of *defined* answers.
-
-    Firestore may also accept several smaller indexes instead of one.
-    """
+    """Return one index, where several may do, too, for each alternative that none answers."""
     missing = (_missing(query.scope, tests, query.orders, defined) for tests in query.alternatives)
     return {index for index in missing if index}
 
