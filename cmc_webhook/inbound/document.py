@@ -119,8 +119,7 @@ def mail_document(mail: Mail, bucket: str) -> MailDocument:
     fields.add("headers", lambda: [_header(name, value) for name, value in header.items])
     _add_body("text", contents.text, document, fields)
     _add_body("html", contents.html, document, fields)
-    if contents.raw is not None:
-        raw = contents.raw
+    if (raw := contents.raw) is not None:
         fields.add("raw_stored_at", lambda: document.add_object(raw))
     fields.add("schema_version", lambda: SCHEMA_VERSION)
     fields.add("unreadable_fields", lambda: fields.unreadable)

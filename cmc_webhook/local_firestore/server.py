@@ -134,10 +134,8 @@ def _listen_handler(listeners: Listeners) -> Any:
     def handle(requests: Iterator[bytes], context: Any) -> Iterator[Message]:
         try:
             with listeners.open() as listener:
-                thread = threading.Thread(
-                    target=_add_requests, args=(requests, listener), daemon=True
-                )
-                thread.start()
+                arguments = (requests, listener)
+                threading.Thread(target=_add_requests, args=arguments, daemon=True).start()
                 yield from listener.responses()
         except Refusal as refusal:
             context.abort(refusal.grpc_status_code, refusal.message)

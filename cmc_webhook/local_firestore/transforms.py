@@ -9,6 +9,7 @@ from cmc_webhook.local_firestore.sort_keys import sort_key
 from cmc_webhook.local_firestore.values import check_elements, is_nan, is_number, number
 
 _LEAST, _MOST = -(2**63), 2**63 - 1
+_OF_ARRAYS = ("append_missing_elements", "remove_all_from_array")
 
 
 def parse_transform(transform: Message) -> FieldPath:
@@ -24,7 +25,7 @@ def parse_transform(transform: Message) -> FieldPath:
     if kind == "set_to_server_value":
         if transform.set_to_server_value != transform.REQUEST_TIME:
             raise InvalidArgument(f'The server value of "{transform.field_path}" is unknown.')
-    elif kind in ("append_missing_elements", "remove_all_from_array"):
+    elif kind in _OF_ARRAYS:
         check_elements(getattr(transform, kind), len(path))
     elif not is_number(getattr(transform, kind)):
         raise InvalidArgument(f'{kind} of "{transform.field_path}" needs a number.')
@@ -39,7 +40,7 @@ def apply_transform(fields: Message, path: FieldPath, transform: Message, time_u
         value = Value()
         # The server timestamp has millisecond precision.
         value.timestamp_value.FromMicroseconds(time_us - time_us % 1000)
-    elif kind in ("append_missing_elements", "remove_all_from_array"):
+    elif kind in _OF_ARRAYS:
         compute = _append_missing if kind == "append_missing_elements" else _remove_all
         put(fields, path, compute(stored, getattr(transform, kind)))
         return Value(null_value=0)
