@@ -97,8 +97,7 @@ def mail_document(mail: Mail, bucket: str) -> MailDocument:
 
     fields.add("provider", lambda: mail.provider)
     fields.add("envelope_from", lambda: one_line(mail.envelope_from, ADDRESS_BYTES))
-    recipients = mail.envelope_to[:_MOST_RECIPIENTS]
-    fields.add("envelope_to", lambda: [one_line(to, ADDRESS_BYTES) for to in recipients])
+    fields.add("envelope_to", lambda: _recipients(mail))
     people("from", sender)
     people("to", addresses)
     people("cc", addresses)
@@ -145,6 +144,10 @@ def _id(mail: Mail) -> str:
 
 def _sha256(content: bytes) -> str:
     return hashlib.sha256(content).hexdigest()
+
+
+def _recipients(mail: Mail) -> list[str]:
+    return [one_line(to, ADDRESS_BYTES) for to in mail.envelope_to[:_MOST_RECIPIENTS]]
 
 
 def _subject(mail: Mail) -> str:

@@ -20,7 +20,7 @@ _FIRST_SECOND, _LAST_SECOND = -62_135_596_800, 253_402_300_799
 
 
 def check_value(value: Message, depth: int = 0) -> None:
-    """Raise a Refusal unless Firestore accepts *value*, *depth* levels deep; truncate times to µs."""
+    """Raise a Refusal unless Firestore accepts *value*, *depth* levels deep; cut times to µs."""
     kind = value.WhichOneof("value_type")
     if kind in ("map_value", "array_value"):
         if depth >= limits.VALUE_DEPTH:
