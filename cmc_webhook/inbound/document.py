@@ -10,6 +10,7 @@ import math
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 from cmc_webhook.inbound.addresses import ADDRESS_BYTES, addresses, sender
@@ -92,9 +93,6 @@ def mail_document(mail: Mail, bucket: str) -> MailDocument:
         # From the provider if the header lacks the field.
         fields.add(name, lambda: read(header.values(name) or [extras.get(name, "")]))
 
-    def extra(name: str) -> None:
-        fields.add(name, lambda: one_line(extras.get(name, ""), _SHORT_BYTES))
-
     fields.add("provider", lambda: mail.provider)
     fields.add("envelope_from", lambda: one_line(mail.envelope_from, ADDRESS_BYTES))
     fields.add("envelope_to", lambda: _recipients(mail))
@@ -110,7 +108,7 @@ def mail_document(mail: Mail, bucket: str) -> MailDocument:
     fields.add("status_of", lambda: _status_of(mail))
     fields.add("auto_submitted", lambda: auto_submitted(header))
     for name in ("spf", "dkim", "sender_ip", "filter", "server_composition"):
-        extra(name)
+        fields.add(name, partial(one_line, extras.get(name, ""), _SHORT_BYTES))
     fields.add("spam_score", lambda: _number(extras.get("spam_score", "")))
     fields.add("attachments_missing", lambda: _missing(mail))
     attachments = [_attachment(file, document, fields) for file in contents.attachments]
