@@ -42,22 +42,16 @@ class Index:
             for path, mode in self.fields
         ]
         [(path, mode), *others] = configs
-        of_single_field = not others and path != _NAME
-        if of_single_field and self.group:
-            return (
-                f"a field override of {path} in {self.collection} with {mode} and queryScope"
-                " COLLECTION_GROUP (in the Firebase CLI's firestore.indexes.json)"
-            )
-        if of_single_field:
-            return (
-                f"gcloud firestore indexes fields update {path}"
-                f" --collection-group={self.collection} --index={mode}"
-            )
-        scope = " --query-scope=collection-group" if self.group else ""
+        command, collection = "gcloud firestore indexes", f"--collection-group={self.collection}"
+        if others or path == _NAME:
+            scope = " --query-scope=collection-group" if self.group else ""
+            fields = " ".join(f"--field-config=field-path={path},{mode}" for path, mode in configs)
+            return f"{command} composite create {collection}{scope} {fields}"
+        if not self.group:
+            return f"{command} fields update {path} {collection} --index={mode}"
         return (
-            "gcloud firestore indexes composite create"
-            f" --collection-group={self.collection}{scope} "
-            + " ".join(f"--field-config=field-path={path},{mode}" for path, mode in configs)
+            f"a field override of {path} in {self.collection} with {mode} and queryScope"
+            " COLLECTION_GROUP (in the Firebase CLI's firestore.indexes.json)"
         )
 
 
