@@ -66,8 +66,7 @@ class Calls:
             response = messages.ListDocumentsResponse(next_page_token=token)
             for document_id in ids:
                 name = DocumentName(request.parent, request.collection_id, document_id)
-                document = latest.get(name)
-                if document:
+                if document := latest.get(name):
                     response.documents.append(queries.project(document, mask))
                 else:
                     response.documents.add(name=str(name))
@@ -104,9 +103,7 @@ class Calls:
         self._index_check.check(query)
 
         def read(reader: StorageReader) -> ReadResult:
-            if paths:
-                return reader.select(query)
-            return ReadResult((), found=reader.count(query))
+            return reader.select(query) if paths else ReadResult((), found=reader.count(query))
 
         begun, result, read_time = self._run(request, database_of(request.parent), read)
         response = messages.RunAggregationQueryResponse(transaction=begun, read_time=read_time)
