@@ -4,20 +4,12 @@ from collections.abc import Iterator
 
 from google.api_core.exceptions import InvalidArgument
 
-from cmc_webhook.local_firestore import messages, queries, writes
+from cmc_webhook.local_firestore import messages, queries, resource_names, writes
 from cmc_webhook.local_firestore.aggregations import aggregate, aggregated_paths, check_aggregations
 from cmc_webhook.local_firestore.errors import Refusal, status
 from cmc_webhook.local_firestore.indexes import IndexCheck
 from cmc_webhook.local_firestore.messages import Message, timestamp
-from cmc_webhook.local_firestore.resource_names import (
-    DocumentName,
-    check_database,
-    check_id,
-    check_parent,
-    database_of,
-    id_key,
-    parse_document_of,
-)
+from cmc_webhook.local_firestore.resource_names import DocumentName, database_of, parse_document_of
 from cmc_webhook.local_firestore.storage import ReadResult, Storage, StorageReader, StorageWriter
 from cmc_webhook.local_firestore.transactions import Read, Transactions
 
@@ -35,7 +27,7 @@ class Calls:
 
     def batch_get_documents(self, request: Message) -> Iterator[Message]:
         """Yield each document of the request once, found or missing."""
-        check_database(request.database)
+        resource_names.check_database(request.database)
         names = {name: parse_document_of(request.database, name) for name in request.documents}
         mask = queries.parse_mask(request)
         begun, result, read_time = self._run(
@@ -54,8 +46,8 @@ class Calls:
 
     def list_documents(self, request: Message) -> Message:
         """Return one page of a collection, by id; missing documents have only a name."""
-        check_parent(request.parent)
-        check_id(request.collection_id)
+        resource_names.check_parent(request.parent)
+        resource_names.check_id(request.collection_id)
         mask = queries.parse_mask(request)
         with self._storage.reading() as latest:
             found = latest.document_ids(request.parent, request.collection_id)
@@ -74,7 +66,7 @@ class Calls:
 
     def list_collection_ids(self, request: Message) -> Message:
         """Return one page of the ids of collections directly under a document or the root."""
-        check_parent(request.parent)
+        resource_names.check_parent(request.parent)
         with self._storage.reading() as latest:
             ids, token = _page(latest.collection_ids(request.parent), request)
         return messages.ListCollectionIdsResponse(collection_ids=ids, next_page_token=token)
@@ -127,7 +119,7 @@ class Calls:
         return response
 
     def begin_transaction(self, request: Message) -> Message:
-        check_database(request.database)
+        resource_names.check_database(request.database)
         begun = self._transactions.begin(request.database, request.options)
         return messages.BeginTransactionResponse(transaction=begun)
 
@@ -137,7 +129,7 @@ class Calls:
 
     def commit(self, request: Message) -> Message:
         """Apply all writes in order with one commit time, or none of them."""
-        check_database(request.database)
+        resource_names.check_database(request.database)
         changes = writes.parse_writes(request.writes, request.database)
         if request.transaction and changes:
             self._transactions.check_writable(request.transaction, request.database)
@@ -151,7 +143,7 @@ class Calls:
 
     def batch_write(self, request: Message) -> Message:
         """Apply each write separately, with its own time; a malformed one refuses the request."""
-        check_database(request.database)
+        resource_names.check_database(request.database)
         changes = writes.parse_writes(request.writes, request.database)
         if len({change.name for change in changes}) < len(changes):
             raise InvalidArgument("A batch has two writes to one document.")
@@ -193,5 +185,9 @@ def _page(ids: set[str], request: Message) -> tuple[list[str], str]:
         raise InvalidArgument("The page size is negative.")
     size = min(request.page_size or _PAGE_SIZE, _PAGE_SIZE)
     last = request.page_token
-    left = [each for each in sorted(ids, key=id_key) if not last or id_key(each) > id_key(last)]
+    left = [
+        each
+        for each in sorted(ids, key=resource_names.id_key)
+        if not last or resource_names.id_key(each) > resource_names.id_key(last)
+    ]
     return left[:size], left[size - 1] if len(left) > size else ""

@@ -29,7 +29,7 @@ class DocumentName(NamedTuple):
 
 
 class Scope(NamedTuple):
-    """Collections directly under *parent*, or also its *descendants*; all if *collection* is empty."""
+    """Collections directly under *parent*, or also its *descendants*; all if no *collection*."""
 
     parent: str
     collection: str
