@@ -184,10 +184,6 @@ def _page(ids: set[str], request: Message) -> tuple[list[str], str]:
     if request.page_size < 0:
         raise InvalidArgument("The page size is negative.")
     size = min(request.page_size or _PAGE_SIZE, _PAGE_SIZE)
-    last = request.page_token
-    left = [
-        each
-        for each in sorted(ids, key=resource_names.id_key)
-        if not last or resource_names.id_key(each) > resource_names.id_key(last)
-    ]
+    key, last = resource_names.id_key, request.page_token
+    left = [each for each in sorted(ids, key=key) if not last or key(each) > key(last)]
     return left[:size], left[size - 1] if len(left) > size else ""
