@@ -55,14 +55,16 @@ class Receipt:
     """
     The counts of an answer: what became of the records of a post, and the quarantined by reason.
 
-    A received mail is one record. *lag_s*: seconds from the newest event to its
-    arrival; None if there is no event.
+    A received mail is one record. *beside*: the reasons of records that are in quarantine
+    although their mail is stored. *lag_s*: seconds from the newest event to its arrival;
+    None if there is no event.
     """
 
     stored: int
     unchanged: int
     lag_s: float | None = None
     quarantined: Counter[str] = field(default_factory=Counter)
+    beside: Counter[str] = field(default_factory=Counter)
 
     def counts(self) -> dict[str, int]:
         """Return the numbers of the answer; ``received`` is the sum of the others."""
@@ -122,7 +124,7 @@ class Endpoint:
         entry.rpcs = budget.rpcs
         receipt = self._webhook.keep(body, budget, entry)
         counts = receipt.counts()
-        entry.why = receipt.quarantined or None
+        entry.why = receipt.quarantined + receipt.beside or None
         entry.lag_s = receipt.lag_s
         entry.received, entry.stored = counts["received"], counts["stored"]
         entry.unchanged, entry.quarantined = counts["unchanged"], counts["quarantined"]

@@ -1,8 +1,7 @@
 """Packs conditional writes into BatchWrite requests. Pure."""
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from google.cloud.firestore_v1.types import BatchWriteRequest
 
@@ -16,36 +15,35 @@ MOST_WRITES = 200
 _MOST_BYTES = 4_000_000
 
 
-@dataclass(frozen=True, slots=True)
-class Write:
+class Write(NamedTuple):
     """
     Sets *fields* of the document *name*, its resource name; deletes those that are None.
 
     *update_time* is the precondition, in nanoseconds since 1970: the document was last
-    written then. None: the document must not exist.
+    written then. None: the document must not exist. *appended* are new elements of arrays
+    that the document has, by field; then *fields* are not empty.
     """
 
     name: str
     fields: Mapping[str, Any]
     update_time: int | None
+    appended: Mapping[str, list[Any]] = {}
 
 
 def requests(database: str, writes: Mapping[str, Write]) -> Iterator[tuple[list[str], Any]]:
     """Yield BatchWriteRequests within Firestore's limits, each with the keys of its *writes*."""
-    request, room = _Request(database=database), _MOST_BYTES
-    keys: list[str] = []
-    for key, write in writes.items():
-        message = request.writes.add()
-        _fill(message, write)
-        room -= message.ByteSize()
-        if keys and (room < 0 or len(keys) == MOST_WRITES):
-            del request.writes[-1]
+    every = list(writes)
+    waiting = [every[start : start + MOST_WRITES] for start in range(0, len(every), MOST_WRITES)]
+    while waiting:
+        keys = waiting.pop(0)
+        request = _Request(database=database)
+        for key in keys:
+            _fill(request.writes.add(), writes[key])
+        if len(keys) > 1 and request.ByteSize() > _MOST_BYTES:
+            middle = len(keys) // 2
+            waiting[:0] = [keys[:middle], keys[middle:]]
+        else:
             yield keys, request
-            request, keys = _Request(database=database, writes=[message]), []
-            room = _MOST_BYTES - message.ByteSize()
-        keys.append(key)
-    if keys:
-        yield keys, request
 
 
 def _fill(message: Any, write: Write) -> None:
@@ -57,3 +55,7 @@ def _fill(message: Any, write: Write) -> None:
     else:
         message.update_mask.field_paths.extend(write.fields)
         message.current_document.update_time.FromNanoseconds(write.update_time)
+    for name, items in write.appended.items():
+        transform = message.update_transforms.add(field_path=name)
+        for item in items:
+            codec.encode(item, transform.append_missing_elements.values.add())

@@ -7,6 +7,7 @@ value of another type stays the message it is, so that it survives being written
 
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 from typing import Any
 
 from google.cloud.firestore_v1.types import Value
@@ -18,7 +19,10 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 def encode_fields(values: Mapping[str, Any], fields: Any) -> None:
     """Write *values* into *fields*, the map of a Document or of a MapValue."""
     for name, value in values.items():
-        encode(value, fields[name])
+        if type(value) is str:  # most of them
+            fields[name].string_value = value
+        else:
+            encode(value, fields[name])
 
 
 def encode(value: Any, message: Any) -> None:
@@ -27,16 +31,16 @@ def encode(value: Any, message: Any) -> None:
     if kind is str:
         message.string_value = value
     elif kind is datetime:
-        since = value - _EPOCH
-        message.timestamp_value.seconds = since.days * 86_400 + since.seconds
-        message.timestamp_value.nanos = since.microseconds * 1_000
+        message.CopyFrom(_time(value))
     elif kind is dict:
-        message.map_value.SetInParent()  # an empty map is a map too
-        encode_fields(value, message.map_value.fields)
+        content = message.map_value
+        content.SetInParent()  # an empty map is a map too
+        encode_fields(value, content.fields)
     elif kind is list:
         message.array_value.SetInParent()
+        values = message.array_value.values
         for item in value:
-            encode(item, message.array_value.values.add())
+            encode(item, values.add())
     elif kind is bool:
         message.boolean_value = value
     elif kind is int:
@@ -45,10 +49,23 @@ def encode(value: Any, message: Any) -> None:
         message.double_value = value
     elif kind is bytes:
         message.bytes_value = value
+    elif value is None:
+        message.null_value = 0  # the only value that it has
     elif kind is _Value:
         message.CopyFrom(value)
+    elif value is None:
+        message.null_value = 0
     else:
         raise TypeError(f"no Firestore value for {kind.__name__}")
+
+
+@lru_cache(maxsize=1024)  # the documents of a post share most of their times
+def _time(value: datetime) -> Any:
+    since = value - _EPOCH
+    message = _Value()
+    message.timestamp_value.seconds = since.days * 86_400 + since.seconds
+    message.timestamp_value.nanos = since.microseconds * 1_000
+    return message
 
 
 def decode_fields(fields: Any) -> dict[str, Any]:
@@ -57,7 +74,7 @@ def decode_fields(fields: Any) -> dict[str, Any]:
 
 
 def decode(message: Any) -> Any:
-    """Return the value in the Value *message*, or *message* itself if it is of another kind."""
+    """Return the value in the Value *message*, or *message* itself if Python has none like it."""
     kind = message.WhichOneof("value_type")
     if kind == "timestamp_value":
         time = message.timestamp_value
@@ -68,4 +85,4 @@ def decode(message: Any) -> Any:
         return decode_fields(message.map_value.fields)
     if kind in ("string_value", "boolean_value", "integer_value", "double_value", "bytes_value"):
         return getattr(message, kind)
-    return message
+    return None if kind == "null_value" else message

@@ -18,6 +18,7 @@ class Reason(StrEnum):
     UNKNOWN_LIST = "unknown_list"
     NO_LIST = "no_list"
     UNREADABLE_DOCUMENT = "unreadable_document"
+    UNREADABLE_ADDRESS = "unreadable_address"
     # A body of the status function.
     NO_ENVELOPE = "no_envelope"
     # Either function.

@@ -1,6 +1,7 @@
 """Reads the settings of a deployment from environment variables. Pure."""
 
 import difflib
+import itertools
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -50,9 +51,11 @@ class Settings:
 
 @dataclass(frozen=True, kw_only=True)
 class StatusSettings(Settings):
-    """The settings of the status function."""
+    """The settings of the status function; *addresses*: whether it keeps their documents."""
 
     time_zone: ZoneInfo
+    addresses: bool
+    address_collection: str
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -69,6 +72,8 @@ DEFAULTS = {
     "CMC_ALLOW_UNAUTHENTICATED": "false",
     "CMC_TIME_ZONE": "Asia/Tokyo",
     "CMC_COLLECTION": "mail_statuses",
+    "CMC_ADDRESSES": "true",
+    "CMC_ADDRESS_COLLECTION": "mail_addresses",
     "CMC_DATABASE": "(default)",
     "CMC_RETENTION_DAYS": "",
     "CMC_LOG_UNSTORED": "false",
@@ -80,17 +85,19 @@ DEFAULTS = {
 
 def from_env(environ: Mapping[str, str]) -> StatusSettings:
     """Return the settings of the status function in *environ*. Raises SettingsError."""
-    _refuse_one_collection_for_both(environ)
+    _refuse_one_collection_for_two(environ)
     return StatusSettings(
         **_shared(environ, (API_KEYS, BASIC_CREDENTIALS)),
         collection=_read(environ, _collection, "CMC_COLLECTION"),
         time_zone=_read(environ, _time_zone, "CMC_TIME_ZONE"),
+        addresses=_read(environ, _boolean, "CMC_ADDRESSES"),
+        address_collection=_read(environ, _collection, "CMC_ADDRESS_COLLECTION"),
     )
 
 
 def inbound_from_env(environ: Mapping[str, str]) -> InboundSettings:
     """Return the settings of the function for received mail. Raises SettingsError."""
-    _refuse_one_collection_for_both(environ)
+    _refuse_one_collection_for_two(environ)
     return InboundSettings(
         **_shared(environ, CREDENTIALS),
         collection=inbound_collection(environ),
@@ -103,13 +110,17 @@ def inbound_collection(environ: Mapping[str, str]) -> str:
     return _read(environ, _collection, "CMC_INBOUND_COLLECTION")
 
 
-def _refuse_one_collection_for_both(environ: Mapping[str, str]) -> None:
-    sent, received = _read(environ, _collection, "CMC_COLLECTION"), inbound_collection(environ)
-    if received in (sent, f"{sent}_quarantine") or sent == f"{received}_quarantine":
-        raise SettingsError(
-            f"CMC_COLLECTION={sent!r} and CMC_INBOUND_COLLECTION={received!r} must be two"
-            " collections, and neither the other's quarantine."
-        )
+def _refuse_one_collection_for_two(environ: Mapping[str, str]) -> None:
+    names = {
+        variable: _read(environ, _collection, variable)
+        for variable in ("CMC_COLLECTION", "CMC_INBOUND_COLLECTION", "CMC_ADDRESS_COLLECTION")
+    }
+    for one, other in itertools.permutations(names, 2):
+        if names[one] in (names[other], f"{names[other]}_quarantine"):
+            raise SettingsError(
+                f"{one}={names[one]!r} and {other}={names[other]!r} must be two collections, and"
+                " neither the other's quarantine."
+            )
 
 
 def _shared(environ: Mapping[str, str], variables: Sequence[str]) -> dict[str, Any]:

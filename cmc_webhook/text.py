@@ -11,8 +11,9 @@ _BREAKS = re.compile("[\x01-\x20\x7f-\x9f\u2028\u2029]+")
 
 def clean(text: str, limit: int) -> str:
     """Replace NULs and lone surrogates with U+FFFD; cut to *limit* bytes of UTF-8."""
-    if not text.isascii() or "\x00" in text:
-        text = _NUL_OR_SURROGATE.sub("\N{REPLACEMENT CHARACTER}", text)
+    if text.isascii() and "\x00" not in text:
+        return text[:limit]
+    text = _NUL_OR_SURROGATE.sub("\N{REPLACEMENT CHARACTER}", text)
     encoded = text.encode()
     return text if len(encoded) <= limit else encoded[:limit].decode(errors="ignore")
 

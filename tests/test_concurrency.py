@@ -7,7 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from tests.support.faults import at_random
-from tests.support.ledger import Ledger, body_of, shuffled_posts
+from tests.support.ledger import ADDRESSES, Ledger, body_of, shuffled_posts
 
 SERVER = {"CMC_ALLOW_UNAUTHENTICATED": "true", "THREADS": "8"}
 
@@ -40,7 +40,7 @@ def test_shuffled_overlapping_posts_to_two_processes(serve, documents):
     ledger = post_all(posts, [serve(**SERVER) for _ in range(2)], rng)
 
     assert ledger.posts == len(posts)  # nothing had to be repeated
-    ledger.check(documents(), complete=True)
+    ledger.check(documents(), documents(ADDRESSES), complete=True)
 
 
 @pytest.mark.repeat("round_number", "--rounds")
@@ -53,4 +53,4 @@ def test_the_same_while_firestore_fails(round_number, serve, faulty, documents, 
 
     fired = faulty.fired.total()
     fault = "two processes, all mixed"
-    tally(fault, ledger, documents(), planned=faulty.planned, fired=fired)
+    tally(fault, ledger, documents(), documents(ADDRESSES), planned=faulty.planned, fired=fired)

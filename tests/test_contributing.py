@@ -31,7 +31,7 @@ def is_written(name, text):
 
 
 def test_there_are_the_promised_recipes():
-    assert len(RECIPES) == 11
+    assert len(RECIPES) == 12
     assert all(len(steps(recipe)) >= 3 for recipe in RECIPES.values())
 
 

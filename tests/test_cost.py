@@ -61,3 +61,32 @@ def test_facts_of_one_mail_in_one_post_are_one_write(ours):
 
 def test_501_new_mails_are_three_calls(ours):
     assert cost(ours, body(make_records(new_mails(501), "queued"))) == (3, 0, 501)
+
+
+def bounces_of(mails, second=0):
+    return body(bounces=make_records(mails, "2", second=second, reason="550 5.1.1 no such user"))
+
+
+def test_a_post_without_bounces_costs_nothing_for_addresses(ours):
+    """Successes, failures and forward errors say nothing of an address."""
+    mails = new_mails(100)
+    cost(ours, body(make_records(mails, "queued")))
+    others = body(make_records(mails, "failed", second=5), make_records(mails, "6", second=6))
+
+    assert cost(ours, body(make_records(mails, "succeeded", second=4))) == (1, 0, 100)
+    assert cost(ours, others) == (1, 0, 100)
+
+
+def test_bounces_cost_a_read_where_the_address_is_not_known(ours, recorder):
+    mails = new_mails(100)
+    cost(ours, body(make_records(mails, "queued")))
+
+    assert cost(ours, bounces_of(mails, second=5)) == (2, 100, 200)
+    assert cost(ours, bounces_of(mails, second=5)) == (0, 0, 0)
+    # On the instance that knows the addresses one call, and where no address is known no call more.
+    later = new_mails(100)
+    cost(ours, body(make_records(later, "queued")))
+    assert cost(ours, bounces_of(later, second=6)) == (1, 0, 200)
+    other = Contender(OURS, recorder, project=ours.project)
+    assert cost(other, bounces_of(mails, second=7)) == (2, 200, 200)
+    other.stop()

@@ -29,10 +29,12 @@ from cmc_webhook.reading.meanings import CLASSES as CLASS_WORDS
 from cmc_webhook.reading.texts import load
 from cmc_webhook.reasons import Reason
 from cmc_webhook.settings import DEFAULTS
+from cmc_webhook.status import addresses
 from cmc_webhook.status.diagnosis import Diagnosis
 from cmc_webhook.status.document import CLASSES, HistoryEvent, document_id
 from cmc_webhook.status.document import FIELDS as DOCUMENT_FIELDS
 from cmc_webhook.status.events import BOUNCE_CODES, Status
+from cmc_webhook.status.stop_rule import RULE
 from tests.support import shell
 from tests.support.documents import ROOT, Document, all_documents, code, names
 from tests.support.records import as_form, as_json, make_post, make_record
@@ -104,10 +106,11 @@ def documented_fields(*tables):
 
 
 def test_the_document_has_the_fields_of_the_code():
-    of_document, of_event = STATUS.all_tables("field", "type", "meaning")
+    of_document, of_event, of_address = STATUS.all_tables("field", "type", "meaning")
 
     assert documented_fields(of_document) == sorted([*DOCUMENT_FIELDS, *TIMES_OF_THE_STORE])
     assert documented_fields(of_event) == sorted(HistoryEvent.__annotations__)
+    assert documented_fields(of_address) == sorted(addresses.FIELDS)
 
 
 def test_the_bounce_codes_are_those_of_the_code():
@@ -135,6 +138,33 @@ def test_the_meanings_are_those_that_page_and_commands_show(language, document, 
     for word in Diagnosis:
         [todo] = [row[3] for row in rows if row[:2] == [word, texts[f"diagnosis.{word}"]]]
         assert todo == texts[f"diagnosis_todo.{word}"]
+
+
+@pytest.mark.parametrize(
+    ("path", "headings", "no_end", "days"),
+    [
+        ("README.md", "on how many days|kind|within|stops for", "no end", " days"),
+        ("README.ja.md", "日数|種類|期間|送信対象外の長さ", "期限なし", "日"),
+    ],
+)
+def test_the_rule_on_stopping_is_that_of_the_code(path, headings, no_end, days):
+    expected = [
+        [
+            str(line.days),
+            f"`{line.kind}`",
+            f"{line.within}{days}",
+            f"{line.length}{days}" if line.length else no_end,
+        ]
+        for line in RULE
+    ]
+
+    document = Document(f"cmc_webhook/status/{path}")
+    assert document.table(*headings.split("|")) == expected
+
+
+def test_the_worked_example_of_the_id_of_an_address():
+    [example] = [block for block in STATUS.blocks("text") if "user@example.jp  72c7" in block]
+    assert example.split()[-1] == addresses.address_id("User@example.jp")
 
 
 def test_the_statuses_are_those_of_the_code():

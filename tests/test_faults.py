@@ -18,7 +18,7 @@ from tests.support.faults import (
     at_random,
     once,
 )
-from tests.support.ledger import Ledger, body_of, shuffled_posts
+from tests.support.ledger import ADDRESSES, Ledger, body_of, shuffled_posts
 from tests.support.records import make_post, make_record
 
 RECORDS = [make_record(messageId=f"<{i}@example.com>") for i in range(5)]
@@ -62,11 +62,18 @@ def test_a_random_schedule_of_faults(seed, function, faulty, documents, impatien
 
     for post in posts:
         send(post)
-    ledger.check(documents())
+    ledger.check(documents(), documents(ADDRESSES))
 
     while again:  # until each is answered 200
         send(again.pop(0))
-    tally(fault, ledger, documents(), planned=faulty.planned, fired=faulty.fired.total())
+    tally(
+        fault,
+        ledger,
+        documents(),
+        documents(ADDRESSES),
+        planned=faulty.planned,
+        fired=faulty.fired.total(),
+    )
 
 
 @pytest.mark.parametrize("code", [*TRANSIENT, "UNKNOWN", "CANCELLED", RESET])

@@ -83,8 +83,12 @@ def test_an_order_that_the_list_does_not_have_is_refused(client):
 def test_all_filters_together_are_answered(client):
     names = {"to", "domain", "message_id", "api_data", "composition"}
     every = Filters(
-        statuses=("failed", "bounced"), causes=("rejected",), **dict.fromkeys(names, "x")
+        statuses=("failed", "bounced"),
+        causes=("rejected",),
+        classes=("policy",),
+        diagnoses=("content",),
+        **dict.fromkeys(names, "x"),
     )
 
     assert MailStatuses(client, "mail_statuses").counts([every]) == [0]
-    assert len(INDEXED) == len(names) + 2
+    assert len(INDEXED) == len(names) + 4

@@ -3,12 +3,16 @@
 import contextlib
 import json
 from datetime import UTC, datetime, timedelta
+from urllib.parse import parse_qsl
 from zoneinfo import ZoneInfo
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from cmc_webhook.answers import ERRORS
 from cmc_webhook.errors import MalformedEnvelope, WebhookError
+from cmc_webhook.fields import read_fields
 from cmc_webhook.logs import Throttle
 from cmc_webhook.reasons import Reason
 from cmc_webhook.redaction import Redactor
@@ -620,3 +624,45 @@ def test_a_missing_role_is_logged_once_a_minute(make_function, faulty, capsys):
     [line] = lines(capsys)
     assert (line["severity"], line["posts"]) == ("ERROR", 1)
     assert "roles/datastore.user" in line["detail"]
+
+
+FORM_PIECES = [
+    "%",
+    "=",
+    "&",
+    "+",
+    " ",
+    "\r\n",
+    "a",
+    "4f",
+    "\N{HIRAGANA LETTER A}",
+    "%E3%81%82",
+    "%3d",
+    "\0",
+]
+
+
+@given(st.lists(st.sampled_from(FORM_PIECES)).map(lambda pieces: "e=" + "".join(pieces)))
+def test_a_form_has_the_fields_that_the_standard_library_finds(form):
+    found = read_fields(form.encode()).values
+
+    pairs = parse_qsl(form.strip(), keep_blank_values=True, errors="surrogateescape")
+    assert [(name, value) for name, values in found.items() for value in values] == sorted(
+        pairs, key=lambda pair: list(found).index(pair[0])
+    )
+
+
+def test_null_in_a_field_of_ours_is_an_absent_field(post, client, documents, quarantine):
+    post([make_record()])
+    [reference] = client.collection("mail_statuses").list_documents()
+    reference.update({"subject": None, "reason": None, "theirs": None})
+
+    assert post([make_record(status="succeeded")]).json["stored"] == 1
+
+    [document] = documents().values()
+    assert (document["status"], document["subject"], document["theirs"]) == (
+        "succeeded",
+        "件名",
+        None,
+    )
+    assert quarantine() == []

@@ -14,7 +14,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from tests.support.ledger import Ledger, body_of, shuffled_posts
+from tests.support.ledger import ADDRESSES, Ledger, body_of, shuffled_posts
 from tests.support.processes import PATIENCE_S, Program, free_port, until
 from tests.support.records import as_json, make_post, make_record
 
@@ -97,10 +97,17 @@ def test_the_function_is_killed_under_load(round_number, serve, documents, tally
 
     during(senders, killed, kill, after=rng.uniform(0.02, 0.2))
     unanswered = bool(senders.unanswered)  # it was killed in the middle
-    senders.ledger.check(documents())
+    senders.ledger.check(documents(), documents(ADDRESSES))
 
     senders.repeat(serve(**OPEN))
-    tally("function killed", senders.ledger, documents(), planned=1, fired=unanswered)
+    tally(
+        "function killed",
+        senders.ledger,
+        documents(),
+        documents(ADDRESSES),
+        planned=1,
+        fired=unanswered,
+    )
 
 
 @pytest.mark.builtin
@@ -135,11 +142,14 @@ def test_firestore_is_killed_under_load(
     senders.repeat(serve(**environ) if both else function)
 
     monkeypatch.setenv("FIRESTORE_EMULATOR_HOST", f"127.0.0.1:{port}")
-    stored = type(client)(project=client.project).collection("mail_statuses").stream()
-    documents = {snapshot.id: snapshot.to_dict() for snapshot in stored}
+    restarted = type(client)(project=client.project)
+    documents, addresses = (
+        {snapshot.id: snapshot.to_dict() for snapshot in restarted.collection(name).stream()}
+        for name in ("mail_statuses", ADDRESSES)
+    )
     firestore.stop()
     fault = "function and Firestore killed" if both else "Firestore killed"
-    tally(fault, senders.ledger, documents, planned=1, fired=sum(killed))
+    tally(fault, senders.ledger, documents, addresses, planned=1, fired=sum(killed))
 
 
 def test_posts_that_were_accepted_are_finished_at_a_polite_stop(serve, documents):

@@ -4,7 +4,6 @@ A field of CMC's record goes through four places: the record, the event, the doc
 Each test fails if one of them is forgotten.
 """
 
-import dataclasses
 from datetime import UTC, datetime
 from zoneinfo import ZoneInfo
 
@@ -12,7 +11,7 @@ import pytest
 
 from cmc_webhook.status.document import FIELDS, HistoryEvent, fold
 from cmc_webhook.status.envelope import Envelope
-from cmc_webhook.status.events import Description, Status, StatusEvent, _Record, read_events
+from cmc_webhook.status.events import RECORD_FIELDS, Description, Status, read_events
 
 TIME = "2025-01-25 14:03:06"
 CODE = "2"
@@ -24,8 +23,7 @@ VERSION_1 = {"envelopeTo": "to", "envelopeFrom": "returnPath"}
 
 def posted(*left_out):
     """Return a record in which every field that is read has a value of its own."""
-    aliases = {f.validation_alias or name: name for name, f in _Record.model_fields.items()}
-    record = {alias: f"{name}@example.jp" for alias, name in aliases.items()}
+    record = {name: f"{name}@example.jp".lower() for name in RECORD_FIELDS}
     record |= {"created": TIME, "status": CODE}
     return {name: value for name, value in record.items() if name not in left_out}
 
@@ -51,8 +49,8 @@ def test_every_field_of_a_record_is_in_its_event(left_out):
     record = posted(*left_out)
     event = read(record)
 
-    fields = {f.name: getattr(event, f.name) for f in dataclasses.fields(StatusEvent)}
-    assert set(record.values()) <= texts({n: v for n, v in fields.items() if n != "record"})
+    fields = event._replace(record=None)._asdict()
+    assert set(record.values()) <= texts(fields)
 
 
 def test_an_event_describes_the_mail_by_the_fields_of_the_description():
@@ -60,7 +58,7 @@ def test_an_event_describes_the_mail_by_the_fields_of_the_description():
 
 
 def test_the_history_has_every_field_of_an_event():
-    event = dataclasses.replace(read(posted()), raw_status="odd")
+    event = read(posted())._replace(raw_status="odd")
 
     [kept] = fold({}, [event])["events"]
 
@@ -71,7 +69,7 @@ def test_the_history_has_every_field_of_an_event():
 def test_a_description_outlives_the_next_event(field):
     held = fold({}, [read(posted())])
     empty = read({"messageId": "<m@x>", "to": "to@x", "created": TIME, "status": CODE})
-    empty = dataclasses.replace(empty, description=dict.fromkeys(Description.__annotations__, ""))
+    empty = empty._replace(description=dict.fromkeys(Description.__annotations__, ""))
 
     assert fold(held, [empty])[field] == held[field]
 
@@ -80,9 +78,9 @@ def test_the_document_has_the_fields_that_events_make():
     """A field outside of FIELDS would be made, and never written."""
     event = read(posted())
     every_status = [
-        dataclasses.replace(event, id=status, status=status, at=datetime(2025, 1, day, tzinfo=UTC))
+        event._replace(id=status, status=status, at=datetime(2025, 1, day, tzinfo=UTC))
         for day, status in enumerate(Status, 1)
     ]
 
-    event = dataclasses.replace(event, reason="550 5.2.2 full", id="greatest")
+    event = event._replace(reason="550 5.2.2 full", id="greatest")
     assert fold({}, [*every_status, event]).keys() == set(FIELDS)

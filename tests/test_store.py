@@ -4,9 +4,13 @@ from datetime import UTC, datetime
 
 import pytest
 from google.api_core import exceptions
+from google.cloud.firestore import DELETE_FIELD
 
 from cmc_webhook import database as rpc
 from cmc_webhook.errors import StoreMisconfigured, StoreUnavailable
+from cmc_webhook.status.cache import Cache
+from cmc_webhook.status.document import fold
+from cmc_webhook.status.pending import pending_status
 from cmc_webhook.status.store import Saved, StatusStore
 from tests.test_document import at, make_event
 
@@ -21,6 +25,7 @@ class Interrupted(rpc.Database):
         self.after_reads = []
         self.write_errors = []
         self.writes = 0
+        self.written = []
 
     def read(self, *arguments):
         held = super().read(*arguments)
@@ -30,6 +35,7 @@ class Interrupted(rpc.Database):
 
     def write(self, *arguments):
         self.writes += 1
+        self.written += arguments[0].writes
         if self.write_errors:
             raise self.write_errors.pop(0)
         return super().write(*arguments)
@@ -47,9 +53,17 @@ def store(database):
 
 
 def save_all(store, documents, *, now=NOW, budget=None):
+    """Save the events of each document, by id; return what became of each, by id."""
     saved = Saved()
-    store.save(documents, now, budget or rpc.Budget(30), saved)
-    return saved
+    pending = {name: pending_status(events) for name, events in documents.items()}
+    named = store.named("mail_statuses", pending)
+    ids = dict(zip(named, documents, strict=True))
+    store.save(named, now, budget or rpc.Budget(30), saved)
+    return Saved(
+        {ids[name] for name in saved.stored},
+        {ids[name] for name in saved.unchanged},
+        {ids[name]: why for name, why in saved.refused.items()},
+    )
 
 
 def save(store, events, name="one", seconds=30):
@@ -225,3 +239,101 @@ def test_a_reason_that_no_longer_holds_is_deleted(store, documents):
     save(store, [SUCCEEDED])
 
     assert "reason" not in documents()["one"]
+
+
+def test_both_calls_carry_the_headers_by_which_firestore_finds_the_database(faulty, client):
+    environ = {"FIRESTORE_EMULATOR_HOST": faulty.address, "GOOGLE_CLOUD_PROJECT": client.project}
+    save(StatusStore(rpc.connect(environ, "mails"), "mail_statuses"), [QUEUED])
+
+    database = f"projects/{client.project}/databases/mails"
+    routing = {
+        "google-cloud-resource-prefix": database,
+        "x-goog-request-params": f"database={database}",
+    }
+    for call in ("BatchGetDocuments", "BatchWrite"):
+        assert routing.items() <= faulty.headers[call].items()
+
+
+def deferrals(*seconds):
+    return [
+        make_event(status="deferred", created=f"2025-01-25 15:{s // 60:02}:{s % 60:02}")
+        for s in seconds
+    ]
+
+
+def edit(client, **fields):
+    client.collection("mail_statuses").document("one").update(fields)
+
+
+def drop_reason(client):
+    events = client.collection("mail_statuses").document("one").get().to_dict()["events"]
+    edit(client, events=[*events[:-1], events[-1] | {"reason": "edited"}])
+
+
+def swap(client):
+    events = client.collection("mail_statuses").document("one").get().to_dict()["events"]
+    edit(client, events=events[::-1])
+
+
+HISTORIES = {
+    # What is stored, what somebody does to it, the next events, and whether these are appended.
+    "the next event": (deferrals(1, 2), None, deferrals(3), True),
+    "several, and one that is known": (deferrals(1, 2), None, deferrals(2, 3, 4), True),
+    "the last that fits": (deferrals(*range(63)), None, deferrals(63), True),
+    "one too many": (deferrals(*range(64)), None, deferrals(64), False),
+    "an older one": (deferrals(1, 3), None, deferrals(2), False),
+    "an older and a newer one": (deferrals(1, 3), None, deferrals(2, 4), False),
+    "an edited element": (deferrals(1, 2), drop_reason, deferrals(3), True),
+    "an edited order": (deferrals(1, 2), swap, deferrals(3), False),
+    "a null in an element": (
+        deferrals(1),
+        lambda client: edit(
+            client, events=[{"at": QUEUED.at, "id": "a", "status": "queued", "x": None}]
+        ),
+        deferrals(3),
+        False,
+    ),
+    "no history": (
+        deferrals(1),
+        lambda client: edit(client, events=DELETE_FIELD),
+        deferrals(3),
+        False,
+    ),
+    "an empty history": (deferrals(1), lambda client: edit(client, events=[]), deferrals(3), False),
+}
+
+
+@pytest.mark.parametrize(
+    ("stored", "happens", "then", "appended"), HISTORIES.values(), ids=HISTORIES
+)
+@pytest.mark.parametrize("is_cached", [False, True])
+def test_the_history_is_appended_where_it_only_grows(
+    database, client, documents, stored, happens, then, appended, is_cached
+):
+    """Whoever changed the document: the history is the same as when it is written whole."""
+    store = StatusStore(database, "mail_statuses", cache=Cache() if is_cached else None)
+    save(store, stored)
+    if happens:
+        happens(client)
+    held = documents()["one"]
+    save(store, then)
+
+    last = database.written[-1]
+    assert bool(last.update_transforms) == appended
+    assert ("events" in last.update_mask.field_paths) != appended
+    assert last.update_mask.field_paths
+    assert documents()["one"]["events"] == fold(held, then)["events"]
+    for transform in last.update_transforms:
+        assert len(transform.append_missing_elements.values) <= len(then)
+
+
+def test_null_is_an_absent_field_in_what_firestore_returns(database, client, documents):
+    save(StatusStore(database, "mail_statuses"), [QUEUED])
+    [event] = documents()["one"]["events"]
+    edit(client, subject=None, api_data=None, events=[event | {"reason": None, "more": None}])
+
+    saved = save(StatusStore(database, "mail_statuses"), [SUCCEEDED])
+
+    assert saved.stored == {"one"}
+    assert documents()["one"]["events"] == fold({}, [QUEUED, SUCCEEDED])["events"]
+    assert documents()["one"]["subject"] == QUEUED.description["subject"]

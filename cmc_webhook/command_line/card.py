@@ -1,5 +1,6 @@
 """The card of an address, and the meaning of a mail, as `show` prints them."""
 
+import shlex
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -8,7 +9,7 @@ import click
 
 from cmc_webhook.command_line.rendering import coloured
 from cmc_webhook.reading import table
-from cmc_webhook.reading.addresses import Card, explain_card, verdict
+from cmc_webhook.reading.addresses import Card, explain_card, newest_status
 from cmc_webhook.reading.documents import Document
 from cmc_webhook.reading.meanings import (
     Explanation,
@@ -18,8 +19,10 @@ from cmc_webhook.reading.meanings import (
     short_cause,
     status_word,
 )
+from cmc_webhook.reading.near import compared, with_right_domain
 from cmc_webhook.reading.texts import Texts
 from cmc_webhook.reading.times import shown
+from cmc_webhook.reading.verdicts import sentence
 
 _INDENT = "  "
 
@@ -27,13 +30,21 @@ _INDENT = "  "
 def card_lines(card: Card, texts: Texts, zone: ZoneInfo) -> Iterator[str]:
     """Yield the card: the verdict, its meaning, the reply, other addresses, and the mails."""
     yield click.style(table.printable(card.address), bold=True)
-    yield from table.wrap(table.printable(verdict(card, texts, zone)), table.terminal_width())
+    said = [newest_status(card, texts, zone), sentence(card.verdict, texts, zone)]
+    if card.stop_is_doubtful:
+        said.append(texts.text("stops.alone"))
+    if card.verdict.cause:
+        said.append(texts.text("stops.how_to_allow", address=shlex.quote(card.address)))
+    for each in said:
+        yield from table.wrap(table.printable(each), table.terminal_width())
     newest = card.mails[0].fields if card.mails else {}
     yield from _explanation_lines(newest, explain_card(card, texts, zone), texts)
     if reason := newest.get("reason"):
         yield from _part(texts.text("card.reply"), reason)
-    if card.similar:
-        yield from _part(texts.text("card.similar"), *card.similar)
+    if right := with_right_domain(card.address):
+        yield from _part(texts.text("card.right_domain"), right)
+    if card.near:
+        yield from _part(texts.text("near.title"), compared(card.near, texts), *card.near.addresses)
     if card.siblings:
         yield from _part(texts.text("card.siblings"), texts.text("card.siblings_about"))
         yield from _rows([sibling.mail for sibling in card.siblings], texts, zone)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from cmc_webhook.command_line.values import (
+    AddressType,
     CursorType,
     IdType,
     RateType,
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
 _STATUSES = ("queued", "deferred", "succeeded", "failed", "bounce")
 # A forward error is a bounce to Firestore, with a word of its own for people.
 _STATUS = WordType("status", without=("forward_error",))
+_STOP = WordType("stop", without=("unsubscribed", "unknown", "unreadable"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +46,9 @@ _yes = option("--yes", is_flag=True)
 _inbound = option("--inbound", is_flag=True)
 _everything = option("--all", "everything", is_flag=True)
 _rate = option("--rate", default=0.0, type=RateType())
+_output = option("-o", "--output", metavar="FILE", type=click.Path(dir_okay=False, path_type=Path))
+_address = click.argument("address", type=AddressType())
+_note = option("--note", default="")
 _domain = option("--domain", default="", type=TextType())
 _FILTERS = (
     option("--status", "statuses", multiple=True, type=_STATUS, metavar="STATUS"),
@@ -52,6 +57,8 @@ _FILTERS = (
     option("--message-id", default="", type=TextType()),
     option("--api-data", default="", type=TextType()),
     option("--cause", "causes", multiple=True, type=WordType("cause"), metavar="CAUSE"),
+    option("--class", "classes", multiple=True, type=WordType("class"), metavar="CLASS"),
+    option("--diagnosis", "diagnoses", multiple=True, type=WordType("diagnosis"), metavar="WORD"),
     option("--composition", default="", type=TextType()),
     option("--since", type=TimeType()),
     option("--until", type=TimeType()),
@@ -67,7 +74,7 @@ def _filters(function: Callable[..., Any]) -> Callable[..., Any]:
         from cmc_webhook.reading.statuses import Filters
 
         names = Filters.__dataclass_fields__
-        filters = Filters(**{name: options.pop(name) for name in names})
+        filters = Filters(**{name: options.pop(name) for name in names if name in options})
         if filters.are_too_many():
             raise click.UsageError(text("usage.too_many"))
         return function(filters=filters, **options)
@@ -138,10 +145,36 @@ COMMANDS = (
             default="csv",
             entry="file_format",
         ),
-        option("-o", "--output", metavar="FILE", type=click.Path(dir_okay=False, path_type=Path)),
+        _output,
         option("--after", type=CursorType(), entry="continue_export"),
         firestore_options,
     ),
+    Group(
+        "addresses",
+        _here(
+            "addresses list",
+            "addresses:list_addresses",
+            option("--csv", "as_csv", is_flag=True),
+            option("--cause", type=_STOP, metavar="CAUSE", entry="stop_cause"),
+            option("--domain", default="", type=TextType(), entry="address_domain"),
+            option("--since", type=TimeType(), entry="stopped_since"),
+            _page,
+            firestore_options,
+        ),
+        _here(
+            "addresses check",
+            "addresses:check_file",
+            click.argument("file", type=click.File("rb")),
+            option("--column", default=""),
+            option("--composition", type=TextType(), entry="through"),
+            _output,
+            firestore_options,
+        ),
+        _here("addresses show", "addresses:show", _address, firestore_options),
+        _here("addresses allow", "addresses:allow", _address, _note, _yes, firestore_options),
+        _here("addresses block", "addresses:block", _address, _note, firestore_options),
+    ),
+    _here("forget", "forget:forget", _address, _yes, firestore_options),
     Group(
         "inbound",
         _here("inbound list", "received:list_mails", _page, firestore_options),
@@ -193,6 +226,7 @@ COMMANDS = (
     _here(
         "rebuild",
         "rebuild:rebuild",
+        option("--addresses", "of_addresses", is_flag=True),
         option("--zone", type=ZoneType(), entry="zone_of_times"),
         option("--store", is_flag=True),
         option("--after", type=IdType(), entry="continue_rebuild"),

@@ -1,15 +1,12 @@
 """`export`: mails as CSV for Excel or as JSON Lines."""
 
 import contextlib
-import csv
 import io
-import re
 import sys
-import unicodedata
 from collections.abc import Callable, Iterable, Iterator
 from itertools import chain
 from pathlib import Path
-from typing import IO, Any, TypeAlias
+from typing import IO, TypeAlias
 from zoneinfo import ZoneInfo
 
 import click
@@ -22,28 +19,14 @@ from cmc_webhook.reading.documents import Document
 from cmc_webhook.reading.language import text
 from cmc_webhook.reading.options import connected
 from cmc_webhook.reading.queries import Cursor, Listing
+from cmc_webhook.reading.spreadsheets import csv_lines
 from cmc_webhook.reading.statuses import Filters, MailStatuses
-from cmc_webhook.reading.times import shown
-from cmc_webhook.status.document import FIELDS
 
 _Encoder: TypeAlias = Callable[[Iterable[Document], ZoneInfo, bool], Iterator[str]]
 
 # Each page is a call; Firestore charges by document, whatever the size of a page.
 _PAGE = 2_000
 _MOST_NAMED = 20
-_BOM = "\ufeff"
-_COLUMNS = (
-    *(name for name in FIELDS if name not in ("events", "schema_version")),
-    *("first_received_at", "last_received_at"),
-)
-# Text that begins like this, after blanks and in any width, is a formula to a spreadsheet:
-# https://owasp.org/www-community/attacks/CSV_Injection
-_FORMULA = ("=", "+", "-", "@")
-_INVISIBLE = "CZM"  # the categories of control characters, blanks and marks
-# Without brackets, quotes, blanks, `|` and `!` a formula cannot call a function or a program, so
-# an address is never changed, even if it begins like a formula.
-_ADDRESS = re.compile(r"[\w.#$%&'*+/=?^`{}~-]+@[\w.-]+")
-_REVERSING = ("LRE", "RLE", "LRO", "RLO", "PDF", "LRI", "RLI", "FSI", "PDI")
 
 
 def export(
@@ -52,7 +35,7 @@ def export(
     """Write mails to a file or to standard output, newest status first."""
     connection = connected(where)
     mails = MailStatuses(connection.client, connection.collection)
-    encode: _Encoder = _csv if form == "csv" else _json_lines
+    encode: _Encoder = csv_lines if form == "csv" else _json_lines
     with contextlib.ExitStack() as stack:
         if output:
             mode = "a" if after else "w"
@@ -97,41 +80,6 @@ class _Progress:
                 self.after = self._listing.behind(mail)
         if self._unreadable > _MOST_NAMED:
             click.echo(text("list.all_unreadable", count=f"{self._unreadable:,}"), err=True)
-
-
-def _csv(mails: Iterable[Document], zone: ZoneInfo, with_head: bool) -> Iterator[str]:
-    if with_head:
-        yield _BOM + _csv_line(("id", *_COLUMNS))
-    for mail in mails:
-        cells = (mail.stored.get(column) for column in _COLUMNS)
-        yield _csv_line(_cell(value, zone) for value in (mail.id, *cells))
-
-
-def _csv_line(cells: Iterable[str]) -> str:
-    line = io.StringIO()
-    csv.writer(line).writerow(cells)
-    return line.getvalue()
-
-
-def _cell(value: Any, zone: ZoneInfo) -> str:
-    cell = shown(value, zone)
-    if not cell.isprintable():
-        controls = {ord(c): "\ufffd" for c in set(cell) if _is_control(c)}
-        cell = cell.replace("\r\n", "\n").translate(controls)
-    return f"'{cell}" if _is_formula(cell) else cell
-
-
-def _is_formula(cell: str) -> bool:
-    first = next((c for c in cell if unicodedata.category(c)[0] not in _INVISIBLE), "")
-    return unicodedata.normalize("NFKC", first) in _FORMULA and not _ADDRESS.fullmatch(cell)
-
-
-def _is_control(character: str) -> bool:
-    """Return whether a terminal would obey *character*, or it reverses the text after it."""
-    if character in "\t\n":
-        return False
-    category = unicodedata.category(character)
-    return category in ("Cc", "Zl", "Zp") or unicodedata.bidirectional(character) in _REVERSING
 
 
 def _json_lines(mails: Iterable[Document], zone: ZoneInfo, with_head: bool) -> Iterator[str]:

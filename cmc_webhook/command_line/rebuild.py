@@ -1,53 +1,73 @@
-"""`rebuild`: documents computed again from their own history."""
+"""`rebuild`: documents of mails computed from their own history, those of addresses from mails."""
 
 import sys
 from collections import Counter, defaultdict
-from collections.abc import Collection, Iterator
-from concurrent.futures import ThreadPoolExecutor
-from typing import Any
+from collections.abc import Callable, Iterable, Iterator
+from functools import partial
+from itertools import chain
 from zoneinfo import ZoneInfo
 
 import click
-from google.api_core.exceptions import (
-    Aborted,
-    FailedPrecondition,
-    GoogleAPIError,
-    InvalidArgument,
-    NotFound,
-)
-from google.cloud.firestore import DELETE_FIELD, Client, DocumentReference, DocumentSnapshot, Query
+from google.api_core.exceptions import GoogleAPIError
+from grpc import StatusCode
 
+from cmc_webhook.batches import Write
+from cmc_webhook.command_line.addresses_of_mails import (
+    AddressesOfMails,
+    Page,
+    Result,
+    id_of,
+    pages_of,
+    patience,
+)
+from cmc_webhook.database import Budget, Database, Held
+from cmc_webhook.errors import StoreUnavailable
 from cmc_webhook.reading import table
 from cmc_webhook.reading.cli import confirm
-from cmc_webhook.reading.connection import FirestoreOptions
+from cmc_webhook.reading.connection import Connection, FirestoreOptions
 from cmc_webhook.reading.language import text
 from cmc_webhook.reading.options import connected
-from cmc_webhook.reading.queries import PATIENCE, count
+from cmc_webhook.reading.queries import count
 from cmc_webhook.reading.rebuilding import Left, LeftError, rebuilt
-from cmc_webhook.status.document import changes
+from cmc_webhook.status import addresses, document
+from cmc_webhook.writer import TRANSIENT, Writer, attempts
 
-_Snapshot = DocumentSnapshot[DocumentReference]
-
-_PAGE = 300
-_WRITERS = 16
+_LOST = (StatusCode.FAILED_PRECONDITION, StatusCode.NOT_FOUND, StatusCode.ALREADY_EXISTS)
 # Somebody has to look at these, so their ids are printed.
 _NAMED = (Left.UNREADABLE, Left.LOST_RACE, Left.REFUSED)
 
 
 def rebuild(
-    where: FirestoreOptions, zone: ZoneInfo | None, store: bool, after: str | None, yes: bool
+    where: FirestoreOptions,
+    of_addresses: bool,
+    zone: ZoneInfo | None,
+    store: bool,
+    after: str | None,
+    yes: bool,
 ) -> None:
-    """Compute documents again from their own history."""
+    """Compute documents of mails from their own history, those of addresses from mails."""
+    if of_addresses and zone:
+        raise click.UsageError(text("usage.zone_of_addresses"))
     connection = connected(where)
-    run = _Run(connection.client, connection.collection, zone, store, after)
+    name = connection.address_collection if of_addresses else connection.collection
+    query = connection.client.collection(name).order_by("__name__")
+    number = count(query.start_after({"__name__": after}) if after else query)
     if store and connection.real and not yes:
-        place = {"collection": connection.collection, "project": connection.client.project}
-        confirm(text("question.rebuild", count=f"{run.total:,}", **place))
+        place = {"collection": name, "project": connection.client.project}
+        confirm(text("question.rebuild", count=f"{number:,}", **place))
+    database = connection.database()
+    run = _Run(database, store, after)
     try:
-        run.finish()
-    except (KeyboardInterrupt, GoogleAPIError):
+        if of_addresses:
+            _rebuild_addresses(connection, database, run, number)
+        else:
+            pages = pages_of(query.select(document.FIELDS), after)
+            run.finish(pages, number, document.FIELDS, partial(_each_mail, zone))
+    except (KeyboardInterrupt, GoogleAPIError, StoreUnavailable) as error:
         if run.after:
             click.echo(text("progress.incomplete", position=f"'{run.after}'"), err=True)
+        if isinstance(error, StoreUnavailable):
+            raise click.ClickException(str(error)) from error
         raise
     finally:
         for line in run.report():
@@ -58,40 +78,46 @@ def rebuild(
 
 class _Run:
     """
-    One pass over the documents of a collection, in the order of their ids.
+    One pass over documents, page by page.
 
-    All documents up to *after* are done. *left* has the ids of those that stay as they
-    are, by reason.
+    All documents up to *after* are done. *store*: whether differences are written. *left* has
+    the ids of those that stay as they are, by reason.
     """
 
-    def __init__(
-        self, client: Client, collection: str, zone: ZoneInfo | None, store: bool, after: str | None
-    ) -> None:
-        self._client = client
-        self._query = client.collection(collection).order_by("__name__")
-        self._zone = zone
-        self._store = store
+    def __init__(self, database: Database, store: bool, after: str | None) -> None:
+        self._database = database
+        self._writer = Writer(database, None)
+        self.store = store
         self.after = after
-        self.total = count(self._rest())
         self.left: defaultdict[Left, list[str]] = defaultdict(list)
         self._read = 0
         self._changed = 0
         self._fields: Counter[str] = Counter()
 
-    def finish(self) -> None:
-        """Do all documents that are not done. Raises GoogleAPIError."""
+    def finish(
+        self,
+        pages: Iterable[Page],
+        number: int,
+        fields: Iterable[str],
+        compute: Callable[[Page], dict[str, Result]],
+    ) -> None:
+        """
+        Compute the documents of *pages*, about *number*, and write their *fields* that change.
+
+        Raises GoogleAPIError or StoreUnavailable.
+        """
         hidden = not sys.stderr.isatty()
-        bar = click.progressbar(length=self.total, file=sys.stderr, hidden=hidden)
-        with bar as progress, ThreadPoolExecutor(_WRITERS) as pool:
-            for page in self._pages():
-                for snapshot, result in zip(page, pool.map(self._do, page), strict=True):
-                    self._note(snapshot.id, result)
-                self.after = page[-1].id
+        with click.progressbar(length=number, file=sys.stderr, hidden=hidden) as progress:
+            for page in pages:
+                results = self._do(page, tuple(fields), compute)
+                for name in page:
+                    self._note(id_of(name), results[name])
+                self.after = id_of(name)
                 progress.update(len(page))
 
     def report(self) -> Iterator[str]:
         """Yield what was done, in lines."""
-        done = "rebuilt.changed" if self._store else "rebuilt.would_change"
+        done = "rebuilt.changed" if self.store else "rebuilt.would_change"
         yield text(done, read=f"{self._read:,}", changed=f"{self._changed:,}")
         for name, number in self._fields.most_common():
             yield f"{number:>10,}  {name}"
@@ -99,45 +125,77 @@ class _Run:
             yield text("rebuilt.left", count=f"{len(ids):,}", why=text(f"left.{why}"))
             if why in _NAMED:
                 yield from (f"  {table.printable(document_id)}" for document_id in ids)
-        if self._changed and not self._store:
+        if self._changed and not self.store:
             yield text("rebuilt.nothing_written")
 
-    def _rest(self) -> Query:
-        return self._query.start_after({"__name__": self.after}) if self.after else self._query
+    def _do(
+        self, page: Page, fields: tuple[str, ...], compute: Callable[[Page], dict[str, Result]]
+    ) -> dict[str, Result]:
+        """Return the result of each document of *page*, once what changes is written."""
+        results: dict[str, Result] = {}
+        lost: Counter[str] = Counter()
+        budget = patience()
+        for _ in attempts(budget):
+            results |= compute(page)
+            again = self._write(page, results, lost, budget) if self.store else []
+            if not again:
+                return results
+            page = self._database.read(again, fields, budget)
+        raise StoreUnavailable(text("rebuilt.not_stored", count=f"{len(page):,}"))
 
-    def _pages(self) -> Iterator[list[_Snapshot]]:
-        while page := list(self._rest().limit(_PAGE).stream(**PATIENCE)):
-            yield page
+    def _write(
+        self, page: Page, results: dict[str, Result], lost: Counter[str], budget: Budget
+    ) -> list[str]:
+        """Write what changes in *page* unless somebody else has; return what to read again."""
+        writes = {}
+        for name, held in page.items():
+            changed = results[name]
+            if changed and not isinstance(changed, Left):
+                writes[name] = Write(name, changed, held.update_time if held else None)
+        again = []
+        for name, written in self._writer.write(writes, budget).items():
+            lost[name] += written.code in _LOST
+            if written.code is StatusCode.INVALID_ARGUMENT:
+                results[name] = Left.REFUSED
+            elif lost[name] > 1:
+                results[name] = Left.LOST_RACE
+            elif written.code in TRANSIENT or written.code in _LOST:
+                again.append(name)
+            elif written.code is not StatusCode.OK:
+                raise StoreUnavailable(text("rebuilt.answered", code=written.code.name))
+        return again
 
-    def _do(self, snapshot: _Snapshot) -> Collection[str] | Left:
-        """Rebuild a document; return the names of its changed fields, or why it is left."""
-        for _ in range(2):
-            held = snapshot.to_dict() or {}
-            try:
-                changed = changes(held, rebuilt(held, self._zone))
-                if changed and self._store:
-                    self._write(snapshot, changed)
-                return changed.keys()
-            except LeftError as error:
-                return error.why
-            except InvalidArgument:
-                return Left.REFUSED
-            except (FailedPrecondition, Aborted, NotFound):
-                snapshot = snapshot.reference.get(**PATIENCE)
-            if not snapshot.exists:
-                return ()
-        return Left.LOST_RACE
-
-    def _write(self, snapshot: _Snapshot, changed: dict[str, Any]) -> None:
-        """Write *changed* if nobody has written the document since it was read."""
-        fields = {n: DELETE_FIELD if value is None else value for n, value in changed.items()}
-        unwritten = self._client.write_option(last_update_time=snapshot.update_time)
-        snapshot.reference.update(fields, option=unwritten, **PATIENCE)
-
-    def _note(self, document_id: str, result: Collection[str] | Left) -> None:
+    def _note(self, document_id: str, result: Result) -> None:
         self._read += 1
         if isinstance(result, Left):
             self.left[result].append(document_id)
         elif result:
             self._changed += 1
-            self._fields.update(result)
+            self._fields.update(result.keys())
+
+
+def _each_mail(zone: ZoneInfo | None, page: Page) -> dict[str, Result]:
+    return {name: _mail(held, zone) for name, held in page.items()}
+
+
+def _mail(held: Held | None, zone: ZoneInfo | None) -> Result:
+    if held is None:
+        return {}
+    try:
+        return document.changes(held.fields, rebuilt(held.fields, zone))
+    except LeftError as error:
+        return error.why
+
+
+def _rebuild_addresses(connection: Connection, database: Database, run: _Run, number: int) -> None:
+    """Rebuild every address that has a document or a bounce in a mail."""
+    mails = connection.client.collection(connection.collection).order_by("__name__")
+    stored = connection.client.collection(connection.address_collection).order_by("__name__")
+    computed = AddressesOfMails(database, connection)
+    for page in pages_of(mails.select(document.FIELDS), None):
+        computed.scan(page)
+    known = computed.noted(pages_of(stored.select(addresses.FIELDS), run.after))
+    run.finish(chain(known, computed.others()), number, addresses.FIELDS, computed.compute)
+    if run.store:
+        # The function may have written an address before its mail, just when these were read.
+        run.finish(computed.doubtful(), 0, addresses.FIELDS, computed.compute)

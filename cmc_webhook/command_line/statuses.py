@@ -21,12 +21,14 @@ from cmc_webhook.command_line.rendering import (
     not_readable,
 )
 from cmc_webhook.reading import table
-from cmc_webhook.reading.addresses import read_card
+from cmc_webhook.reading.addresses import SHOWN, read_card
 from cmc_webhook.reading.connection import FirestoreOptions
 from cmc_webhook.reading.documents import Document
 from cmc_webhook.reading.language import text, texts
+from cmc_webhook.reading.mail_addresses import MailAddresses
 from cmc_webhook.reading.meanings import status_word
 from cmc_webhook.reading.options import connected
+from cmc_webhook.reading.pasted import searches
 from cmc_webhook.reading.received import ReceivedMails
 from cmc_webhook.reading.statuses import Filters, MailStatuses
 from cmc_webhook.reading.times import shown
@@ -63,11 +65,12 @@ def show(where: FirestoreOptions, name: str, json_lines: bool) -> None:
     zone = connection.zone
     statuses = MailStatuses(connection.client, connection.collection)
     is_address = "@" in name and not name.strip().startswith("<")
-    card = read_card(statuses, name) if is_address else None
+    addresses = MailAddresses(connection.client, connection.address_collection)
+    card = read_card(statuses, addresses, name) if is_address else None
     if card and card.mails:
         mails, lines = card.mails, card_lines(card, texts(), zone)
     else:
-        mails = _by_id(statuses, name) or statuses.messages_beginning(name)
+        mails = _by_id(statuses, name) or _found(statuses, name)
         lines = _descriptions(mails, zone)
         if card and not mails:
             lines = card_lines(card, texts(), zone)  # what to do where there is no mail
@@ -94,6 +97,12 @@ def _by_id(collection: MailStatuses | ReceivedMails, name: str) -> list[Document
     name = name.strip()
     is_id = re.match("[0-9a-f]{4}-", name) and "/" not in name
     return (collection.beginning(name) if is_id else []) or collection.of_message(name)
+
+
+def _found(statuses: MailStatuses, name: str) -> list[Document]:
+    """Return the first mails of which an address, id or own id is *name*, or begins with it."""
+    found = statuses.matches(searches(name))
+    return statuses.listing(Filters(search=found[0])).page(SHOWN) if found else []
 
 
 def _no_mail(name: str) -> click.ClickException:

@@ -11,6 +11,7 @@ import click
 
 from cmc_webhook.reading.connection import settings_here
 from cmc_webhook.reading.language import text, texts
+from cmc_webhook.reading.pasted import address
 from cmc_webhook.reading.texts import LANGUAGES, load
 from cmc_webhook.reading.times import read_time
 
@@ -115,6 +116,17 @@ class CursorType(click.ParamType["Cursor"]):
             return parse_cursor(value)
         except ValueError:
             self.fail(text("usage.position", value=value), param, ctx)
+
+
+class AddressType(click.ParamType[str]):
+    """A mail address, as people paste it."""
+
+    name = "address"
+
+    def convert(self, value: Any, param: Any, ctx: Any) -> str:
+        """Return it in ASCII lower case."""
+        found = address(value)
+        return found or self.fail(text("usage.address", value=value), param, ctx)
 
 
 class IdType(click.ParamType[str]):

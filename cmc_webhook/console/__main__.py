@@ -16,6 +16,8 @@ main = command(
     "console.serving:serve",
     option("--port", default=8082, type=click.IntRange(1, 65535), entry="console_port"),
     option("--allow-changes", is_flag=True),
+    option("--iap-audience", default=""),
+    option("--host-name", multiple=True),
     function_options,
     firestore_options,
 )

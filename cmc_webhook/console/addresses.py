@@ -1,14 +1,16 @@
 """The card of an address: why its newest mail did not arrive, and what to tell the customer."""
 
-from flask import Blueprint
+from collections.abc import Collection
+
+from flask import Blueprint, request
 from werkzeug.exceptions import NotFound
 
 from cmc_webhook.console.site import Site, render_page, request_texts
-from cmc_webhook.reading.addresses import explain_card, read_card, verdict
+from cmc_webhook.reading.addresses import explain_card, newest_status, read_card
 from cmc_webhook.reading.meanings import is_bounce_alone, short_cause
-
-# RFC 5321 allows 254 bytes.
-_LONGEST = 320
+from cmc_webhook.reading.near import with_right_domain
+from cmc_webhook.reading.pasted import LONGEST_ADDRESS, is_address, recipients
+from cmc_webhook.reading.verdicts import sentence
 
 
 def addresses(site: Site) -> Blueprint:
@@ -17,21 +19,31 @@ def addresses(site: Site) -> Blueprint:
 
     @views.get("/<path:address>")
     def show(address: str) -> str:
-        if len(address) > _LONGEST:
+        if len(recipients(address)[0]) > LONGEST_ADDRESS:
             raise NotFound
-        texts = request_texts()
-        card = read_card(site.statuses, address)
-        newest = card.mails[0] if card.mails else None
-        return render_page(
-            "address.html",
-            documents_read=card.documents_read,
-            card=card,
-            newest=newest,
-            verdict=verdict(card, texts, site.zone),
-            explanation=explain_card(card, texts, site.zone),
-            bounce_alone=newest is not None and is_bounce_alone(newest.fields),
-            is_bounce_alone=is_bounce_alone,
-            short_cause=lambda fields: short_cause(fields, texts),
-        )
+        return card_page(site, address)
 
     return views
+
+
+def card_page(site: Site, address: str, searched: Collection[str] = ()) -> str:
+    """Return the card of *address*, or of another text; these fields were *searched*."""
+    texts = request_texts()
+    card = read_card(site.statuses, site.addresses, address)
+    newest = card.mails[0] if card.mails else None
+    return render_page(
+        "address.html",
+        documents_read=card.documents_read,
+        card=card,
+        q=request.args.get("q", card.address),
+        is_address=is_address(address),
+        searched=searched,
+        right=with_right_domain(card.address),
+        newest=newest,
+        newest_status=newest_status(card, texts, site.zone),
+        verdict=sentence(card.verdict, texts, site.zone),
+        explanation=explain_card(card, texts, site.zone),
+        bounce_alone=newest is not None and is_bounce_alone(newest.fields),
+        is_bounce_alone=is_bounce_alone,
+        short_cause=lambda fields: short_cause(fields, texts),
+    )

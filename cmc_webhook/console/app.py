@@ -7,7 +7,7 @@ from flask import Flask, abort, g, redirect, request, url_for
 from werkzeug.exceptions import ServiceUnavailable
 from werkzeug.wrappers import Response
 
-from cmc_webhook.console import error_pages, security
+from cmc_webhook.console import error_pages, iap, security
 from cmc_webhook.console.addresses import addresses
 from cmc_webhook.console.dashboard import dashboard
 from cmc_webhook.console.mails import mails
@@ -16,11 +16,11 @@ from cmc_webhook.console.quarantine import quarantine, received_quarantine
 from cmc_webhook.console.received import received
 from cmc_webhook.console.site import LANGUAGE_COOKIE, Site, request_texts
 from cmc_webhook.reading.connection import is_reachable
-from cmc_webhook.reading.meanings import status_word
+from cmc_webhook.reading.meanings import status_word, zone_name
+from cmc_webhook.reading.problems import visible
 from cmc_webhook.reading.texts import LANGUAGES
-from cmc_webhook.reading.times import shown
+from cmc_webhook.reading.times import in_zone, shown
 
-_LOCAL_REFRESH_S, _REAL_REFRESH_S = 2, 15
 # Reads of a real project cost money, so a page that reads many documents is refreshed less often.
 _DOCUMENTS_A_SECOND = 20
 _LARGEST_FORM = 16_384
@@ -40,12 +40,14 @@ class _Page(Flask):
         return response
 
 
-def create_app(site: Site) -> Flask:
-    """Return the page for *site*."""
+def create_app(site: Site, keys_url: str = iap.KEYS_URL) -> Flask:
+    """Return the page for *site*; *keys_url* has the keys of Identity-Aware Proxy."""
     app = _Page(__name__)
     app.config["MAX_CONTENT_LENGTH"] = _LARGEST_FORM
     app.jinja_options = {"trim_blocks": True, "lstrip_blocks": True}
-    security.protect(app, site.port)
+    if site.iap_audience:  # before all else: the pages of errors name the project
+        iap.require(app, site.iap_audience, iap.PublicKeys(keys_url))
+    security.protect(app, site.host_names or security.loopback_hosts(site.port))
     error_pages.register(app)
     _add_template_values(app, site)
     _add_own_routes(app, site)
@@ -57,7 +59,9 @@ def create_app(site: Site) -> Flask:
 
 def _add_template_values(app: Flask, site: Site) -> None:
     app.jinja_env.filters["at"] = lambda time: shown(time, site.zone)
+    app.jinja_env.filters["iso"] = lambda time: in_zone(time, site.zone).isoformat()
     app.jinja_env.filters["local"] = lambda time: shown(time, site.zone, "%Y-%m-%dT%H:%M:%S")
+    app.jinja_env.filters["visible"] = visible
     app.jinja_env.filters["number"] = "{:,}".format
     app.jinja_env.globals["site"] = site
 
@@ -66,21 +70,22 @@ def _add_template_values(app: Flask, site: Site) -> None:
         texts = request_texts()
         # None on an error page: what was read before the error is not known.
         documents_read = g.get("documents_read")
-        seldom = max(_REAL_REFRESH_S, (documents_read or 0) // _DOCUMENTS_A_SECOND)
+        seldom = max(site.refresh_s, (documents_read or 0) // _DOCUMENTS_A_SECOND)
         here = request.full_path.removesuffix("?")
         form_of = request.blueprint or "quarantine"
         return {
             "t": texts.text,
             "texts": texts,
             "languages": LANGUAGES,
+            "q": request.args.get("q", ""),
+            "zone": zone_name(site.zone, texts),
             # The result of a form is shown above the list of a quarantine, which has its own URL.
             "here": here if request.method == "GET" else url_for(f"{form_of}.show"),
             "status_name": lambda status, cause="": texts.name(
                 "status", status_word(status, cause)
             ),
             "documents_read": documents_read,
-            "refresh_s": _LOCAL_REFRESH_S if site.emulator else seldom,
-            "count_queries": g.get("count_queries", 0),
+            "refresh_s": site.refresh_s if site.emulator else seldom,
         }
 
 

@@ -16,11 +16,11 @@ from zoneinfo import ZoneInfo
 
 from cmc_webhook.console.periods import split
 from cmc_webhook.reading.counts import Counts, MailCounts
+from cmc_webhook.reading.queries import MOST
 from cmc_webhook.reading.statuses import Filters, MailStatuses
 from cmc_webhook.reading.times import Period
 from cmc_webhook.status.events import Status
 
-MOST = 5_000
 FAILURES = (Status.FAILED.value, Status.BOUNCED.value)
 _MOST_DOMAINS = 10
 _FIELDS = (

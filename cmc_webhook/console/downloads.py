@@ -1,12 +1,22 @@
-"""Sends untrusted content as a file that the browser saves and does not display."""
+"""Sends files that the browser saves and does not display: untrusted content, lists as CSV."""
 
+import itertools
 import os
 import re
 import unicodedata
+from collections.abc import Iterator
 from typing import IO
+from zoneinfo import ZoneInfo
 
 from flask import Response, send_file
 
+from cmc_webhook.reading.queries import Listing
+from cmc_webhook.reading.spreadsheets import csv_line, csv_lines
+from cmc_webhook.reading.texts import Texts
+
+# How many documents are read for a CSV.
+MOST_ROWS = 100_000
+_PAGE = 2_000
 _LONGEST_NAME = 200
 # Characters that end a header, separate a path, or reverse text so that "exe.pdf" reads "fdp.exe".
 _UNSAFE_CATEGORIES = ("Cc", "Cf", "Cs", "Zl", "Zp")
@@ -27,6 +37,20 @@ def download(file: IO[bytes], name: str) -> Response:
     response.content_length = size
     response.headers["Cache-Control"] = "private, no-store"
     response.headers["Content-Security-Policy"] = "sandbox; default-src 'none'"
+    return response
+
+
+def spreadsheet(listing: Listing, zone: ZoneInfo, texts: Texts, name: str) -> Response:
+    """Return *listing* as a CSV of this name; its last line says if it has been cut."""
+
+    def lines() -> Iterator[str]:
+        pages = itertools.islice(listing.pages(_PAGE), MOST_ROWS // _PAGE)
+        yield from csv_lines(itertools.chain.from_iterable(pages), zone, with_head=True)
+        if listing.documents_read >= MOST_ROWS:
+            yield csv_line([texts.text("csv.cut", count=f"{MOST_ROWS:,}")])
+
+    response = Response(lines(), content_type="text/csv; charset=utf-8")
+    response.headers.set("Content-Disposition", "attachment", filename=name)
     return response
 
 

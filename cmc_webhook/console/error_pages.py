@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 
-from flask import Flask, render_template
+from flask import Flask, render_template, request, url_for
 from google.api_core.exceptions import (
     DeadlineExceeded,
     FailedPrecondition,
@@ -15,7 +15,7 @@ from werkzeug.exceptions import HTTPException
 
 from cmc_webhook.console.filters import BadParameterError
 from cmc_webhook.console.security import ForeignFormError
-from cmc_webhook.console.site import request_texts
+from cmc_webhook.console.site import NoDocumentError, request_texts
 from cmc_webhook.reading.objects import MissingObjectError, NoStorageError, StorageError
 
 Answer = tuple[str, int]
@@ -48,6 +48,7 @@ def register(app: Flask) -> None:
     app.register_error_handler(BadParameterError, _bad_parameter)
     app.register_error_handler(StorageError, _storage)
     app.register_error_handler(HTTPException, _http_error)
+    app.register_error_handler(NoDocumentError, _no_document)
     for kind, (status, key) in _ERRORS.items():
         app.register_error_handler(kind, _handler(status, key))
 
@@ -69,6 +70,13 @@ def _storage(error: Exception) -> Answer:
     return _page(502, request_texts().text("error.storage", what=error))
 
 
+def _no_document(_: Exception) -> Answer:
+    texts, place = request_texts(), str(request.blueprint)
+    part = "quarantine" if "quarantine" in place else place
+    back = (url_for(f"{place}.show"), texts.text("gone.back", name=texts.name("menu", part)))
+    return _page(404, texts.text(f"gone.{part}"), back=back)
+
+
 def _http_error(error: HTTPException) -> Answer:
     status = error.code or 500
     if status < 500 and status not in _HTTP_ERRORS:
@@ -76,6 +84,7 @@ def _http_error(error: HTTPException) -> Answer:
     return _page(status, request_texts().text(_HTTP_ERRORS.get(status, "error.fault")))
 
 
-def _page(status: int, sentence: str, detail: str = "") -> Answer:
-    again = status == 503
-    return render_template("error.html", sentence=sentence, detail=detail, again=again), status
+def _page(status: int, sentence: str, detail: str = "", back: tuple[str, str] = ("", "")) -> Answer:
+    """Return the answer; *back* is the URL and the text of a link."""
+    values = {"sentence": sentence, "detail": detail, "back": back, "again": status == 503}
+    return render_template("error.html", **values), status

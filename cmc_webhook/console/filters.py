@@ -8,7 +8,8 @@ from zoneinfo import ZoneInfo
 from werkzeug.datastructures import MultiDict
 
 from cmc_webhook.console import periods
-from cmc_webhook.reading.meanings import CAUSES
+from cmc_webhook.reading.meanings import FILTERS
+from cmc_webhook.reading.pasted import Search
 from cmc_webhook.reading.statuses import Filters
 from cmc_webhook.reading.times import read_time
 from cmc_webhook.status.events import Status
@@ -16,7 +17,7 @@ from cmc_webhook.status.events import Status
 Parameters = MultiDict[str, str]
 # Indexed fields cannot hold longer values.
 _LONGEST = 1_500
-_TEXTS = ("to", "domain", "message_id", "api_data", "composition")
+_NAMES = ("q", "by", "status", *FILTERS, "composition", "period", "since", "until")
 
 
 class BadParameterError(Exception):
@@ -32,27 +33,36 @@ class UrlFilters:
     parameters: dict[str, list[str]]
 
 
-def read_filters(given: Parameters, zone: ZoneInfo, now: datetime, period: str) -> UrlFilters:
+def read_question(given: Parameters) -> tuple[str, str]:
+    """Return the text to search for, and the name of a search to prefer or "". May raise, too."""
+    return read_text(given, "q"), _once(given, "by")
+
+
+def read_filters(
+    given: Parameters, zone: ZoneInfo, now: datetime, period: str, search: Search | None = None
+) -> UrlFilters:
     """Return the filters that *given* asks for, by default *period*. Raises BadParameterError."""
-    texts = {name: _text(given, name) for name in _TEXTS}
-    period, since, until = _period(given, zone, now, period)
+    period, since, until = read_period(given, zone, now, period)
+    chosen = {
+        field: tuple(filter(None, [_one_of(given, name, ("", *words))]))
+        for name, (words, field) in FILTERS.items()
+    }
     filters = Filters(
-        **texts,
+        **chosen,  # type: ignore[arg-type]  # its fields have several types
+        search=search,
         statuses=_statuses(given),
-        causes=tuple(filter(None, [_one_of(given, "cause", ("", *CAUSES))])),
+        composition=read_text(given, "composition"),
         since=since,
         until=until,
     )
-    if filters.are_too_many():
-        raise BadParameterError("status")
-    names = ("status", *texts, "cause", "period", "since", "until")
-    kept = {name: [v for v in given.getlist(name) if v] for name in names}
+    kept = {name: [v for v in given.getlist(name) if v] for name in _NAMES}
     return UrlFilters(filters, period, {name: values for name, values in kept.items() if values})
 
 
-def _period(
+def read_period(
     given: Parameters, zone: ZoneInfo, now: datetime, default: str
 ) -> tuple[str, datetime | None, datetime | None]:
+    """Return the name of the period and its two ends. Raises BadParameterError."""
     since, until = (_time(given, name, zone, now) for name in ("since", "until"))
     name = _one_of(given, "period", ("", "all", "own", *periods.NAMED))
     # A form also sends its two times when a named period is selected; they count only for "own".
@@ -71,7 +81,8 @@ def _once(given: Parameters, name: str) -> str:
     return values[0] if values else ""
 
 
-def _text(given: Parameters, name: str) -> str:
+def read_text(given: Parameters, name: str) -> str:
+    """Return the only value of *name*, "" for none. Raises BadParameterError if two or long."""
     value = _once(given, name).strip()
     if len(value.encode(errors="replace")) > _LONGEST:
         raise BadParameterError(name)

@@ -5,16 +5,22 @@ from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import quote
 
-from flask import Blueprint, request, url_for
+from flask import Blueprint, Response, redirect, request, url_for
 from werkzeug.exceptions import NotFound
+from werkzeug.wrappers import Response as AnyResponse
 
-from cmc_webhook.console.empty import why_empty
+from cmc_webhook.console.addresses import card_page
+from cmc_webhook.console.downloads import MOST_ROWS, spreadsheet
+from cmc_webhook.console.empty import Empty, why_empty
 from cmc_webhook.console.filters import read_filters
 from cmc_webhook.console.paging import paged
 from cmc_webhook.console.periods import NAMED
-from cmc_webhook.console.site import Site, render_page, request_texts
+from cmc_webhook.console.search import ask
+from cmc_webhook.console.site import Site, existing, render_page, request_texts
 from cmc_webhook.reading.connection import Connection
-from cmc_webhook.reading.meanings import CAUSES, cause_of, explain, is_bounce_alone, short_cause
+from cmc_webhook.reading.meanings import FILTERS, cause_of, explain, is_bounce_alone, short_cause
+from cmc_webhook.reading.pasted import searches
+from cmc_webhook.reading.times import in_zone
 from cmc_webhook.status.events import Status
 
 _PAGE = 50
@@ -26,15 +32,27 @@ def mails(site: Site) -> Blueprint:
     views = Blueprint("mails", __name__, url_prefix="/mails")
 
     @views.get("")
-    def show() -> str:
+    def show() -> str | AnyResponse:
         now = datetime.now(UTC)
-        chosen = read_filters(request.args, site.zone, now, "all")
+        question = ask(site.statuses, request.args)
+        if question.card:
+            return redirect(url_for("addresses.show", address=question.card))
+        if question.text and not question.search:
+            fields = dict.fromkeys(search.field for search in searches(question.text))
+            return card_page(site, question.text, fields)
+        chosen = read_filters(request.args, site.zone, now, "all", question.search)
         found = paged(site.statuses.listing(chosen.filters), _PAGE, "mails.show", chosen.parameters)
-        empty = None if found.documents else why_empty(site.statuses, chosen.filters)
-        anytime: dict[str, Any] = chosen.parameters | {"period": "all", "since": [], "until": []}
+        empty = None
+        if not found.documents and question.search:
+            empty = Empty("box.none_so_far" if found.older else "box.none_chosen")
+        elif not found.documents:
+            empty = why_empty(site.statuses, chosen.filters)
+        here: dict[str, Any] = chosen.parameters
+        anytime = here | {"period": "all", "since": [], "until": []}
         return render_page(
             "mails.html",
-            documents_read=found.documents_read or 1,  # of why_empty
+            documents_read=(found.documents_read or 1) + question.documents_read,  # 1: of why_empty
+            question=question,
             found=found,
             empty=empty,
             newest_url=url_for("mails.show", **anytime),
@@ -42,15 +60,26 @@ def mails(site: Site) -> Blueprint:
             chosen=chosen,
             periods=("all", *NAMED, "own"),
             statuses=[*Status],
-            causes=CAUSES,
+            selects=FILTERS,
+            most_rows=MOST_ROWS,
+            csv_url=url_for("mails.export", **here),
             short_cause=lambda fields: short_cause(fields, request_texts()),
         )
 
+    @views.get("/export.csv")
+    def export() -> Response:
+        """Return everything that the list shows with the same parameters, on all its pages."""
+        now = datetime.now(UTC)
+        question = ask(site.statuses, request.args)
+        if question.text and not question.search:
+            raise NotFound
+        filters = read_filters(request.args, site.zone, now, "all", question.search).filters
+        name = f"mails_{in_zone(now, site.zone):%Y%m%d-%H%M_%Z}.csv"
+        return spreadsheet(site.statuses.listing(filters), site.zone, request_texts(), name)
+
     @views.get("/<document_id>")
     def mail(document_id: str) -> str:
-        found = site.statuses.get(document_id)
-        if found is None:
-            raise NotFound
+        found = existing(site.statuses.get(document_id))
         return render_page(
             "mail.html",
             documents_read=1,

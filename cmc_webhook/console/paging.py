@@ -35,19 +35,17 @@ def paged(
     """Return the requested page of *listing*; *endpoint* shows the others."""
     trail = request.args.getlist("after")[-_MOST_STEPS_BACK:]
     cursors = [_cursor(text) for text in trail]
-    # One document more than is shown tells whether there is a next page.
-    found = listing.page(size + 1, cursors[-1] if cursors else None)
-    documents = found[:size]
+    documents, following = listing.shown(size, cursors[-1] if cursors else None)
 
     def url(after: Sequence[str]) -> str:
         return url_for(endpoint, **(parameters or {}), after=after)
 
     return ListPage(
         documents,
-        len(found),
+        listing.documents_read,
         newest=url([]) if trail else None,
         newer=url(trail[:-1]) if trail else None,
-        older=url([*trail, str(listing.behind(documents[-1]))]) if len(found) > size else None,
+        older=url([*trail, str(following)]) if following else None,
     )
 
 

@@ -1,76 +1,58 @@
 """
-The quarantine of each function: lists and shows the entries, processes them again, deletes them.
+The quarantine of each function: groups and shows entries, processes them again, deletes them.
 
 Only entries of the status function can be processed again: the page knows only its URL.
 """
 
-from collections import Counter
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+import itertools
+from collections.abc import Iterator
+from dataclasses import dataclass
 
 from flask import Blueprint, Response, request
-from werkzeug.exceptions import Forbidden, NotFound
+from werkzeug.exceptions import Forbidden
 
 from cmc_webhook.console.downloads import download
-from cmc_webhook.console.paging import paged
-from cmc_webhook.console.site import Site, render_page
+from cmc_webhook.console.filters import read_text
+from cmc_webhook.console.paging import ListPage, paged
+from cmc_webhook.console.replaying import Replay, replay
+from cmc_webhook.console.site import Site, existing, render_page
 from cmc_webhook.reading.documents import Document
-from cmc_webhook.reading.quarantine import (
-    NotReplayableError,
-    Obstacle,
-    Quarantine,
-    body_of,
-    has_odd_bytes,
-    text_of,
-)
-from cmc_webhook.simulator.posting import (
-    Message,
-    Pace,
-    Target,
-    deliver,
-    saved_message,
-)
+from cmc_webhook.reading.objects import QUARANTINE_FOLDER
+from cmc_webhook.reading.problems import Problem, Shape, problem
+from cmc_webhook.reading.quarantine import Quarantine, text_of
+from cmc_webhook.reading.queries import Listing
 
 _PAGE = 50
+# How many of the latest entries are grouped: Firestore cannot group, and each is a read.
+_GROUPED = 500
 # Held in memory at the same time; an entry has up to 900,000 bytes.
 _REPLAYED_AT_ONCE = 50
-_SENDERS = 4
-# The folder in the bucket that cmc_inbound uses.
-_FOLDER = "quarantine"
 
 
 @dataclass(slots=True)
-class Replay:
-    """
-    What became of the entries that were processed again.
+class Group:
+    """Entries of one shape: what is wrong with the latest of them, and how many there are."""
 
-    *posted* counts requests; *counts* are those of the function's answers. *left_out* are the
-    entries that cannot be posted, by the reason; *odd_bytes* those of which bytes are replaced.
-    """
-
-    entries: int = 0
-    posted: int = 0
-    counts: Counter[str] = field(default_factory=Counter)
-    refused: Counter[str] = field(default_factory=Counter)
-    left_out: Counter[Obstacle] = field(default_factory=Counter)
-    odd_bytes: int = 0
+    problem: Problem
+    count: int = 0
 
 
 def quarantine(site: Site) -> Blueprint:
     """Return the views of the quarantine of the status function."""
-    views = _views("quarantine", "/quarantine", site, site.quarantine)
+    held = site.quarantine
+    views = _views("quarantine", "/quarantine", site, held)
 
     @views.post("/replay")
     def replay_all() -> str:
         _refuse_unless_allowed(site)
-        pages = site.quarantine.pages(_REPLAYED_AT_ONCE)
-        return _listed(site.quarantine, replayed=_replay(site, pages))
+        pages = held.pages(_REPLAYED_AT_ONCE, read_text(request.args, "why"))
+        return _changed(site, held, replayed=replay(site, pages))
 
     @views.post("/<entry_id>/replay")
-    def replay(entry_id: str) -> str:
+    def replay_one(entry_id: str) -> str:
         _refuse_unless_allowed(site)
-        found = _entry(site.quarantine, entry_id)
-        return _listed(site.quarantine, replayed=_replay(site, [[found]]))
+        found = existing(held.get(entry_id))
+        return _changed(site, held, replayed=replay(site, [[found]]))
 
     return views
 
@@ -82,8 +64,8 @@ def received_quarantine(site: Site) -> Blueprint:
 
     @views.get("/<entry_id>/content")
     def content(entry_id: str) -> Response:
-        found = _entry(held, entry_id)
-        file = site.objects.download(_FOLDER, found.fields.get("stored_at", ""))
+        found = existing(held.get(entry_id))
+        file = site.objects.download(QUARANTINE_FOLDER, found.fields.get("stored_at", ""))
         return download(file, f"{entry_id}.txt")
 
     return views
@@ -95,12 +77,18 @@ def _views(name: str, prefix: str, site: Site, held: Quarantine) -> Blueprint:
 
     @views.get("")
     def show() -> str:
-        return _listed(held)
+        return _listed(held, read_text(request.args, "why"))
 
     @views.get("/<entry_id>")
     def entry(entry_id: str) -> str:
-        found = _entry(held, entry_id)
-        return render_page("entry.html", documents_read=1, entry=found, content=text_of(found))
+        found = existing(held.get(entry_id))
+        return render_page(
+            "entry.html",
+            documents_read=1,
+            entry=found,
+            problem=problem(found),
+            content=text_of(found),
+        )
 
     @views.post("/<entry_id>/delete")
     def delete(entry_id: str) -> str:
@@ -108,56 +96,61 @@ def _views(name: str, prefix: str, site: Site, held: Quarantine) -> Blueprint:
         # A checkbox, because a question needs JavaScript.
         if "sure" not in request.form:
             raise Forbidden
-        held.delete([_entry(held, entry_id).id])
-        return _listed(held, deleted=True)
+        held.delete([existing(held.get(entry_id)).id])
+        return _changed(site, held)
 
     return views
 
 
-def _listed(held: Quarantine, replayed: Replay | None = None, *, deleted: bool = False) -> str:
-    found = paged(held.listing(), _PAGE, ".show")
+def _changed(site: Site, held: Quarantine, replayed: Replay | None = None) -> str:
+    """Return the whole list, and above it what a form did: *replayed*, or an entry deleted."""
+    site.quarantined.forget()
+    return _listed(held, replayed=replayed, deleted=replayed is None)
+
+
+def _listed(
+    held: Quarantine, why: str = "", replayed: Replay | None = None, *, deleted: bool = False
+) -> str:
+    listing = held.listing(why)
+    found = paged(listing, _PAGE, ".show", {"why": why} if why else {})
+    shape = Shape(why, *(read_text(request.args, name) for name in ("list", "fields")))
+    chosen = shape if "fields" in request.args else None
+    groups: dict[Shape, Group] = {}
+    entries = [] if chosen else found.documents
+    for entry in _latest(listing, found):
+        what = problem(entry)
+        groups.setdefault(what.shape, Group(what)).count += 1
+        if what.shape == chosen and len(entries) < _PAGE:
+            entries = [*entries, entry]
+    reasons: dict[str, list[Group]] = {}
+    for group in sorted(groups.values(), key=lambda group: -group.count):
+        reasons.setdefault(group.problem.shape.why, []).append(group)
+    grouped = sum(group.count for group in groups.values())
     before = replayed.entries if replayed else int(deleted)
     return render_page(
         "quarantine.html",
-        documents_read=found.documents_read + before,
+        documents_read=found.documents_read + max(0, grouped - len(found.documents)) + before,
         found=found,
-        entries=[(entry, text_of(entry)) for entry in found.documents],
+        why=why,
+        chosen=chosen,
+        reasons=reasons,
+        grouped=grouped,
+        is_partial=grouped == _GROUPED,
+        entries=[(entry, problem(entry), text_of(entry)) for entry in entries],
         replayed=replayed,
         deleted=deleted,
     )
 
 
-def _entry(held: Quarantine, entry_id: str) -> Document:
-    found = held.get(entry_id)
-    if found is None:
-        raise NotFound
-    return found
+def _latest(listing: Listing, found: ListPage) -> Iterator[Document]:
+    """Yield the latest entries, a page in memory at a time; none if *found* is an older page."""
+    if found.newest:
+        return iter(())
+    rest = listing.pages(_PAGE, listing.behind(found.documents[-1])) if found.older else ()
+    pages = itertools.chain([found.documents], rest)
+    return itertools.islice(itertools.chain.from_iterable(pages), _GROUPED)
 
 
 def _refuse_unless_allowed(site: Site) -> None:
     if not site.may_change:
         raise Forbidden
-
-
-def _replay(site: Site, pages: Iterable[Sequence[Document]]) -> Replay:
-    """Post the entries of *pages* to the function, page by page."""
-    done, target = Replay(), Target(site.url)
-    for entries in pages:
-        done.entries += len(entries)
-        messages = [m for entry in entries if (m := _message(entry, site, done))]
-        done.posted += len(messages)
-        for answer in deliver(target, ((m, 1) for m in messages), pace=Pace(0), senders=_SENDERS):
-            done.counts.update(answer.counts)
-            done.refused.update([] if answer.accepted else [answer.text])
-    return done
-
-
-def _message(entry: Document, site: Site, done: Replay) -> Message | None:
-    """Return the request for *entry*; if none can be made, count the reason in *done*."""
-    try:
-        message = saved_message(body_of(entry, site.zone), site.credential)
-    except NotReplayableError as error:
-        done.left_out[error.why] += 1
-        return None
-    done.odd_bytes += has_odd_bytes(entry)
-    return message

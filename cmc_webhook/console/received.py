@@ -1,18 +1,23 @@
 """Received mail: the list, one mail, its HTML in a sandboxed frame, and its files."""
 
 from collections.abc import Sequence
+from datetime import UTC, datetime
 from typing import Any, cast
 
 import nh3
-from flask import Blueprint, Response
+from flask import Blueprint, Response, request
 from werkzeug.exceptions import NotFound
 
 from cmc_webhook.console.downloads import download, safe_name
+from cmc_webhook.console.filters import read_period, read_text
 from cmc_webhook.console.paging import paged
-from cmc_webhook.console.site import Site, render_page
+from cmc_webhook.console.periods import NAMED
+from cmc_webhook.console.site import Site, existing, render_page
 from cmc_webhook.reading.documents import Document
+from cmc_webhook.reading.received import ReceivedFilters
 
 _PAGE = 50
+_PARAMETERS = ("sender", "recipient", "period", "since", "until")
 # The HTML gets an origin of its own, without scripts, forms and external content.
 _FRAME_POLICY = (
     "sandbox; default-src 'none'; style-src 'unsafe-inline'; img-src data:; form-action 'none';"
@@ -51,8 +56,20 @@ def received(site: Site) -> Blueprint:
 
     @views.get("")
     def show() -> str:
-        found = paged(site.received.listing(), _PAGE, "received.show")
-        return render_page("received.html", documents_read=found.documents_read, found=found)
+        sender, recipient = (read_text(request.args, name) for name in ("sender", "recipient"))
+        period, since, until = read_period(request.args, site.zone, datetime.now(UTC), "all")
+        filters = ReceivedFilters(sender=sender, recipient=recipient, since=since, until=until)
+        kept = {name: request.args.getlist(name) for name in _PARAMETERS if request.args.get(name)}
+        found = paged(site.received.listing(filters), _PAGE, "received.show", kept)
+        return render_page(
+            "received.html",
+            documents_read=found.documents_read,
+            found=found,
+            filters=filters,
+            is_filtered=filters != ReceivedFilters(),
+            period=period,
+            periods=("all", *NAMED, "own"),
+        )
 
     @views.get("/<document_id>")
     def mail(document_id: str) -> str:
@@ -115,10 +132,7 @@ def _without_addresses(_tag: str, name: str, value: str) -> str | None:
 
 
 def _mail(site: Site, document_id: str) -> Document:
-    found = site.received.get(document_id)
-    if found is None:
-        raise NotFound
-    return found
+    return existing(site.received.get(document_id))
 
 
 def _attachments(mail: Document) -> Sequence[dict[str, Any]]:

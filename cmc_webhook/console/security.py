@@ -2,6 +2,7 @@
 
 import hmac
 import secrets
+from collections.abc import Collection
 
 from flask import Flask, Response, request
 from werkzeug.exceptions import Forbidden, MisdirectedRequest
@@ -27,14 +28,18 @@ class ForeignFormError(Forbidden):
     """A form without the token of this page."""
 
 
-def protect(app: Flask, port: int) -> None:
-    """Refuse other host names and forms without the token; add security headers to each answer."""
-    # DNS rebinding: the host name of another site may resolve to this machine.
-    hosts = {f"{name}:{port}" for name in ("127.0.0.1", "localhost", "[::1]")}
+def loopback_hosts(port: int) -> frozenset[str]:
+    """Return the host names under which a browser on this machine opens the page."""
+    return frozenset(f"{name}:{port}" for name in ("127.0.0.1", "localhost", "[::1]"))
+
+
+def protect(app: Flask, hosts: Collection[str]) -> None:
+    """Refuse other *hosts* and forms without the token; add security headers to each answer."""
     token = secrets.token_urlsafe()
 
     @app.before_request
     def check() -> None:
+        # DNS rebinding: the host name of another site may resolve to this machine.
         if request.host not in hosts:
             raise MisdirectedRequest
         if request.method not in ("GET", "HEAD", "OPTIONS"):

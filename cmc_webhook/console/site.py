@@ -1,12 +1,18 @@
 """What every view needs: the open Firestore, the language of a request, rendering."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 from zoneinfo import ZoneInfo
 
 from flask import g, render_template, request
+from werkzeug.exceptions import NotFound
 
+from cmc_webhook.console.quarantined import Quarantined
 from cmc_webhook.reading.connection import Connection
+from cmc_webhook.reading.documents import Document
+from cmc_webhook.reading.mail_addresses import MailAddresses
 from cmc_webhook.reading.objects import Objects
 from cmc_webhook.reading.quarantine import Quarantine
 from cmc_webhook.reading.received import ReceivedMails
@@ -15,6 +21,7 @@ from cmc_webhook.reading.texts import LANGUAGES, Texts
 from cmc_webhook.simulator.posting import Credential
 
 LANGUAGE_COOKIE = "language"
+_LOCAL_REFRESH_S, _REAL_REFRESH_S = 2, 15
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -23,7 +30,9 @@ class Site:
     The settings of the page.
 
     *emulator* is the address of a local Firestore, empty for Google's. *url* and
-    *credential* are those of the status function, which processes data again.
+    *credential* are those of the status function, which processes data again. With
+    *iap_audience* the page runs behind Identity-Aware Proxy, under *host_names*; else on
+    this machine, on *port*.
     """
 
     connection: Connection
@@ -33,6 +42,13 @@ class Site:
     credential: Credential
     may_change: bool
     port: int
+    iap_audience: str = ""
+    host_names: Sequence[str] = ()
+
+    @property
+    def refresh_s(self) -> int:
+        """How often an open page looks for changes; each look is a read."""
+        return _LOCAL_REFRESH_S if self.emulator else _REAL_REFRESH_S
 
     @property
     def zone(self) -> ZoneInfo:
@@ -45,6 +61,11 @@ class Site:
         return MailStatuses(self.connection.client, self.connection.collection)
 
     @property
+    def addresses(self) -> MailAddresses:
+        """The documents of addresses."""
+        return MailAddresses(self.connection.client, self.connection.address_collection)
+
+    @property
     def quarantine(self) -> Quarantine:
         """The quarantine of the status function."""
         return Quarantine(self.connection.client, self.connection.collection)
@@ -54,10 +75,26 @@ class Site:
         """The quarantine of received mail; its contents are in the bucket."""
         return Quarantine(self.connection.client, self.connection.inbound_collection)
 
+    @cached_property
+    def quarantined(self) -> Quarantined:
+        """How many entries both quarantines hold; a count costs two reads."""
+        return Quarantined([self.quarantine, self.received_quarantine], 4 * self.refresh_s)
+
     @property
     def received(self) -> ReceivedMails:
         """The received mails."""
         return ReceivedMails(self.connection.client, self.connection.inbound_collection)
+
+
+class NoDocumentError(NotFound):
+    """The document of this URL is not, or no longer, in Firestore."""
+
+
+def existing(found: Document | None) -> Document:
+    """Return *found*. Raises NoDocumentError for None."""
+    if found is None:
+        raise NoDocumentError
+    return found
 
 
 def request_texts() -> Texts:

@@ -1,8 +1,8 @@
 """Reads a mail from the fields of CMC's inbound webhook, which posts multipart or JSON. Pure."""
 
-from cmc_webhook.inbound.addresses import addresses
 from cmc_webhook.inbound.headers import Headers
 from cmc_webhook.inbound.mail import Attachment, Contents, Mail, Text, UnreadableMail
+from cmc_webhook.inbound.mailboxes import addresses
 from cmc_webhook.inbound.parts import Parts
 from cmc_webhook.reasons import Reason
 

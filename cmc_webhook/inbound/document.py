@@ -13,7 +13,6 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
 
-from cmc_webhook.inbound.addresses import ADDRESS_BYTES, addresses, sender
 from cmc_webhook.inbound.charsets import decode, text_of
 from cmc_webhook.inbound.encoded_words import decode_words
 from cmc_webhook.inbound.headers import (
@@ -25,6 +24,7 @@ from cmc_webhook.inbound.headers import (
     split_head,
 )
 from cmc_webhook.inbound.mail import Attachment, Contents, Mail, Text
+from cmc_webhook.inbound.mailboxes import ADDRESS_BYTES, addresses, sender
 from cmc_webhook.text import clean, digest, mail_id, one_line
 
 SCHEMA_VERSION = 1

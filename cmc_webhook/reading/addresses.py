@@ -1,31 +1,37 @@
-"""The card of an address: its mails, and those of the same messages under another address."""
+"""The card of an address: whether to mail it, its mails, and those of the same messages."""
 
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from zoneinfo import ZoneInfo
 
 from cmc_webhook.reading.documents import Document
+from cmc_webhook.reading.mail_addresses import MailAddresses
 from cmc_webhook.reading.meanings import (
+    ERROR_LOG,
+    HELP_READ,
     Explanation,
+    Link,
     explain,
     is_bounce_alone,
     short_cause,
     status_word,
+    zone_name,
 )
+from cmc_webhook.reading.near import Near, near_addresses
 from cmc_webhook.reading.pasted import recipients
+from cmc_webhook.reading.queries import MOST
 from cmc_webhook.reading.statuses import Filters, MailStatuses
+from cmc_webhook.reading.stops import is_of_bounces_alone
 from cmc_webhook.reading.texts import Texts
 from cmc_webhook.reading.times import shown
+from cmc_webhook.reading.verdicts import Verdict, verdict_of
 
 # How many mails a card shows in full; few enough for one query by their message ids.
 SHOWN = 20
-# How many documents a card reads at most, each of which is billed: of the address, of the same
-# messages, and in place of both where the address has no mail.
-MOST = 5_000
+# How many documents with the same message ids a card reads at most, each of which is billed.
 _MOST_SIBLINGS = 500
-_MOST_SIMILAR = 20
 _COUNTED = ("status", "status_at", "bounce_cause")
 
 
@@ -44,33 +50,50 @@ class Card:
 
     *mails* are the newest, the latest first; *counts*, *first* and *last* (times of the
     statuses, UTC) are of all mails that were read. *is_complete* says whether these are all
-    that Firestore has. *similar* are addresses with the same local part, where there is no mail.
+    that Firestore has. *near* are the likest addresses, where there is no mail; *period* has then
+    the times of the oldest and the newest of all mails. *verdict* says whether it may be mailed,
+    *record* is the document that it rests on.
     """
 
     address: str
+    record: Document | None
+    verdict: Verdict
     mails: Sequence[Document]
     counts: Counter[str]
     first: datetime | None = None
     last: datetime | None = None
     siblings: Sequence[Sibling] = ()
-    similar: Sequence[str] = ()
+    near: Near | None = None
+    period: Sequence[datetime] = ()
     documents_read: int
     is_complete: bool = True
 
+    @property
+    def stop_is_doubtful(self) -> bool:
+        """Whether the address is stopped for bounces that may belong to another one."""
+        if self.record is None or not self.verdict.cause:
+            return False
+        return is_of_bounces_alone(self.record, self.mails)
 
-def read_card(statuses: MailStatuses, address: str) -> Card:
+
+def read_card(statuses: MailStatuses, addresses: MailAddresses, address: str) -> Card:
     """Read the card of *address*, which is as people paste it."""
     address = recipients(address)[0]
+    record = addresses.get(address)
+    verdict, records = verdict_of(record, datetime.now(UTC)), 1 if record else 0
     listing = statuses.listing(Filters(to=address))
     mails = listing.page(SHOWN)
     if not mails:
-        similar = statuses.addresses_beginning(address.rpartition("@")[0], _MOST_SIMILAR)
+        near, period = near_addresses(statuses, address), statuses.period()
         return Card(
             address=address,
+            record=record,
+            verdict=verdict,
             mails=mails,
             counts=Counter(),
-            similar=list(dict.fromkeys(similar)),
-            documents_read=len(similar),
+            near=near,
+            period=period,
+            documents_read=records + near.documents_read + len(period),
         )
     most = MOST - SHOWN - _MOST_SIBLINGS
     older = listing.page(most, listing.behind(mails[-1]), _COUNTED) if len(mails) == SHOWN else []
@@ -78,17 +101,19 @@ def read_card(statuses: MailStatuses, address: str) -> Card:
     everything = [*mails, *older]
     return Card(
         address=address,
+        record=record,
+        verdict=verdict,
         mails=mails,
         counts=Counter(_word(mail) for mail in everything),
         first=everything[-1].fields.get("status_at"),
         last=mails[0].fields.get("status_at"),
         siblings=_related(mails, siblings),
-        documents_read=len(everything) + len(siblings),
+        documents_read=records + len(everything) + len(siblings),
         is_complete=len(older) < most and len(siblings) < _MOST_SIBLINGS,
     )
 
 
-def verdict(card: Card, texts: Texts, zone: ZoneInfo) -> str:
+def newest_status(card: Card, texts: Texts, zone: ZoneInfo) -> str:
     """Return in one sentence what became of the newest mail."""
     if not card.mails:
         return texts.text("card.none")
@@ -106,10 +131,17 @@ def explain_card(card: Card, texts: Texts, zone: ZoneInfo) -> Explanation:
     """Return the meaning of the newest mail; without one, what to do about that."""
     if card.mails:
         return explain(card.mails[0].fields, texts, zone)
+    happened = texts.text("mails.none_ever")
+    if card.period:
+        since, until = (shown(time, zone) for time in card.period)
+        happened = texts.text(
+            "card.none_happened", since=since, until=until, zone=zone_name(zone, texts)
+        )
     return Explanation(
-        texts.text("card.none_happened"),
+        happened,
         texts.text("card.none_customer"),
         texts.text("card.none_todo"),
+        (Link(texts.text("card.error_log", read=HELP_READ), ERROR_LOG, for_customer=False),),
     )
 
 

@@ -14,6 +14,8 @@ from cmc_webhook.settings import CREDENTIALS, StatusSettings, from_env, inbound_
 if TYPE_CHECKING:
     from google.cloud import firestore
 
+    from cmc_webhook.database import Database
+
 _LOCAL = "127.0.0.1:8081"
 _LOCAL_PROJECT = "demo-cmc-webhook"
 _EMULATOR = "FIRESTORE_EMULATOR_HOST"
@@ -26,7 +28,7 @@ class NoConnectionError(Exception):
 @dataclass(frozen=True, slots=True)
 class Connection:
     """
-    An open Firestore, with the names of the collections of statuses and of received mail.
+    An open Firestore, with the names of the collections of statuses, addresses and received mail.
 
     *zone* is CMC_TIME_ZONE. *real* is true if a project was named: ask before changing
     anything in it.
@@ -34,9 +36,19 @@ class Connection:
 
     client: firestore.Client
     collection: str
+    address_collection: str
     inbound_collection: str
     zone: ZoneInfo
     real: bool
+
+    def database(self) -> Database:
+        """Return the same database for writes under conditions, as the functions make them."""
+        from cmc_webhook.database import Database
+
+        client = self.client
+        token = "owner" if client._emulator_host else ""
+        transport = client._firestore_api.transport
+        return Database(transport, client.project, client._database, token=token)
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,6 +98,7 @@ class FirestoreOptions:
         return Connection(
             _client(self._named_project(), settings.database),
             settings.collection,
+            settings.address_collection,
             inbound_collection(os.environ),
             settings.time_zone,
             real=bool(self.project),

@@ -18,6 +18,7 @@ from pydantic import TypeAdapter, ValidationError
 from typing_extensions import TypedDict
 
 from cmc_webhook.codec import decode_fields
+from cmc_webhook.status.addresses import AddressDocument
 from cmc_webhook.status.document import StatusDocument, without_nulls
 
 _VECTOR = "__vector__"
@@ -121,6 +122,7 @@ Shape = TypeAdapter[Any]
 MAIL: Shape = TypeAdapter(Mail)
 ENTRY: Shape = TypeAdapter(Entry)
 RECEIVED: Shape = TypeAdapter(ReceivedMail)
+ADDRESS: Shape = TypeAdapter(AddressDocument)
 
 
 class Document(NamedTuple):

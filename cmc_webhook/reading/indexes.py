@@ -10,9 +10,11 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
+from cmc_webhook.reading import mail_addresses
+from cmc_webhook.reading.received import RECIPIENT, SENDER
 from cmc_webhook.reading.statuses import INDEXED
 from cmc_webhook.settings import DEFAULTS
-from cmc_webhook.status import document
+from cmc_webhook.status import addresses, document
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -22,18 +24,26 @@ class Queries:
 
     *fields*: the fields of its documents. *newest_by*: the time that lists are ordered by, the
     latest first. *filters*: fields that such a list is filtered by, one of them or several
-    together. *alone*: fields that are compared or ordered by without any other field.
+    together; of *contains* one element is compared. *alone*: fields that are compared or ordered
+    by without any other field.
     """
 
     collection: str
     fields: frozenset[str]
     newest_by: str
     filters: frozenset[str] = frozenset()
+    contains: frozenset[str] = frozenset()
     alone: frozenset[str] = frozenset()
 
     def exempted(self) -> list[str]:
         """Return the fields that no query names."""
         return sorted(self.fields - self.filters - self.alone - {self.newest_by})
+
+    def composites(self) -> list[tuple[str, str, dict[str, str]]]:
+        """Return the fields before *newest_by* in an index, as gcloud and Firebase take each."""
+        equal = [(name, "order=ascending", {"order": "ASCENDING"}) for name in self.filters]
+        element = ("array-config=contains", {"arrayConfig": "CONTAINS"})
+        return sorted([*equal, *((name, *element) for name in self.contains)])
 
 
 _QUARANTINE = frozenset(
@@ -55,7 +65,9 @@ _RECEIVED = frozenset(
 
 
 def all_queries(
-    collection: str = DEFAULTS["CMC_COLLECTION"], inbound: str = DEFAULTS["CMC_INBOUND_COLLECTION"]
+    collection: str = DEFAULTS["CMC_COLLECTION"],
+    inbound: str = DEFAULTS["CMC_INBOUND_COLLECTION"],
+    address: str = DEFAULTS["CMC_ADDRESS_COLLECTION"],
 ) -> list[Queries]:
     """Return the queries over the collections with these names and over their quarantines."""
     return [
@@ -66,12 +78,21 @@ def all_queries(
             ),
             newest_by="status_at",
             filters=frozenset(INDEXED),
-            alone=frozenset({"message_id", "bounce_class", "last_received_at"}),
+            alone=frozenset({"message_id", "last_received_at"}),
+        ),
+        Queries(
+            collection=address,
+            fields=frozenset(addresses.FIELDS),
+            newest_by="stop_until",
+            filters=frozenset(mail_addresses.INDEXED),
+            alone=frozenset({"unsubscribed_from"}),
         ),
         Queries(
             collection=inbound,
             fields=_RECEIVED,
             newest_by="received_at",
+            filters=frozenset({SENDER}),
+            contains=frozenset({RECIPIENT}),
             alone=frozenset({"message_id"}),
         ),
         *(
@@ -79,6 +100,7 @@ def all_queries(
                 collection=f"{name}_quarantine",
                 fields=_QUARANTINE,
                 newest_by="received_at",
+                filters=frozenset({"why"}),
                 alone=frozenset({"server_composition"}),
             )
             for name in (collection, inbound)
@@ -94,11 +116,11 @@ def commands(queries: list[Queries]) -> Iterator[str]:
                 f"gcloud firestore indexes fields update {name}"
                 f" --collection-group={each.collection} --disable-indexes"
             )
-        for name in sorted(each.filters):
+        for name, gcloud, _ in each.composites():
             yield (
                 "gcloud firestore indexes composite create"
                 f" --collection-group={each.collection}"
-                f" --field-config=field-path={name},order=ascending"
+                f" --field-config=field-path={name},{gcloud}"
                 f" --field-config=field-path={each.newest_by},order=descending"
             )
 
@@ -111,12 +133,12 @@ def definitions(queries: list[Queries]) -> dict[str, Any]:
                 "collectionGroup": each.collection,
                 "queryScope": "COLLECTION",
                 "fields": [
-                    {"fieldPath": name, "order": "ASCENDING"},
+                    {"fieldPath": name, **firebase},
                     {"fieldPath": each.newest_by, "order": "DESCENDING"},
                 ],
             }
             for each in queries
-            for name in sorted(each.filters)
+            for name, _, firebase in each.composites()
         ],
         "fieldOverrides": [
             {"collectionGroup": each.collection, "fieldPath": name, "indexes": []}

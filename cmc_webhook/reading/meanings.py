@@ -6,7 +6,7 @@ tables. The most specific that a document has is used: its diagnosis, else its c
 status. No text says whether an address may be mailed.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any, NamedTuple
 from zoneinfo import ZoneInfo
@@ -19,6 +19,12 @@ from cmc_webhook.status.events import BOUNCE_CODES, UNKNOWN_BOUNCE_CODE, Status
 # In the order of CMC's codes.
 CAUSES = tuple(cause for cause, _ in (*BOUNCE_CODES.values(), UNKNOWN_BOUNCE_CODE))
 CLASSES = ("hard", "soft", "policy", "recipient", "suppressed", "unknown")
+# The words of each filter that has some, and the field of Filters.
+FILTERS: Mapping[str, tuple[Sequence[str], str]] = {
+    "cause": (CAUSES, "causes"),
+    "class": (CLASSES, "classes"),
+    "diagnosis": ([*map(str, Diagnosis)], "diagnoses"),
+}
 FORWARD_ERROR = "forward_error"
 # The carriers that may drop a mail after they have accepted it.
 CARRIERS = (Receiver.DOCOMO, Receiver.AU, Receiver.SOFTBANK)
@@ -31,6 +37,8 @@ HELP = {
     ),
     Receiver.GMAIL: "https://support.google.com/a/answer/3726730",
 }
+# CMC's own log searches for parts of an address.
+ERROR_LOG = "https://smtps.jp/docs/userguide/report/errorlog"
 HELP_READ = "2026-11"
 _AMBIGUOUS = "unknown_user_carrier"
 _DELIVERY_TIMES = ("queued_at", "deferred_at", "succeeded_at", "failed_at")
@@ -124,6 +132,11 @@ def explain(fields: Mapping[str, Any], texts: Texts, zone: ZoneInfo) -> Explanat
         _links(receiver, fields.get("status", ""), texts),
         found.todo != f"cause_todo.{_AMBIGUOUS}",
     )
+
+
+def zone_name(zone: ZoneInfo, texts: Texts) -> str:
+    """Return *zone* as people call it."""
+    return texts.text("page.japan_time") if zone.key == "Asia/Tokyo" else zone.key
 
 
 def time_text(at: datetime, texts: Texts, zone: ZoneInfo) -> str:

@@ -1,4 +1,4 @@
-"""Downloads from Cloud Storage: attachments, and text that is too long for Firestore."""
+"""Objects in Cloud Storage: attachments, and text that is too long for Firestore."""
 
 import os
 import re
@@ -8,13 +8,16 @@ from typing import IO, cast
 
 from google.api_core.exceptions import GoogleAPIError, NotFound
 from google.auth.exceptions import GoogleAuthError
-from google.cloud.storage import Client
+from google.cloud.storage import Blob, Client
 from google.cloud.storage.exceptions import DataCorruption
 from google.cloud.storage.retry import DEFAULT_RETRY
 from requests import RequestException
 
 _IN_MEMORY = 1_048_576
 _TIMEOUT_S = 10
+_FAILURES = (GoogleAPIError, GoogleAuthError, RequestException, DataCorruption)
+# The folder of what the function for received mail could not read.
+QUARANTINE_FOLDER = "quarantine"
 
 
 class NoStorageError(Exception):
@@ -30,7 +33,7 @@ class StorageError(Exception):
 
 
 class Objects:
-    """Downloads the objects that documents name. Thread-safe."""
+    """Downloads and deletes the objects that documents name. Thread-safe."""
 
     def __init__(self, client: Client | None) -> None:
         self._client = client
@@ -42,13 +45,7 @@ class Objects:
         Up to 1 MiB is held in memory, more on disk. The object must be in *folder*, which is
         the id of its document. Raises NoStorageError, MissingObjectError, StorageError.
         """
-        if self._client is None:
-            raise NoStorageError
-        # Only names that cmc_inbound gives: a changed document must not open other objects.
-        place = re.fullmatch(r"gs://([a-z0-9][a-z0-9._-]{1,221})/([^/]+)/([0-9a-f]{64})", stored_at)
-        if place is None or place[2] != folder:
-            raise MissingObjectError
-        blob = self._client.bucket(place[1]).blob(f"{folder}/{place[3]}")
+        blob = self._blob(folder, stored_at)
         with ExitStack() as opened:
             file = opened.enter_context(tempfile.SpooledTemporaryFile(_IN_MEMORY))
             try:
@@ -57,10 +54,29 @@ class Objects:
                 )
             except NotFound as error:
                 raise MissingObjectError from error
-            except (GoogleAPIError, GoogleAuthError, RequestException, DataCorruption) as error:
+            except _FAILURES as error:
                 raise StorageError(type(error).__name__) from error
             opened.pop_all()
         return cast(IO[bytes], file)
+
+    def delete(self, folder: str, stored_at: str) -> None:
+        """Delete the object. Raises as download() does."""
+        blob = self._blob(folder, stored_at)
+        try:
+            blob.delete(timeout=_TIMEOUT_S, retry=DEFAULT_RETRY.with_timeout(_TIMEOUT_S))
+        except NotFound as error:
+            raise MissingObjectError from error
+        except _FAILURES as error:
+            raise StorageError(type(error).__name__) from error
+
+    def _blob(self, folder: str, stored_at: str) -> Blob:
+        if self._client is None:
+            raise NoStorageError
+        # Only names that cmc_inbound gives: a changed document must not open other objects.
+        place = re.fullmatch(r"gs://([a-z0-9][a-z0-9._-]{1,221})/([^/]+)/([0-9a-f]{64})", stored_at)
+        if place is None or place[2] != folder:
+            raise MissingObjectError
+        return self._client.bucket(place[1]).blob(f"{folder}/{place[3]}")
 
 
 def objects(project: str, *, local: bool) -> Objects:

@@ -9,6 +9,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from google.cloud.firestore import Client, Query
+from google.cloud.firestore_v1.base_query import FieldFilter
 
 from cmc_webhook.errors import MalformedEnvelope
 from cmc_webhook.fields import read_fields
@@ -108,9 +109,9 @@ class Quarantine:
         self._client = client
         self._collection = client.collection(f"{collection}_quarantine")
 
-    def listing(self) -> Listing:
-        """Return the entries, the latest first."""
-        return Listing(Query(self._collection), "received_at", ENTRY)
+    def listing(self, why: str = "") -> Listing:
+        """Return the entries, or those of the reason *why*, the latest first."""
+        return Listing(self._entries(why), "received_at", ENTRY)
 
     def newest(self, most: int) -> list[Document]:
         """Return the latest entries without their content, at most *most*."""
@@ -120,9 +121,9 @@ class Quarantine:
         """Return the first entries of the listing without their content, at most *most*."""
         return Listing(self._collection.select(_HEAD), "received_at", ENTRY).page(most)
 
-    def pages(self, size: int) -> Iterator[list[Document]]:
-        """Yield all entries in pages of *size*; each may have nearly 1 MB."""
-        return queries.all_pages(Query(self._collection), size, ENTRY)
+    def pages(self, size: int, why: str = "") -> Iterator[list[Document]]:
+        """Yield all entries, or those of *why*, in pages of *size*; each may have nearly 1 MB."""
+        return queries.all_pages(self._entries(why), size, ENTRY)
 
     def ids(self) -> Iterator[str]:
         """Yield the ids of all entries without reading their content."""
@@ -137,9 +138,10 @@ class Quarantine:
         """Return the entry with this id, if there is one."""
         return queries.get(self._collection, entry_id, ENTRY)
 
-    def count(self) -> int:
-        """Return the number of entries."""
-        return queries.count(Query(self._collection))
+    def count(self, most: int | None = None) -> int:
+        """Return the number of entries; Firestore counts no further than *most*."""
+        entries = Query(self._collection)
+        return queries.count(entries.limit(most) if most else entries)
 
     def delete(self, ids: Sequence[str]) -> None:
         """Delete the entries with these ids."""
@@ -148,3 +150,7 @@ class Quarantine:
             for entry_id in ids[start : start + _DELETED_AT_ONCE]:
                 batch.delete(self._collection.document(entry_id))
             batch.commit(**PATIENCE)
+
+    def _entries(self, why: str) -> Query:
+        query = Query(self._collection)
+        return query.where(filter=FieldFilter("why", "==", why)) if why else query

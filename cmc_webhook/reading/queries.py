@@ -1,7 +1,7 @@
 """What all queries share: time limits, whatever is stored as documents, lists page by page."""
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any, NamedTuple
 
@@ -13,22 +13,27 @@ from google.cloud.firestore_v1.types import Document as StoredDocument
 from google.cloud.firestore_v1.types import Value
 
 from cmc_webhook.reading.documents import Document, Shape, document
-from cmc_webhook.reading.pasted import message_ids
+from cmc_webhook.reading.pasted import Search, message_ids
 
 _TIMEOUT_S = 30
+# No view reads more documents.
+MOST = 5_000
+_BATCH = 500
 CLOCKS_DIFFER = timedelta(days=1)
 PATIENCE: dict[str, Any] = {"retry": Retry(timeout=_TIMEOUT_S), "timeout": _TIMEOUT_S}
 # https://cloud.google.com/firestore/docs/query-data/queries#limits_on_or_queries
 _MOST_VALUES = 30
 # https://cloud.google.com/firestore/quotas#collections_documents_and_fields
 _LONGEST_ID = 1_500
+# How many documents one call reads by id.
+AT_ONCE = 500
 
 
 class Cursor(NamedTuple):
     """
     The place after a document in a listing; its text form stands in URLs and options.
 
-    *at* is None after a document whose field of the order is no time: it is read again.
+    *at* is None where the time is not the place: the document is then read again.
     """
 
     at: datetime | None
@@ -46,13 +51,30 @@ class Listing:
     previous one ended, even if documents arrive in between. Firestore puts values of some
     other types before all times, and leaves out documents without the field. Needs a
     composite index only if *query* filters by another field.
+
+    With a *beginning*, those of which its field begins so, in the order of that field first.
+    The index is that of a filter by it; no index answers more filters, so *keep* chooses among
+    what is read.
     """
 
-    def __init__(self, query: Query, time: str, shape: Shape) -> None:
+    def __init__(
+        self,
+        query: Query,
+        time: str,
+        shape: Shape,
+        *,
+        beginning: Search | None = None,
+        keep: Callable[[Document], bool] | None = None,
+    ) -> None:
+        if beginning:
+            query = _between(query, beginning.field, beginning.text).order_by(beginning.field)
         ordered = query.order_by(time, direction=Query.DESCENDING)
         self.query = ordered.order_by("__name__", direction=Query.DESCENDING)
+        self.documents_read = 0
         self._time = time
         self._shape = shape
+        self._by_time = beginning is None
+        self._keep = keep
 
     def page(
         self, size: int, after: Cursor | None = None, fields: Sequence[str] = ()
@@ -68,27 +90,50 @@ class Listing:
             position = self._position(after.document_id)
             if position is None:
                 return []
-        return _documents(read_stored(query, position), self._shape)
+        found = _documents(read_stored(query, position), self._shape)
+        self.documents_read += len(found)
+        return found
+
+    def shown(self, size: int, after: Cursor | None) -> tuple[list[Document], Cursor | None]:
+        """
+        Return a page of at most *size*, and the place of the next one, None at the end.
+
+        It may end early, if it has read as many documents as a view may.
+        """
+        # One document more than is shown tells whether there is a next page.
+        asked = _BATCH if self._keep else size + 1
+        kept: list[Document] = []
+        while len(kept) <= size:
+            if self.documents_read + asked >= MOST:
+                return kept, after
+            found = self.page(asked, after)
+            kept += filter(self._keep, found)
+            if len(found) < asked:
+                break
+            after = self.behind(found[-1])
+        return kept[:size], self.behind(kept[size - 1]) if len(kept) > size else None
 
     def pages(self, size: int, after: Cursor | None = None) -> Iterator[list[Document]]:
-        """Yield all documents in pages of *size*."""
+        """Yield all documents in pages of *size*, or of fewer that are kept."""
         while found := self.page(size, after):
-            yield found
+            yield [*filter(self._keep, found)]
             after = self.behind(found[-1])
 
     def behind(self, document: Document) -> Cursor:
         """Return the cursor of the place after *document*."""
         at = document.stored[self._time]
-        return Cursor(at if isinstance(at, datetime) else None, document.id)
+        is_place = self._by_time and isinstance(at, datetime)
+        return Cursor(at if is_place else None, document.id)
 
     def _position(self, document_id: str) -> Position | None:
         """Return the place after this document, None if it does not exist any more."""
         found = read_stored(_named(self.query, document_id))
         if not found:
             return None
+        self.documents_read += 1
         [stored] = found
-        place = [stored.fields[self._time], Value(reference_value=stored.name)]
-        return Position(values=place, before=False)
+        place = [stored.fields[order.field.field_path] for order in self.query._orders[:-1]]
+        return Position(values=[*place, Value(reference_value=stored.name)], before=False)
 
 
 def parse_cursor(text: str) -> Cursor:
@@ -134,6 +179,29 @@ def get(collection: CollectionReference, document_id: str, shape: Shape) -> Docu
         return None
     found = run(_named(collection, document_id), shape)
     return found[0] if found else None
+
+
+def get_all(collection: CollectionReference, ids: Iterable[str], shape: Shape) -> list[Document]:
+    """Return those that exist of the documents with these ids, AT_ONCE a call; all are billed."""
+    client: Any = collection._client
+    names = [collection.document(each)._document_path for each in ids]
+
+    def read(some: Sequence[str]) -> list[StoredDocument]:
+        answers = client._firestore_api.batch_get_documents(
+            request={"database": client._database_string, "documents": some},
+            metadata=client._rpc_metadata,
+            retry=None,
+            timeout=_TIMEOUT_S,
+        )
+        return [answer.found for answer in answers if "found" in answer]
+
+    return [
+        document
+        for start in range(0, len(names), AT_ONCE)
+        for document in _documents(
+            Retry(timeout=_TIMEOUT_S)(read)(names[start : start + AT_ONCE]), shape
+        )
+    ]
 
 
 def _named(query: Any, document_id: str) -> Query:
@@ -184,9 +252,11 @@ def count(query: Query) -> int:
 
 def starting(collection: CollectionReference, field: str, start: str, most: int) -> Query:
     """Return the query for at most *most* documents whose *field* begins with *start*."""
-    between = (FieldFilter(field, ">=", start), FieldFilter(field, "<", f"{start}\uf8ff"))
-    query: Query = collection.order_by(field).limit(most)
-    for condition in between:
+    return _between(Query(collection), field, start).order_by(field).limit(most)
+
+
+def _between(query: Query, field: str, start: str) -> Query:
+    for condition in (FieldFilter(field, ">=", start), FieldFilter(field, "<", f"{start}\uf8ff")):
         query = query.where(filter=condition)
     return query
 

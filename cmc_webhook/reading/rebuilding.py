@@ -1,10 +1,11 @@
-"""A status document computed again from its own history. Pure."""
+"""Documents computed again: of a mail from its own history, of an address from mails. Pure."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Iterable, Mapping
 from enum import StrEnum
 from typing import Any
 from zoneinfo import ZoneInfo
 
+from cmc_webhook.status import addresses
 from cmc_webhook.status.document import (
     DESCRIPTIONS,
     FIELDS,
@@ -14,6 +15,7 @@ from cmc_webhook.status.document import (
     fold,
 )
 from cmc_webhook.status.events import instant
+from cmc_webhook.status.stop_rule import Fact
 
 _TIMES = tuple(name for name in FIELDS if name.endswith("_at"))
 # What is not computed from the times of events.
@@ -73,3 +75,27 @@ def _in_zone(folded: Mapping[str, Any], zone: ZoneInfo) -> dict[str, Any]:
     if any(folded.get(name) != explained.get(name) for name in _TIMES):
         raise LeftError(Left.UNEXPLAINED)
     return fold(kept | {"events": moved}, ())
+
+
+def facts_in(mail_id: str, mail: Mapping[str, Any]) -> tuple[str, list[Fact]]:
+    """Return the address of the status document *mail*, and what its history says of it."""
+    try:
+        folded = fold(mail, ())
+    except UnreadableDocumentError:
+        return "", []
+    facts = (addresses.fact_of(event, mail_id, folded) for event in folded.get("events", ()))
+    return folded.get("to", ""), [fact for fact in facts if fact]
+
+
+def rebuilt_address(
+    held: Mapping[str, Any], to: str, found: Iterable[Fact], existing: Collection[str]
+) -> dict[str, Any]:
+    """
+    Return the fields of the document *held* of an address with the facts *found*.
+
+    They replace those of the mails that are *existing*; others are kept. Empty *to*: as
+    it is. Raises UnreadableDocumentError.
+    """
+    known = addresses.fold(held, ()) | (addresses.described(to) if to else {})
+    kept = [fact for fact in known.get("facts", ()) if fact["mail"] not in existing]
+    return addresses.fold(known | {"facts": kept}, found)

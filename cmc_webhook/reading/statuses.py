@@ -20,9 +20,9 @@ from google.cloud.firestore_v1.base_query import FieldFilter
 
 from cmc_webhook.reading import queries
 from cmc_webhook.reading.documents import MAIL, Document
-from cmc_webhook.reading.pasted import domain, message_ids, recipients
+from cmc_webhook.reading.pasted import Search, domain, message_ids, recipients
 from cmc_webhook.reading.queries import Listing, count, run
-from cmc_webhook.status.events import EARLIEST
+from cmc_webhook.status.events import EARLIEST, Status
 
 # The field of each filter that compares for equality, with several values.
 _EQUAL = {
@@ -31,6 +31,8 @@ _EQUAL = {
     "domain": "to_domain",
     "api_data": "api_data",
     "causes": "bounce_cause",
+    "classes": "bounce_class",
+    "diagnoses": "diagnosis",
     "composition": "server_composition",
     "message_id": "message_id",
 }
@@ -38,7 +40,6 @@ INDEXED = tuple(_EQUAL.values())
 # https://cloud.google.com/firestore/docs/query-data/queries#limits_on_or_queries
 _MOST_COMBINATIONS = 30
 _COUNTERS = 8
-_MOST = 20  # of those whose message id begins with a text
 _OF_SIBLINGS = (
     *("message_id", "to", "status", "status_at", "bounce_code", "bounce_cause", "diagnosis"),
     *("queued_at", "deferred_at", "succeeded_at", "failed_at", "bounced_at", "suppressed_at"),
@@ -50,11 +51,14 @@ class Filters:
     """
     Which mails to choose; an empty filter chooses all.
 
-    Texts are as people paste them (see pasted). *until* is not included.
+    Texts are as people paste them (see pasted), but for that of *search*. *until* is not included.
     """
 
+    search: Search | None = None
     statuses: Sequence[str] = ()
     causes: Sequence[str] = ()
+    classes: Sequence[str] = ()
+    diagnoses: Sequence[str] = ()
     to: str = ""
     domain: str = ""
     message_id: str = ""
@@ -71,6 +75,8 @@ class Filters:
             "domain": (domain(self.domain),) if self.domain else (),
             "api_data": (self.api_data.strip(),) if self.api_data else (),
             "causes": self.causes,
+            "classes": self.classes,
+            "diagnoses": self.diagnoses,
             "composition": (self.composition.strip(),) if self.composition else (),
             "message_id": message_ids(self.message_id) if self.message_id else (),
         }
@@ -80,6 +86,16 @@ class Filters:
         """Return whether these are more combinations of values than Firestore takes."""
         return math.prod(map(len, self.searched().values())) > _MOST_COMBINATIONS
 
+    def choose(self, mail: Document) -> bool:
+        """Return whether they choose *mail*, but for *search*."""
+        at = mail.fields.get("status_at", EARLIEST)
+        words = self.searched().items()
+        return (
+            all(mail.fields.get(_EQUAL[name]) in values for name, values in words)
+            and (self.since or at) <= at
+            and not (self.until and at >= self.until)
+        )
+
 
 class MailStatuses:
     """The status documents of a collection. Thread-safe."""
@@ -88,8 +104,15 @@ class MailStatuses:
         self._collection = client.collection(collection)
 
     def listing(self, filters: Filters) -> Listing:
-        """Return the mails that *filters* choose, newest status first."""
+        """Return the mails that *filters* choose, see Listing for their order."""
         query = Query(self._collection)
+        search = filters.search
+        if search and search.whole:
+            query = query.where(filter=FieldFilter(search.field, "==", search.text))
+        elif search:
+            others = replace(filters, search=None)
+            keep = None if others == Filters() else others.choose
+            return Listing(query, "status_at", MAIL, beginning=search, keep=keep)
         for name, values in filters.searched().items():
             is_one = len(values) == 1
             operator, value = ("==", values[0]) if is_one else ("in", list(values))
@@ -110,9 +133,25 @@ class MailStatuses:
         anytime = replace(filters, since=EARLIEST, until=None)
         return next((m.fields["status_at"] for m in self.newest(anytime, 1, ["status_at"])), None)
 
+    def period(self) -> list[datetime]:
+        """Return the times of the oldest and the newest mail; none if there are no mails."""
+        known = self._collection.where(filter=FieldFilter("status_at", ">=", EARLIEST)).limit(1)
+        directions = (Query.ASCENDING, Query.DESCENDING)
+        ends = (known.order_by("status_at", direction=each) for each in directions)
+        return [mail.fields["status_at"] for end in ends for mail in run(end, MAIL)]
+
     def get(self, document_id: str) -> Document | None:
         """Return the document with this id, if there is one."""
         return queries.get(self._collection, document_id, MAIL)
+
+    def get_all(self, ids: Sequence[str]) -> list[Document]:
+        """Return those that exist of the documents with these ids. Each id is billed."""
+        return queries.get_all(self._collection, ids, MAIL)
+
+    def newest_success(self, to: str) -> datetime | None:
+        """Return when a mail to this address was accepted last, of those that stayed so."""
+        newest = self.newest(Filters(to=to, statuses=(Status.SUCCEEDED,)), 1, ["status_at"])
+        return next((mail.fields.get("status_at") for mail in newest), None)
 
     def counts(self, each: Iterable[Filters]) -> list[int]:
         """Return how many mails each filter chooses. Firestore counts; no document is read."""
@@ -132,19 +171,35 @@ class MailStatuses:
         """Return the documents whose id begins with *start*, which must not contain a slash."""
         return queries.beginning(self._collection, start, MAIL)
 
-    def messages_beginning(self, start: str) -> list[Document]:
-        """Return the first documents whose message id begins with *start*, bracket or not."""
-        bare = start.strip().removeprefix("<")
-        return [
-            document
-            for each in (bare, f"<{bare}")
-            for document in run(queries.starting(self._collection, "message_id", each, _MOST), MAIL)
-        ]
+    def matches(self, meant: Iterable[Search]) -> list[Search]:
+        """Return which of *meant* find a mail, the whole values first; reads one for each."""
+        with ThreadPoolExecutor(_COUNTERS) as pool:
+            found = itertools.chain.from_iterable(pool.map(self._match, meant))
+        return sorted(found, key=lambda search: not search.whole)
 
-    def addresses_beginning(self, start: str, most: int) -> list[str]:
-        """Return the recipients of at most *most* documents that begin with *start*."""
-        query = queries.starting(self._collection, "to", start, most).select(["to"])
-        return [found.fields["to"] for found in run(query, MAIL)]
+    def _match(self, meant: Search) -> list[Search]:
+        field, text, _ = meant
+        query = queries.starting(self._collection, field, text, 1).select([field])
+        # The first in order is the whole value, if there is one.
+        return [Search(field, text, mail.stored[field] == text) for mail in run(query, MAIL)]
+
+    def addresses_around(self, address: str, start: str, most: int) -> list[str]:
+        """
+        Return the recipients of at most *most* documents that begin with *start*.
+
+        They are those before and after *address* in alphabetical order.
+        """
+        around = queries.starting(self._collection, "to", start, most // 2).select(["to"])
+        after = run(around.start_at({"to": address}), MAIL)
+        ordered = self._collection.order_by("to", direction=Query.DESCENDING).select(["to"])
+        before = ordered.start_after({"to": address}).end_at({"to": start})
+        found = [*after, *run(before.limit(most - len(after)), MAIL)]
+        return [mail.fields["to"] for mail in found]
+
+    def known_among(self, addresses: Sequence[str], most: int) -> list[str]:
+        """Return the recipients of at most *most* documents to one of *addresses*."""
+        query = self._collection.where(filter=FieldFilter("to", "in", addresses))
+        return [mail.fields["to"] for mail in run(query.limit(most).select(["to"]), MAIL)]
 
     def of_same_messages(self, mails: Sequence[Document], most: int) -> list[Document]:
         """Return at most *most* documents that have the message id of one of at most 30 *mails*."""

@@ -70,7 +70,7 @@ _BY_REPLY = (
 )
 
 # These say "unknown user" when the recipient's filter refuses, too.
-_AMBIGUOUS = (Receiver.DOCOMO, Receiver.AU)
+AMBIGUOUS = (Receiver.DOCOMO, Receiver.AU)
 
 # Codes whose reply says nothing of this recipient: somebody else's server, or none.
 _NOT_DIAGNOSED = (FORWARD_ERROR, "10", "11")
@@ -213,7 +213,7 @@ def diagnose(code: str, reason: str, to_domain: str) -> Diagnosis | None:
             and (not rule.enhanced or pattern.fullmatch(enhanced))
             and words.search(text)
         ):
-            uncertain = receiver in _AMBIGUOUS and rule.diagnosis is Diagnosis.UNKNOWN_USER
+            uncertain = receiver in AMBIGUOUS and rule.diagnosis is Diagnosis.UNKNOWN_USER
             return None if uncertain else rule.diagnosis
     return None
 
@@ -224,7 +224,7 @@ def may_be_filtered(code: str, reason: str, to_domain: str) -> bool:
 
     The arguments are those of diagnose. Where it finds a diagnosis, that stands.
     """
-    if code in _NOT_DIAGNOSED or receiver_of(to_domain, reason) not in _AMBIGUOUS:
+    if code in _NOT_DIAGNOSED or receiver_of(to_domain, reason) not in AMBIGUOUS:
         return False
     return code == "2" or re.search(_UNKNOWN_USER, reason, re.IGNORECASE) is not None
 

@@ -1,7 +1,7 @@
 """The status document, and the rule which event decides its status. Pure."""
 
 from collections.abc import Iterable, Mapping
-from datetime import datetime, timedelta, timezone
+from datetime import UTC, date, datetime, timedelta, timezone
 from typing import Any, Required
 
 from pydantic import ConfigDict, TypeAdapter, ValidationError
@@ -50,13 +50,15 @@ CLASSES = {
     Diagnosis.TOO_BIG: "policy",
 }
 # Days are counted in Japan's time, whatever the settings: campaigns and CMC's statistics are.
-_JAPAN = timezone(timedelta(hours=9))
+JAPAN = timezone(timedelta(hours=9))
+# Another writer may store any time; a later one would leave no room for a zone or a period.
+_LATEST = datetime(9998, 12, 31, tzinfo=UTC)
 # A bounce with one of these codes is no failure of the receiving server to take this mail.
 _NO_FAILURE = (FORWARD_ERROR, "10", "11")
 # The ids of the events that stand for an edited verdict.
-_STAND_INS = ("held", "held-bounce")
-_BOUNCE_STATUSES = (Status.BOUNCED, Status.SUPPRESSED)
-_FAILURES = (Status.FAILED, *_BOUNCE_STATUSES)
+STAND_INS = ("held", "held-bounce")
+BOUNCE_STATUSES = (Status.BOUNCED, Status.SUPPRESSED)
+_FAILURES = (Status.FAILED, *BOUNCE_STATUSES)
 _FIRST_TIMES: dict[str, str] = {
     Status.QUEUED: "queued_at",
     Status.SUCCEEDED: "succeeded_at",
@@ -128,6 +130,23 @@ def document_id(server_composition: str, message_id: str, to: str) -> str:
     return mail_id(message_id, server_composition, message_id, to)
 
 
+def id_of(event: StatusEvent) -> str:
+    """Return the id of the document of the mail and recipient of *event*."""
+    return document_id(event.description["server_composition"], event.message_id, event.to)
+
+
+def valid(held: Mapping[str, Any]) -> StatusDocument:
+    """
+    Return the fields of a stored document that events can be added to, without nulls.
+
+    Raises UnreadableDocumentError: another writer may have stored anything.
+    """
+    try:
+        return _HELD.validate_python(without_nulls(held), strict=True)
+    except ValidationError:
+        raise UnreadableDocumentError from None  # pydantic's text would quote the document
+
+
 def fold(held: Mapping[str, Any], events: Iterable[StatusEvent]) -> dict[str, Any]:
     """
     Return the fields of the document *held* (empty for a new one) after *events*.
@@ -135,14 +154,15 @@ def fold(held: Mapping[str, Any], events: Iterable[StatusEvent]) -> dict[str, An
     The result depends only on the set of all events ever folded in, not on their order,
     repetition or grouping into posts. Raises UnreadableDocumentError.
     """
-    try:
-        known = _HELD.validate_python(without_nulls(held), strict=True)
-    except ValidationError:
-        raise UnreadableDocumentError from None  # pydantic's text would quote the document
+    return fold_valid(valid(held), events)
+
+
+def fold_valid(known: StatusDocument, events: Iterable[StatusEvent]) -> dict[str, Any]:
+    """Do as fold() of a document that is valid(), or the result of another fold; change neither."""
     events = list(events)
     history = _explained(known)
     # A stored event keeps its time, even if another time zone is set now.
-    history |= {event.id: _history_event(event) for event in events if event.id not in history}
+    history |= {event.id: history_event(event) for event in events if event.id not in history}
     kept = _kept(sorted(history.values(), key=_moment))
     described = _descriptions(known, events)
     times = _times(known, history.values())
@@ -192,7 +212,7 @@ def _explained(known: StatusDocument) -> dict[str, HistoryEvent]:
 def _stand_in(known: StatusDocument, history: Iterable[HistoryEvent]) -> HistoryEvent | None:
     """Return an event made of the stored status, unless an event in *history* has it."""
     status, code = known.get("status"), known.get("bounce_code", "")
-    is_bounce = status in _BOUNCE_STATUSES
+    is_bounce = status in BOUNCE_STATUSES
     if not status or any(
         event["status"] == status
         and event["at"] == known.get("status_at", event["at"])
@@ -201,7 +221,7 @@ def _stand_in(known: StatusDocument, history: Iterable[HistoryEvent]) -> History
     ):
         return None
     has_reason = status in (*_FAILURES, Status.DEFERRED)
-    return _made_event(
+    return made_of(  # type: ignore[return-value]
         id="held",
         at=known.get("status_at") or _time_of(known, status),
         status=status,
@@ -216,10 +236,10 @@ def _bounce_stand_in(known: StatusDocument, history: Iterable[HistoryEvent]) -> 
     code = known.get("bounce_code", "")
     if not code or any(event.get("bounce_code") == code for event in history):
         return None
-    if known.get("status") in _BOUNCE_STATUSES:
+    if known.get("status") in BOUNCE_STATUSES:
         return None  # the other stand-in has it
     status = bounce_status(code)
-    return _made_event(
+    return made_of(  # type: ignore[return-value]
         id="held-bounce",
         at=_time_of(known, status),
         status=status,
@@ -234,13 +254,14 @@ def _time_of(known: StatusDocument, status: str) -> datetime:
     return known.get(name) or known.get("status_at") or EARLIEST  # type: ignore[return-value]
 
 
-def _made_event(**fields: Any) -> HistoryEvent:
-    """Return a history event of the *fields* that are not empty."""
-    return {name: value for name, value in fields.items() if value}  # type: ignore[return-value]
+def made_of(**fields: Any) -> dict[str, Any]:
+    """Return the *fields* that are not empty."""
+    return {name: value for name, value in fields.items() if value}
 
 
-def _history_event(event: StatusEvent) -> HistoryEvent:
-    return _made_event(
+def history_event(event: StatusEvent) -> HistoryEvent:
+    """Return *event* as it stands in the history."""
+    return made_of(  # type: ignore[return-value]
         at=event.at,
         id=event.id,
         status=event.status.value,
@@ -267,7 +288,7 @@ def _greatest(events: Iterable[HistoryEvent]) -> HistoryEvent | None:
 
 
 def _greatest_bounce(events: Iterable[HistoryEvent]) -> HistoryEvent | None:
-    return _greatest(event for event in events if event["status"] in _BOUNCE_STATUSES)
+    return _greatest(event for event in events if event["status"] in BOUNCE_STATUSES)
 
 
 def _greatest_explained(events: Iterable[HistoryEvent]) -> HistoryEvent | None:
@@ -322,7 +343,7 @@ def _bounce(event: HistoryEvent | None, to_domain: str) -> dict[str, Any]:
     code = event.get("bounce_code", "")
     diagnosis = diagnose(code, event.get("reason", ""), to_domain)
     diagnosed = {"diagnosis": diagnosis.value} if diagnosis else {}
-    if event["status"] not in _BOUNCE_STATUSES:
+    if event["status"] not in BOUNCE_STATUSES:
         return diagnosed
     cause, bounce_class = BOUNCE_CODES.get(code, UNKNOWN_BOUNCE_CODE)
     if diagnosis:
@@ -343,7 +364,12 @@ def _outcome(times: Mapping[str, datetime], verdict: Mapping[str, Any]) -> dict[
 def _queued_on(times: Mapping[str, datetime]) -> str:
     """Return the day in Japan on which the mail was queued, ``yyyy-mm-dd``; empty if unknown."""
     at = times.get("queued_at") or times.get("first_event_at")
-    return at.astimezone(_JAPAN).date().isoformat() if at else ""
+    return day_in_japan(at).isoformat() if at else ""
+
+
+def day_in_japan(at: datetime) -> date:
+    """Return the day in Japan at the time *at*."""
+    return min(at, _LATEST).astimezone(JAPAN).date()
 
 
 def _times(known: StatusDocument, events: Iterable[HistoryEvent]) -> dict[str, datetime]:
@@ -357,7 +383,7 @@ def _times(known: StatusDocument, events: Iterable[HistoryEvent]) -> dict[str, d
     first = min(times.values(), default=None)
     for event in events:
         at = event["at"]
-        if at == EARLIEST and event["id"] in _STAND_INS:  # its time is not known
+        if at == EARLIEST and event["id"] in STAND_INS:  # its time is not known
             continue
         if name := _FIRST_TIMES.get(event["status"]):
             times[name] = min(times.get(name, at), at)
@@ -378,7 +404,8 @@ def _descriptions(known: Mapping[str, Any], events: Iterable[StatusEvent]) -> di
     """
     described: dict[str, str] = {name: known[name] for name in DESCRIPTIONS if name in known}
     for event in events:
-        for name in DESCRIPTIONS:
-            text: str = event.description[name]  # type: ignore[literal-required]
-            described[name] = max(described.get(name, ""), text)
+        texts: Mapping[str, str] = event.description  # type: ignore[assignment]
+        for name, text in texts.items():
+            if text > described.get(name, ""):
+                described[name] = text
     return described

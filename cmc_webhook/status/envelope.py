@@ -1,8 +1,7 @@
 """Reads the envelope of a post: composition, event type and records. Pure."""
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
-from typing import Annotated, Any
+from typing import Annotated, Any, NamedTuple
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, ValidationError
 
@@ -17,8 +16,7 @@ from cmc_webhook.fields import (
 )
 
 
-@dataclass(frozen=True, slots=True)
-class RawRecord:
+class RawRecord(NamedTuple):
     """A record as posted, and the name of its list; None for an event without any list."""
 
     list_name: str | None

@@ -1,14 +1,13 @@
 """Parses the records of a post into events. Pure."""
 
 import re
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
-from typing import Annotated, Any
+from functools import lru_cache
+from typing import Any, NamedTuple
 from zoneinfo import ZoneInfo
 
-from pydantic import BaseModel, BeforeValidator, Field, ValidationError
 from typing_extensions import TypedDict
 
 from cmc_webhook.errors import BodyTooLarge
@@ -84,8 +83,7 @@ Description = TypedDict(
 )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class StatusEvent:
+class StatusEvent(NamedTuple):
     """
     One event of one mail and recipient.
 
@@ -106,8 +104,7 @@ class StatusEvent:
     record: RawRecord
 
 
-@dataclass(frozen=True, slots=True)
-class UnreadableRecord:
+class UnreadableRecord(NamedTuple):
     """A record that could not be parsed, and the reason."""
 
     record: RawRecord
@@ -121,30 +118,41 @@ _DECORATED = re.compile(r"<([^<>]*@[^<>]*)>\s*$")
 
 # Limits in bytes of UTF-8. Text that stands in each event of the history has the smallest, apart
 # from `reason`, so that a document stays under Firestore's 1 MiB.
-_Word = Annotated[str, BeforeValidator(lambda value: scalar(value, 256).strip())]
-_Address = Annotated[str, BeforeValidator(lambda value: scalar(value, 1024).strip())]
-_Line = Annotated[str, BeforeValidator(lambda value: scalar(value, 1024))]
-_Text = Annotated[str, BeforeValidator(lambda value: scalar(value, _MOST_TEXT))]
-# Cut later, so that its end stays: the SMTP stage stands there.
-_Reply = Annotated[str, BeforeValidator(lambda value: scalar(value, 65_536))]
+_WORD, _LINE = 256, 1024
+# A reason is cut later, so that its end stays: the SMTP stage stands there.
+_REPLY = 65_536
 
 
-class _Record(BaseModel):
-    """A record as posted, with the field names of version 2, and two of version 1."""
+class _Field(NamedTuple):
+    limit: int
+    strip: bool = False
 
-    created: _Word = ""
-    status: _Word = ""
-    message_id: _Address = Field("", validation_alias="messageId")
-    to: _Address = ""
-    envelope_to: _Address = Field("", validation_alias="envelopeTo")
-    from_: _Line = Field("", validation_alias="from")
-    return_path: _Line = Field("", validation_alias="returnPath")
-    envelope_from: _Line = Field("", validation_alias="envelopeFrom")
-    subject: _Line = ""
-    api_data: _Text = Field("", validation_alias="apiData")
-    reason: _Reply = ""
-    source_ip: _Line = Field("", validation_alias="sourceIp")
-    sender_ip: _Word = Field("", validation_alias="senderIp")
+
+# What is read of a record, by CMC's names in version 2, and two of version 1.
+RECORD_FIELDS = {
+    "created": _Field(_WORD, strip=True),
+    "status": _Field(_WORD, strip=True),
+    "messageId": _Field(_LINE, strip=True),
+    "to": _Field(_LINE, strip=True),
+    "envelopeTo": _Field(_LINE, strip=True),
+    "from": _Field(_LINE),
+    "returnPath": _Field(_LINE),
+    "envelopeFrom": _Field(_LINE),
+    "subject": _Field(_LINE),
+    "apiData": _Field(_MOST_TEXT),
+    "reason": _Field(_REPLY),
+    "sourceIp": _Field(_LINE),
+    "senderIp": _Field(_WORD, strip=True),
+}
+
+
+def _fields(record: Mapping[str, Any]) -> dict[str, str]:
+    """Return the text of each field, empty for one that is missing. Raises ValueError."""
+    fields = {}
+    for name, (limit, strip) in RECORD_FIELDS.items():
+        text = scalar(record.get(name), limit)
+        fields[name] = text.strip() if strip else text
+    return fields
 
 
 def read_events(
@@ -201,15 +209,15 @@ def _read(
     if not isinstance(record.value, dict):
         return Reason.NOT_AN_OBJECT
     try:
-        fields = _Record.model_validate(record.value)
-    except ValidationError:
+        fields = _fields(record.value)
+    except ValueError:
         return Reason.UNREADABLE_FIELD
-    if not fields.message_id.strip("<> "):
+    if not fields["messageId"].strip("<> "):
         return Reason.MISSING_MESSAGE_ID
-    if not (fields.to or fields.envelope_to):
+    if not (fields["to"] or fields["envelopeTo"]):
         return Reason.MISSING_RECIPIENT
     try:
-        at = instant(fields.created, zone)
+        at = instant(fields["created"], zone)
     except ValueError:
         return Reason.UNREADABLE_CREATED
     if at - received_at > _FARTHEST_FUTURE:
@@ -217,6 +225,12 @@ def _read(
     return _event(record, fields, at, server_composition)
 
 
+def unreadable_fields(record: Mapping[str, Any]) -> list[str]:
+    """Return the names of the fields of *record* that hold a list or an object."""
+    return [name for name in RECORD_FIELDS if isinstance(record.get(name), list | dict)]
+
+
+@lru_cache(maxsize=1024)  # a post covers about a second
 def instant(created: str, zone: ZoneInfo) -> datetime:
     """
     Return *created* in UTC. Raises ValueError if it is not a time from 2000 to 2100.
@@ -234,48 +248,48 @@ def instant(created: str, zone: ZoneInfo) -> datetime:
 
 
 def _event(
-    record: RawRecord, fields: _Record, at: datetime, server_composition: str
+    record: RawRecord, fields: Mapping[str, str], at: datetime, server_composition: str
 ) -> StatusEvent:
-    to = ascii_lower(fields.to or fields.envelope_to)
+    message_id, created, sender_ip = fields["messageId"], fields["created"], fields["senderIp"]
+    to = ascii_lower(fields["to"] or fields["envelopeTo"])
     kind = str(record.list_name)
-    word = fields.status.lower() if kind == "deliveries" else _code(fields.status)
+    word = fields["status"].lower() if kind == "deliveries" else _code(fields["status"])
     status = _KINDS[kind](word)
     # The id has the reason as the first version cut it, so that a repeated event keeps its id.
-    id_reason = clean(fields.reason, _MOST_TEXT)
-    content = (fields.status, fields.created, id_reason, fields.sender_ip)
+    content = (fields["status"], created, clean(fields["reason"], _MOST_TEXT), sender_ip)
     return StatusEvent(
-        id=digest(kind, fields.message_id, to, *content)[:16],
+        id=digest(kind, message_id, to, *content)[:16],
         at=at,
         status=status,
-        raw_status=fields.status if status is Status.UNKNOWN else "",
+        raw_status=fields["status"] if status is Status.UNKNOWN else "",
         bounce_code=word if kind == "bounces" else "",
-        created=fields.created,
-        reason=_cut_in_the_middle(fields.reason),
-        sender_ip=fields.sender_ip,
-        message_id=fields.message_id,
+        created=created,
+        reason=cut_in_the_middle(fields["reason"], _MOST_TEXT),
+        sender_ip=sender_ip,
+        message_id=message_id,
         to=to,
         description={
-            "message_id": fields.message_id,
+            "message_id": message_id,
             "to": to,
-            "to_domain": _domain(to),
+            "to_domain": domain_of(to),
             "server_composition": server_composition,
-            "from": fields.from_,
-            "return_path": fields.return_path or fields.envelope_from,
-            "subject": fields.subject,
-            "api_data": fields.api_data,
-            "source_ip": fields.source_ip,
+            "from": fields["from"],
+            "return_path": fields["returnPath"] or fields["envelopeFrom"],
+            "subject": fields["subject"],
+            "api_data": fields["apiData"],
+            "source_ip": fields["sourceIp"],
         },
         record=record,
     )
 
 
-def _cut_in_the_middle(reason: str) -> str:
-    """Return at most _MOST_TEXT bytes of *reason*, its beginning and its end."""
+def cut_in_the_middle(reason: str, limit: int) -> str:
+    """Return at most *limit* bytes of *reason*, its beginning and its end."""
     encoded = reason.encode()
-    if len(encoded) <= _MOST_TEXT:
+    if len(encoded) <= limit:
         return reason
     mark = " … "
-    head = encoded[: _MOST_TEXT - _TAIL - len(mark.encode())].decode(errors="ignore")
+    head = encoded[: limit - _TAIL - len(mark.encode())].decode(errors="ignore")
     return f"{head}{mark}{encoded[-_TAIL:].decode(errors='ignore')}"
 
 
@@ -285,7 +299,7 @@ def _code(word: str) -> str:
     return number[1] if number else word.lower()
 
 
-def _domain(to: str) -> str:
+def domain_of(to: str) -> str:
     """Return the domain of an address, which may be decorated: ``Name <user@example.jp>``."""
     decorated = _DECORATED.search(to)
     address = decorated[1] if decorated else to

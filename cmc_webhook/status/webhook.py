@@ -1,6 +1,7 @@
 """Stores the posts of CMC's event webhook: from the body to documents and quarantine."""
 
 from collections import Counter
+from collections.abc import Mapping
 from datetime import UTC, datetime
 
 from cmc_webhook.answers import Receipt
@@ -13,8 +14,9 @@ from cmc_webhook.redaction import Redactor
 from cmc_webhook.settings import StatusSettings
 from cmc_webhook.status.envelope import read_envelope, wrap
 from cmc_webhook.status.events import UnreadableRecord, read_events
+from cmc_webhook.status.pending import Pending, by_address, by_mail
 from cmc_webhook.status.quarantine import quarantined_body, quarantined_record
-from cmc_webhook.status.store import Saved, StatusStore, by_document
+from cmc_webhook.status.store import Saved, StatusStore
 
 _CLOCK_SKEW_S = 300
 
@@ -30,6 +32,8 @@ class StatusWebhook:
 
     def __init__(self, settings: StatusSettings, store: StatusStore, redactor: Redactor) -> None:
         self._zone = settings.time_zone
+        self._collection = settings.collection
+        self._address_collection = settings.address_collection if settings.addresses else ""
         self._store = store
         self._redactor = redactor
         self._dead_letters = DeadLetters(redactor, enabled=settings.log_unstored)
@@ -54,26 +58,37 @@ class StatusWebhook:
     def _keep_records(self, fields: Fields, received_at: datetime, budget: Budget) -> Receipt:
         envelope = read_envelope(fields.values)
         events, unreadable = read_events(envelope, self._zone, received_at, is_utf8=fields.is_utf8)
-        documents = by_document(events, envelope.server_composition)
-        saved = Saved()
+        mails = self._store.named(self._collection, by_mail(events))
+        addresses = {}
+        if self._address_collection:
+            addresses = self._store.named(self._address_collection, by_address(events))
+        documents, saved = {**addresses, **mails}, Saved()
         try:
             self._store.save(documents, received_at, budget, saved)
-            for document_id, why in saved.refused.items():
-                unreadable += [UnreadableRecord(e.record, why) for e in documents[document_id]]
-            if unreadable:
-                entries = [quarantined_record(u, envelope, self._redactor) for u in unreadable]
+            refused, beside = _refused(mails, saved), _refused(addresses, saved)
+            # Of a record whose documents are both refused, the last entry stands.
+            if to_keep := [*beside, *unreadable, *refused]:
+                entries = [quarantined_record(u, envelope, self._redactor) for u in to_keep]
                 self._store.quarantine(entries, received_at, budget)
         except StoreUnavailable:
-            unsaved = [i for i in documents if i not in saved]
-            left = [event.record for i in unsaved for event in documents[i]]
+            done = saved.stored | saved.unchanged
+            left = [
+                e.record
+                for name, each in documents.items()
+                if name not in done
+                for e in each.events
+            ]
             left += [entry.record for entry in unreadable]
+            # A record is in the document of its mail and in that of its address.
+            left = [*{id(record): record for record in left}.values()]
             self._dead_letters.log_envelopes(wrap(left, envelope, MOST_BYTES))
             raise
         return Receipt(
-            stored=sum(len(documents[i]) for i in saved.stored),
-            unchanged=sum(len(documents[i]) for i in saved.unchanged),
+            stored=sum(len(mails[name].events) for name in mails.keys() & saved.stored),
+            unchanged=sum(len(mails[name].events) for name in mails.keys() & saved.unchanged),
             lag_s=min(((received_at - e.at).total_seconds() for e in events), default=None),
-            quarantined=Counter(entry.why.value for entry in unreadable),
+            quarantined=Counter(entry.why.value for entry in (*unreadable, *refused)),
+            beside=Counter(entry.why.value for entry in beside),
         )
 
     def _keep_body(self, body: bytes, received_at: datetime, budget: Budget) -> None:
@@ -93,3 +108,12 @@ class StatusWebhook:
                 " zone chosen for the webhook in CMC."
             )
             log(LogEntry(severity="WARNING", message=message, posts=posts))
+
+
+def _refused(documents: Mapping[str, Pending], saved: Saved) -> list[UnreadableRecord]:
+    """Return the records of those of *documents* that are refused."""
+    return [
+        UnreadableRecord(event.record, saved.refused[name])
+        for name in documents.keys() & saved.refused.keys()
+        for event in documents[name].events
+    ]

@@ -312,8 +312,8 @@ MUTATIONS = [
         ),
         (
             "unreadable records are dropped",
-            "            if unreadable:\n",
-            "            if False:\n",
+            "[*beside, *unreadable, *refused]",
+            "[*beside, *refused]",
         ),
         (
             "400 though the body is not in quarantine",
@@ -322,8 +322,13 @@ MUTATIONS = [
         ),
         (
             "records that Firestore refuses are dropped",
-            "for document_id, why in saved.refused.items():",
-            "for document_id, why in ():",
+            "[*beside, *unreadable, *refused]",
+            "[*beside, *unreadable]",
+        ),
+        (
+            "records whose address Firestore refuses are dropped",
+            "[*beside, *unreadable, *refused]",
+            "[*unreadable, *refused]",
         ),
         (
             "the lag is that of the oldest event",
@@ -337,7 +342,7 @@ MUTATIONS = [
         ),
         (
             "records are counted by document",
-            "stored=sum(len(documents[i]) for i in saved.stored),",
+            "stored=sum(len(mails[name].events) for name in mails.keys() & saved.stored),",
             "stored=len(saved.stored),",
         ),
     ),
@@ -499,7 +504,7 @@ MUTATIONS = [
         ),
         (
             "an unknown outcome keeps the cache entry",
-            "            self._remember(document_id, None, asked_at)\n",
+            "            self._remember(name, None, asked_at)\n",
             "",
         ),
         (
@@ -523,18 +528,8 @@ MUTATIONS = [
             "if False:",
         ),
         (
-            "every document is taken for new",
-            "return any(event.status is Status.QUEUED for event in events)",
-            "return True",
-        ),
-        (
-            "nothing is taken for new",
-            "return any(event.status is Status.QUEUED for event in events)",
-            "return False",
-        ),
-        (
             "what was read is not cached",
-            "            self._remember(document_id, held, asked_at)\n            if change:\n",
+            "            self._remember(name, held, asked_at)\n            if change:\n",
             "            if change:\n",
         ),
         (
@@ -544,9 +539,85 @@ MUTATIONS = [
         ),
         (
             "the first write is the last one",
-            "first = {_FIRST_RECEIVED: before.get(_FIRST_RECEIVED) or post.received_at}",
-            "first = {_FIRST_RECEIVED: post.received_at}",
+            "first = {_FIRST_RECEIVED: before.get(_FIRST_RECEIVED) or received_at}",
+            "first = {_FIRST_RECEIVED: received_at}",
         ),
+    ),
+    *_mutations(
+        "status/pending.py",
+        "cache cost addresses",
+        (
+            "every mail is taken for new",
+            "any(e.status is Status.QUEUED for e in self.events)",
+            "True",
+        ),
+        ("no mail is taken for new", "self.kind is _STATUS and ", "False and "),
+        ("an address is taken for new", "self.kind is _STATUS and ", ""),
+        (
+            "an address expires",
+            "addresses.changes, False, Reason",
+            "addresses.changes, True, Reason",
+        ),
+    ),
+    *_mutations(
+        "status/addresses.py",
+        "addresses",
+        ("an address keeps its case", "ascii_lower(address).encode()", "address.encode()"),
+        ("a failure counts as a bounce", 'event["status"] not in BOUNCE_STATUSES or ', ""),
+        ("mails for trying count", " or composition in IGNORED_COMPOSITIONS", ""),
+        (
+            "a new judgement replaces the old",
+            '[*facts, *known.get("facts", [])]',
+            '[*known.get("facts", []), *facts]',
+        ),
+        (
+            "an unsubscription goes with the fifth day",
+            "refusals = latest.pop(Kind.UNSUBSCRIBED, {})",
+            "refusals = {}",
+        ),
+        (
+            "one unsubscription for all compositions",
+            'fact.get("server_composition", "") if',
+            '"" if',
+        ),
+        (
+            "the order is by event before time",
+            'return fact["at"], fact["event"]',
+            'return fact["event"], fact["at"]',
+        ),
+        (
+            "one event is one fact, whatever its mail",
+            '(fact["event"], fact["mail"]): fact for',
+            'fact["event"]: fact for',
+        ),
+    ),
+    *_mutations(
+        "status/stop_rule.py",
+        "addresses",
+        (
+            "days are counted in UTC",
+            "datetime.combine(day, time(), JAPAN)",
+            "datetime.combine(day, time(), UTC)",
+        ),
+        ("a window leaves its last day out", "last - first <= within", "last - first < within"),
+        (
+            "a mail counts on each of its days",
+            'days[fact["mail"]] = max(day, days.get(fact["mail"], day))',
+            'days[(fact["mail"], day)] = day',
+        ),
+        ("allow settles what is later, too", 'if fact["at"] > operator["at"]', "if False"),
+        (
+            "allow leaves what happened at its moment",
+            'if fact["at"] > operator["at"]',
+            'if fact["at"] >= operator["at"]',
+        ),
+        (
+            "a block ends",
+            'Stop(OPERATOR, operator["at"], NO_END)',
+            'Stop(OPERATOR, operator["at"], operator["at"])',
+        ),
+        ("the earliest end decides", "return max(stops", "return min(stops"),
+        ("a carrier's unknown user is certain", "return Kind.DOUBTFUL", "return Kind.HARD"),
     ),
     *_mutations(
         "status/cache.py",

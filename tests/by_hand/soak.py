@@ -16,7 +16,7 @@ from pathlib import Path
 from google.cloud import firestore
 
 from tests.support.faults import FaultyFirestore, at_random
-from tests.support.ledger import Ledger, body_of, shuffled_posts
+from tests.support.ledger import ADDRESSES, Ledger, body_of, shuffled_posts
 from tests.support.processes import Program, free_port
 from tests.support.server import FunctionServer
 
@@ -49,9 +49,12 @@ def main() -> None:
             ledger = soak(function, options)
             print(f"faults: {dict(proxy.fired)}")
             os.environ["FIRESTORE_EMULATOR_HOST"] = f"127.0.0.1:{port}"
-            mails = firestore.Client(project=PROJECT).collection("mail_statuses")
-            documents = {snapshot.id: snapshot.to_dict() for snapshot in mails.stream()}
-            ledger.check(documents, complete=True)
+            client = firestore.Client(project=PROJECT)
+            documents, addresses = (
+                {snapshot.id: snapshot.to_dict() for snapshot in client.collection(name).stream()}
+                for name in ("mail_statuses", ADDRESSES)
+            )
+            ledger.check(documents, addresses, complete=True)
             print(f"{len(documents)} documents, none lost, none wrong")
         finally:
             function.stop()

@@ -40,7 +40,7 @@ def test_the_card_has_the_verdict_and_the_three_parts_apart(run, post_bounce, la
     warned = [n for n, line in enumerate(lines) if texts.text("customer.warning")[:20] in line]
     assert warned[0] < lines.index(customer)  # in one line, so that it can be copied
     assert "  550 5.1.1 no such user" in lines
-    assert lines[-1] == texts.text("card.read", count=2)
+    assert lines[-1] == texts.text("card.read", count=3)
 
 
 def test_the_language_is_that_of_the_locale(run, post_bounce, monkeypatch):
@@ -92,6 +92,7 @@ def test_an_address_without_mail_has_advice_and_similar_addresses(run, post_boun
     assert card.exit_code == 1
     assert Texts("ja").text("card.none") in card.stdout
     assert "  user@example.jp" in card.stdout.splitlines()
+    assert Texts("ja").text("near.limits") in card.stdout.replace("\n  ", "")
     assert Texts("ja").text("card.none_customer") in card.stdout
 
 

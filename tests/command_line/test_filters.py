@@ -111,7 +111,7 @@ def test_more_than_firestore_can_combine_is_refused_in_a_sentence(run):
     refused = run("list", *many, "--message-id", "x")
 
     assert refused.exit_code == 2
-    assert "Too many --status and --cause at once" in refused.stderr
+    assert "Too many values of options at once" in refused.stderr
     assert not Filters(statuses=("a", "b"), causes=("c",) * 15).are_too_many()
 
 

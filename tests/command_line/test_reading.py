@@ -297,7 +297,13 @@ def test_filters_together_need_no_more_indexes_than_each_by_itself(monkeypatch, 
     texts = {"to": "x", "domain": "x", "message_id": "x", "api_data": "x"}
     texts["composition"] = "x"
     every = Filters(
-        statuses=("failed", "bounced"), causes=("other", "unknown"), since=now, until=now, **texts
+        statuses=("failed", "bounced"),
+        causes=("other", "unknown"),
+        classes=("soft",),
+        diagnoses=("content",),
+        since=now,
+        until=now,
+        **texts,
     )
 
     statuses.listing(every).page(10)

@@ -12,7 +12,7 @@ from google.cloud.firestore import DELETE_FIELD, GeoPoint
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cmc_webhook.command_line import rebuild as command
+from cmc_webhook.command_line import addresses_of_mails
 from cmc_webhook.reading.rebuilding import Left, LeftError, rebuilt
 from cmc_webhook.reading.texts import Texts
 from cmc_webhook.simulator.posts import batches
@@ -21,6 +21,7 @@ from cmc_webhook.status import document as status
 from cmc_webhook.status.envelope import Envelope
 from cmc_webhook.status.events import read_events
 from tests.support.faults import Fault
+from tests.support.odd_documents import odd_project
 from tests.support.records import make_post, make_record
 
 TOKYO, WRONG = ZoneInfo("Asia/Tokyo"), "America/New_York"
@@ -239,6 +240,28 @@ def test_a_document_without_room_for_a_new_field_is_named_and_left(run, post, cl
     assert f"Documents left: 1 ({said(Left.REFUSED)}).\n  {full}\n" in result.stdout
 
 
+def test_no_odd_document_stops_it(run, monkeypatch):
+    client, documents = odd_project()
+    monkeypatch.setenv("GOOGLE_CLOUD_PROJECT", client.project)
+
+    result = run("rebuild")
+
+    assert result.exit_code == 1
+    assert f"Documents read: {len(documents['mail_statuses']):,}" in result.stdout
+    assert f"({said(Left.UNREADABLE)})" in result.stdout
+
+
+def test_many_documents_are_written_in_one_call(run, post, client, faulty, documents):
+    post([make_record(messageId=f"<{n}@example.com>") for n in range(150)])
+    make_version_1(client)
+    calls = Counter()
+    faulty.plan = lambda rpc: calls.update([rpc])
+
+    assert "changed: 150." in run("rebuild", "--store").stdout
+
+    assert (calls["BatchWrite"], calls["Commit"]) == (1, 0)
+
+
 def test_a_document_that_only_an_app_has_made_is_no_failure(run, client):
     client.collection("mail_statuses").document("an-app's").set({"order": "4711"})
 
@@ -247,7 +270,7 @@ def test_a_document_that_only_an_app_has_made_is_no_failure(run, client):
 
 @pytest.fixture
 def small_pages(monkeypatch):
-    monkeypatch.setattr(command, "_PAGE", 4)
+    monkeypatch.setattr(addresses_of_mails, "_PAGE", 4)
 
 
 def interrupted():
@@ -299,7 +322,7 @@ def test_somebody_who_writes_meanwhile_wins_and_the_rest_is_done(
     wrote = []
 
     def meanwhile(rpc):
-        if rpc == "Commit" and not wrote:
+        if rpc == "BatchWrite" and not wrote:
             wrote.append(rpc)
             post([make_record(status="deferred", created="2025-01-25 14:05:00", reason="busy")])
             [mail] = documents()
@@ -323,7 +346,7 @@ def test_a_race_that_is_lost_twice_is_counted(post, run, faulty, client, documen
     writes = []
 
     def meanwhile(rpc):
-        if rpc == "Commit":
+        if rpc == "BatchWrite":
             writes.append(rpc)
             client.document(f"mail_statuses/{mail}").update({"order": len(writes)})
 
@@ -344,7 +367,7 @@ def test_a_document_that_is_deleted_meanwhile_is_not_made_again(
     [mail] = documents()
 
     def meanwhile(rpc):
-        if rpc == "Commit":
+        if rpc == "BatchWrite":
             client.document(f"mail_statuses/{mail}").delete()
 
     faulty.plan = meanwhile

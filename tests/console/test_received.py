@@ -215,6 +215,77 @@ def test_received_mails_are_listed_page_by_page(inbound, walk):
 
 
 @pytest.fixture
+def four(inbound):
+    """Four mails: of two senders, to two recipients."""
+    for number in range(4):
+        inbound.post(
+            "/",
+            data=cmc_json(
+                **{"envelope-to": ["desk@example.jp", "Sales@example.jp"][number // 2]},
+                subject=f"Mail {number}",
+                headers=[
+                    {
+                        "name": "From",
+                        "value": f"山田 <{['taro', 'Hanako'][number % 2]}@example.org>",
+                    },
+                    {"name": "Message-ID", "value": f"<{number}@example.org>"},
+                ],
+            ),
+        )
+
+
+def found(visit, query):
+    return sorted(re.findall(r">(Mail \d)<", visit.get(f"/received?{query}").text))
+
+
+@pytest.mark.parametrize(
+    ("query", "expected"),
+    [
+        ("", ["Mail 0", "Mail 1", "Mail 2", "Mail 3"]),
+        ("sender=taro@example.org", ["Mail 0", "Mail 2"]),
+        ("sender=山田 <TARO@example.org>", ["Mail 0", "Mail 2"]),
+        ("sender=Hanako@example.org", ["Mail 1", "Mail 3"]),
+        ("sender=ｔａｒｏ＠example.org&recipient=", ["Mail 0", "Mail 2"]),
+        ("recipient=DESK@example.jp", ["Mail 0", "Mail 1"]),
+        ("recipient=Sales@example.jp", ["Mail 2", "Mail 3"]),
+        ("sender=taro@example.org&recipient=desk@example.jp&period=24h", ["Mail 0"]),
+        ("sender=taro@example.org&until=2025-01-01", []),
+        ("period=7d", ["Mail 0", "Mail 1", "Mail 2", "Mail 3"]),
+        ("since=2025-01-01&until=2025-01-02", []),
+        ("sender=taro", []),
+    ],
+)
+def test_received_mails_are_searched_by_sender_recipient_and_period(four, visit, query, expected):
+    assert found(visit, query) == expected
+
+
+def test_nothing_found_says_how_addresses_are_compared(four, visit):
+    text = visit.get("/received?sender=taro", headers={"Accept-Language": "ja"}).text
+
+    assert "条件に合う受信メールはありません。(アドレスは、入力のままか小文字で、完全一致で" in text
+    assert 'name="sender" value="taro"' in text
+
+
+@pytest.mark.parametrize(
+    "query", ["sender=a&sender=b", "period=x", "since=x", "sender=" + "x" * 1501]
+)
+def test_a_search_that_cannot_be_read_is_refused(visit, query):
+    assert visit.get(f"/received?{query}").status_code == 400
+
+
+def test_the_pages_of_a_search_keep_it(inbound, walk):
+    for number in range(60):
+        headers = [
+            {"name": "Message-ID", "value": f"<{number}@example.org>"},
+            {"name": "From", "value": "<one@example.org>"},
+        ]
+        inbound.post("/", data=cmc_json(subject=f"Question {number}", headers=headers))
+
+    pages = walk("/received?sender=one@example.org&period=24h", r">(Question \d+)<")
+    assert [len(page) for page in pages] == [50, 10]
+
+
+@pytest.fixture
 def refused(inbound, documents, bucket):
     """Post something that is not a mail; return its id in quarantine."""
     inbound.post("/", data=b"a=<b>&b=2")
@@ -258,6 +329,6 @@ def test_the_quarantine_of_received_mail_is_not_changed_unless_it_is_allowed(ref
     path = f"/quarantine/received/{refused}"
     form = {"token": visit.application.jinja_env.globals["token"], "sure": "on"}
 
-    assert "<form" not in visit.get(path).text
+    assert 'method="post"' not in visit.get(path).text
     assert visit.post(f"{path}/delete", data=form).status_code == 403
     assert visit.get(path).status_code == 200

@@ -20,6 +20,7 @@ from cmc_webhook.reading.meanings import (
     CARRIERS,
     CAUSES,
     CLASSES,
+    FILTERS,
     HELP,
     explain,
     is_bounce_alone,
@@ -29,11 +30,13 @@ from cmc_webhook.reading.meanings import (
 from cmc_webhook.reading.quarantine import Obstacle
 from cmc_webhook.reading.rebuilding import Left
 from cmc_webhook.reading.texts import LANGUAGES, Texts, load
+from cmc_webhook.reading.verdicts import UNKNOWN, UNREADABLE
 from cmc_webhook.reasons import Reason
 from cmc_webhook.status import document
 from cmc_webhook.status.diagnosis import Diagnosis
 from cmc_webhook.status.document import CLASSES as DIAGNOSED
 from cmc_webhook.status.events import BOUNCE_CODES, UNKNOWN_BOUNCE_CODE, Status
+from cmc_webhook.status.stop_rule import STOP_CAUSES
 from tests.support.japanese import JAPANESE, misspelt, second_words
 from tests.test_document import make_event
 
@@ -49,6 +52,7 @@ KEY = r"[a-z_]+\.[a-z0-9_]+"
 SUCCEEDED = {f"succeeded_{carrier}" for carrier in ("docomo", "au", "softbank")}
 CARRIER = "unknown_user_carrier"
 PARTS = ("happened", "customer", "todo")
+SEARCHED = {"to", "to_domain", "api_data", "message_id"}
 
 
 def below(command, path=""):
@@ -71,10 +75,14 @@ WORDS = {
     **{f"class_{part}": {*CLASSES} for part in PARTS},
     "diagnosis": {*Diagnosis},
     **{f"diagnosis_{part}": {*Diagnosis} for part in PARTS},
+    "stop": {*STOP_CAUSES, UNKNOWN, UNREADABLE, "unsubscribed"},
     "receiver": {*CARRIERS},
     "help": {*HELP},
     "quarantine": {*Reason},
+    "quarantine_todo": {*Reason},
     "not_replayed": {*Obstacle},
+    "result": {"stored", "unchanged", "quarantined", "refused"},
+    "gone": {"mails", "received", "quarantine", "back", "title"},
     "obstacle": {*Obstacle, "odd_bytes"},
     "left": {*Left},
     "command": {*COMMANDS},
@@ -86,11 +94,14 @@ WORDS = {
     },
     "check": {*checks._CHECKS},
     "period": {*NAMED, "all", "own"},
+    "search": {f"{field}{end}" for field in SEARCHED for end in ("", "_begins")},
+    "searched": SEARCHED,
     "duration": {"hours", "minutes", "seconds"},
 }
 COMPUTED = {
     *(f"received.{name}_file" for name in ("text", "html", "headers", "raw")),
     *(f"stats.by_{name}" for name in ("status", "day", "cause", "domain")),
+    *(f"filter.{name}" for name in (*FILTERS, "q")),
     *(f"devserver.{name}" for name in ("status", "received", "page")),
 }
 # Words that stand in the code by themselves, with the table in another place.
@@ -299,8 +310,8 @@ JAPANESE_WORDS = {
     "filter.status": "ステータス",
     "filter.cause": "エラー理由",
     "filter.to": "宛先アドレス",
-    "filter.message_id": "メッセージID",
-    "filter.api_data": "X-Api-Data(自社の番号)",
+    "search.message_id": "メッセージID: {text}",
+    "search.api_data": "X-Api-Data(自社の番号): {text}",
     "filter.composition": "サーバ構成",
     "filter.since": "開始日時",
     "filter.until": "終了日時(この時刻は含まない)",

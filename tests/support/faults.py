@@ -43,12 +43,17 @@ Plan = Callable[[str], Fault | None]
 
 
 class FaultyFirestore:
-    """*plan* is asked for each call by its name; None lets it pass."""
+    """
+    *plan* is asked for each call by its name; None lets it pass.
+
+    *headers* are those of the last call of each name.
+    """
 
     def __init__(self, address: str) -> None:
         self.plan: Plan = lambda rpc: None
         self.planned = 0
         self.fired: Counter[str] = Counter()
+        self.headers: dict[str, dict[str, str]] = {}
         self._lock = threading.Lock()
         self._channel = grpc.insecure_channel(address)
         self._server = grpc.server(
@@ -63,6 +68,7 @@ class FaultyFirestore:
     def service(self, details: Any) -> Any:
         """Be a grpc.GenericRpcHandler."""
         rpc = details.method.removeprefix(SERVICE)
+        self.headers[rpc] = dict(details.invocation_metadata)
         return grpc.unary_stream_rpc_method_handler(
             lambda request, context: self._answer(rpc, request, context)
         )

@@ -1,5 +1,6 @@
-"""What was posted, what was answered, and what must therefore be true of the documents."""
+"""What was posted, what was answered, and what must therefore be true of all documents."""
 
+import itertools
 import random
 from collections import defaultdict
 from datetime import UTC, datetime
@@ -8,14 +9,21 @@ from zoneinfo import ZoneInfo
 
 from cmc_webhook.simulator import scenarios
 from cmc_webhook.simulator.scenarios import STEPS, Event, Mailing, Step
+from cmc_webhook.status import addresses
+from cmc_webhook.status.envelope import Envelope
+from cmc_webhook.status.events import read_events
+from cmc_webhook.status.pending import by_address
 from tests.support import oracle
 from tests.support.records import as_form, as_json, make_post
 
 COMPOSITION = "pro"
+ADDRESSES = "mail_addresses"
 TOKYO = ZoneInfo("Asia/Tokyo")
 _STEPS = [*STEPS.values(), (Step(("queued",)), Step(("parked",)))]  # a word that is not known
 
 Fact = tuple[str, ...]  # what distinguishes the records of a mail
+Documents = dict[str, dict[str, Any]]
+_LATER = datetime(2026, 1, 1, tzinfo=UTC)
 
 
 def shuffled_posts(mails: int, size: int, rng: random.Random) -> list[list[Event]]:
@@ -27,7 +35,12 @@ def shuffled_posts(mails: int, size: int, rng: random.Random) -> list[list[Event
 
 
 def _life(rng: random.Random) -> list[Event]:
-    """Return the records of one mail's life, many of them in the same second."""
+    """
+    Return the records of one mail's life, many of them in the same second.
+
+    It ends at midnight in Japan of one of few days, and few addresses get all mails, so that
+    many bounces fall on one address, on both sides of its days.
+    """
     steps = tuple(step._replace(earliest=0, latest=1) for step in rng.choice(_STEPS))
     mailing = Mailing(
         steps=steps,
@@ -35,9 +48,13 @@ def _life(rng: random.Random) -> list[Event]:
         recipients=1,
         version=2,
         zone=TOKYO,
-        last_event_at=datetime(2025, 1, 25, 5, 3, 6, tzinfo=UTC),
+        last_event_at=datetime(2025, 1, rng.randint(20, 25), 15, tzinfo=UTC),
     )
-    return scenarios.events(mailing, rng)
+    to = f"{rng.choice('ab')}@{rng.choice(['example.com', 'example.jp'])}"
+    life = scenarios.events(mailing, rng)
+    for event in life:
+        event.record["to"] = to
+    return life
 
 
 def body_of(post: list[Event], rng: random.Random) -> tuple[bytes, str]:
@@ -65,6 +82,30 @@ def _facts_of_document(document: dict[str, Any]) -> set[Fact]:
     return facts
 
 
+def _bounces(sent: dict[str, dict[Fact, Event]]) -> dict[str, list[Any]]:
+    """Return what the bounces among the records say of each address, by its id."""
+    found = defaultdict(list)
+    for event in itertools.chain.from_iterable(facts.values() for facts in sent.values()):
+        envelope = Envelope(
+            event={event.event_type: [event.record]}, server_composition=COMPOSITION
+        )
+        for address_id, pending in by_address(read_events(envelope, TOKYO, _LATER)[0]).items():
+            found[address_id] += pending.fold({})["facts"]
+    return found
+
+
+def _is_lacking(document: dict[str, Any], facts: list[Any]) -> bool:
+    """Whether *facts* would still change the document of their address."""
+    return bool(addresses.changes(document, addresses.fold(document, facts)))
+
+
+def _address(to: str, sent: list[Any], held: list[Any]) -> dict[str, Any]:
+    """Return the document of the address *to* that has those of *sent* that are *held*."""
+    known = [(fact["event"], fact["mail"]) for fact in held]
+    facts = [fact for fact in sent if (fact["event"], fact["mail"]) in known]
+    return addresses.fold(addresses.described(to), facts)
+
+
 class Ledger:
     """
     Remembers facts by message id: all that were sent, and those whose post was answered 2xx.
@@ -88,19 +129,40 @@ class Ledger:
             if 200 <= status < 300:
                 self._kept[message_id].add(_fact(event))
 
-    def check(self, documents: dict[str, dict[str, Any]], *, complete: bool = False) -> None:
+    def check(
+        self, documents: Documents, of_addresses: Documents, *, complete: bool = False
+    ) -> None:
         """
         Fail unless every kept fact is in its document and each document is the fold of its facts.
 
-        *complete*: every post was answered 2xx in the end, so every fact is there.
+        *documents* are those of mails, *of_addresses* those of addresses, by id. *complete*:
+        every post was answered 2xx in the end, so every fact is there.
         """
         if complete:
             assert self._kept == {name: facts.keys() for name, facts in self._sent.items()}
-        lost, wrong = self.faults(documents)
+        lost, wrong = self.faults(documents, of_addresses)
         assert (lost, wrong) == ([], [])
 
-    def faults(self, documents: dict[str, dict[str, Any]]) -> tuple[list[Any], list[Any]]:
-        """Return the kept facts that *documents* lack, and the ids of documents that are wrong."""
+    def faults(self, documents: Documents, of_addresses: Documents) -> tuple[list[Any], list[Any]]:
+        """Return the kept facts that the documents lack, and the ids of those that are wrong."""
+        lost, wrong = self._faults_of_mails(documents)
+        kept = {
+            name: {fact: self._sent[name][fact] for fact in self._kept[name]} for name in self._kept
+        }
+        bounces = _bounces(self._sent)
+        lost += [
+            address_id
+            for address_id, facts in _bounces(kept).items()
+            if _is_lacking(of_addresses.get(address_id, {}), facts)
+        ]
+        wrong += [
+            address_id
+            for address_id, document in of_addresses.items()
+            if document != _address(document["to"], bounces[address_id], document["facts"])
+        ]
+        return lost, wrong
+
+    def _faults_of_mails(self, documents: Documents) -> tuple[list[Any], list[Any]]:
         held = {d["message_id"]: _facts_of_document(d) for d in documents.values()}
         lost = [
             (message_id, fact)

@@ -89,6 +89,7 @@ def furnish(folder):
             (folder / path.name).symlink_to(path)
     (folder / ".venv/bin").mkdir(parents=True)
     (folder / ".venv/bin/activate").touch()
+    (folder / "customers.csv").touch()  # the reader's own
     (folder / ".ci").mkdir()
     for path in (ROOT / ".ci").iterdir():
         stub = folder / ".ci" / path.name

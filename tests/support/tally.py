@@ -14,6 +14,7 @@ def close(
     fault: str,
     ledger: Ledger,
     documents: dict[str, Any],
+    addresses: dict[str, Any],
     *,
     planned: int,
     fired: int,
@@ -24,11 +25,11 @@ def close(
     Of *planned* faults *fired* took place; a round without any fails.
     """
     assert fired, f"{fault} did not happen"
-    lost, wrong = ledger.faults(documents)
+    lost, wrong = ledger.faults(documents, addresses)
     counts = (1, planned, fired, ledger.posts, ledger.records, len(lost), len(wrong))
     # A property of the test's report, so that it comes back from a worker of pytest-xdist.
     record_property(_NAME, [fault, *counts, ledger.longest])
-    ledger.check(documents, complete=True)
+    ledger.check(documents, addresses, complete=True)
 
 
 def table(reports: Iterable[Any]) -> Iterator[str]:

@@ -41,7 +41,6 @@ async function refresh() {
     const rows = [...part.querySelectorAll("[data-version]")];
     part.replaceChildren(...fresh.childNodes);
     markNewRows(part, new Map(rows.map((row) => [row.id, row.dataset.version])));
-    showCopyButtons(part);
   }
 }
 
@@ -59,22 +58,25 @@ async function poll() {
       if (outdated || (lastAnswer !== null && answer !== lastAnswer)) await refresh();
       lastAnswer = answer;
       say(updating);
-    } catch {
+    } catch (error) {
+      // The mail has expired: the page says so and leads back.
+      if (error.message === "404") location.reload();
       say(note.dataset.failed);
     }
   }
   setTimeout(poll, Math.max(interval, PAUSE_FACTOR * (performance.now() - started)));
 }
 
-function showCopyButtons(part) {
-  for (const button of part.querySelectorAll("[data-copy]")) {
-    button.hidden = false;
-    button.addEventListener("click", async () => {
-      await navigator.clipboard.writeText(document.getElementById(button.dataset.copy).textContent);
-      button.textContent = button.dataset.copied;
-    });
-  }
+async function copy(button) {
+  await navigator.clipboard.writeText(button.dataset.copy);
+  button.classList.add("copied");
+  if (button.ariaLabel) button.ariaLabel = button.title = button.dataset.copied;
+  else button.textContent = button.dataset.copied;
 }
 
-showCopyButtons(document);
+document.documentElement.classList.add("script");
+document.addEventListener("click", (event) => {
+  const button = event.target.closest("[data-copy]");
+  if (button) copy(button);
+});
 if (note) poll();

@@ -6,9 +6,10 @@ The texts of the page and the commands, each file in both languages.
 own in its folder `texts`: all are one catalogue, in which no two files have the same table.
 
 A key is the name of a table and of an entry in it: "page.title". Texts may hold placeholders of
-str.format. The tables status, cause, class, diagnosis, quarantine and period have an entry for each
-word that documents, queries or addresses use. `x_happened`, `x_customer` and `x_todo` say what an
-entry of the table x means, what to tell the customer, and what to do; see reading/meanings.py.
+str.format. The tables status, cause, class, diagnosis, quarantine, period, search and searched have
+an entry for each word that documents, queries or addresses use. `x_happened`, `x_customer` and
+`x_todo` say what an entry of the table x means, what to tell the customer, and what to do; see
+reading/meanings.py.
 """
 
 import re

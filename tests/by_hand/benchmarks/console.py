@@ -100,14 +100,21 @@ def views(port):
     yield "list", "/mails"
     text, _ = get(port, "/mails")
     to, mail = re.search(
-        r'class="to">([^<]*)<.*?class="subject"><a href="([^"]+)"', text, re.DOTALL
+        r'/addresses/([^"]+)".*?class="subject"><a href="([^"]+)"', text, re.DOTALL
     ).groups()
     yield "list, one status", "/mails?status=bounced"
     yield "list, two statuses", "/mails?status=bounced&status=failed"
-    yield "list, recipient", f"/mails?to={to}"
-    yield "list, domain", "/mails?domain=docomo.example"
     yield "list, cause", "/mails?cause=unknown_user"
-    yield "list, domain, status, 7 days", "/mails?domain=example.jp&status=succeeded&period=7d"
+    yield "list, diagnosis, class", "/mails?diagnosis=unknown_user&class=hard"
+    yield "card", f"/addresses/{to}"
+    yield "card, no mail", f"/addresses/{to[:4]}x{to[5:]}"
+    yield "search, recipient", f"/mails?q={to}&by=to"
+    yield "search, beginning of a recipient", f"/mails?q={to[:3]}"
+    yield "search, beginning and status", f"/mails?q={to[:1]}&status=bounced"
+    yield "search, beginning and no match", f"/mails?q={to[:1]}&composition=none"
+    yield "search, domain", "/mails?q=@docomo.example"
+    yield "search, domain, status, 7 days", "/mails?q=@example.jp&status=succeeded&period=7d"
+    yield "search, nothing found", "/mails?q=zzz"
     path = "/mails"
     for _ in range(PAGES):
         path = next_page(get(port, path)[0]) or path

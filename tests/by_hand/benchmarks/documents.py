@@ -130,7 +130,8 @@ class Documents:
 
     def _fault(self, write):
         """Return the code with which *write* is refused, OK for none."""
-        if write.WhichOneof("operation") != "update" or write.update_transforms:
+        kinds = {each.WhichOneof("transform_type") for each in write.update_transforms}
+        if write.WhichOneof("operation") != "update" or not kinds <= {"append_missing_elements"}:
             return grpc.StatusCode.UNIMPLEMENTED
         held = self._documents.get(write.update.name)
         wanted = write.current_document
@@ -164,6 +165,11 @@ def _merged(held, write):
     for name, value in write.update.fields.items():
         if name in masked:
             document.fields[name].CopyFrom(value)
+    for transform in write.update_transforms:
+        values = document.fields[transform.field_path].array_value.values
+        for item in transform.append_missing_elements.values:
+            if item not in values:
+                values.append(item)
     return document
 
 

@@ -2,7 +2,7 @@
 
 import itertools
 
-from tests.support.records import as_json, make_post, make_record
+from tests.support.records import as_form, as_json, make_post, make_record
 
 _numbers = itertools.count(1)
 # Long enough that 64 of them in each of 100 documents pass 8 MiB.
@@ -30,9 +30,10 @@ def make_records(mails, status, second=0, reason=""):
     ]
 
 
-def body(deliveries=None, bounces=None):
-    """Return the bytes of one post."""
-    return as_json(make_post(deliveries, bounces))[0]
+def body(deliveries=None, bounces=None, *, form=False):
+    """Return the bytes of one post, JSON or a form."""
+    encode = as_form if form else as_json
+    return encode(make_post(deliveries, bounces))[0]
 
 
 def chunks(items, size):

@@ -16,6 +16,9 @@ SIZES = {1: 60, 10: 40, 100: 20, 500: 4}
 # Of so many rounds a contender takes part in one: the slow ones would eat the time.
 _STRIDE = {("per_record_set", 100): 5, ("per_record_set", 500): 4, ("transaction", 500): 2}
 KINDS = ("new", "next", "duplicate")
+# CMC's default format is a form; of the contenders these read it.
+FORM_KINDS = tuple(f"{kind}, form" for kind in KINDS)
+READ_FORMS = (OURS, "floor")
 FULL = "full history"
 HISTORIES = (1, 4, 16, 64)
 # What a worker does after its answer is still part of the post.
@@ -55,12 +58,16 @@ def _warm_up(senders):
 
 def _round(costs, senders, contenders, size):
     """Send three posts about the same mails to each contender: new, next, once more."""
-    mails = new_mails(size)
-    queued = body(make_records(mails, "queued"))
-    succeeded = body(make_records(mails, "succeeded", second=5))
-    for kind, post in zip(KINDS, (queued, succeeded, succeeded), strict=True):
-        for contender in contenders:
-            _measure(costs[kind, size, contender.name], senders[contender], contender, post, size)
+    for kinds, form in ((KINDS, False), (FORM_KINDS, True)):
+        mails = new_mails(size)
+        queued = body(make_records(mails, "queued"), form=form)
+        succeeded = body(make_records(mails, "succeeded", second=5), form=form)
+        for kind, post in zip(kinds, (queued, succeeded, succeeded), strict=True):
+            for contender in contenders:
+                if form and contender.name not in READ_FORMS:
+                    continue
+                cost = costs[kind, size, contender.name]
+                _measure(cost, senders[contender], contender, post, size)
 
 
 def _measure(cost, sender, contender, post, events):
@@ -112,10 +119,25 @@ def _deferrals(mails, number, reason):
 
 def _show(costs):
     rows = []
-    for kind, size in [*((k, s) for s in SIZES for k in KINDS), (FULL, 100)]:
-        for name in NAMES:
+    for kind, size in [*((k, s) for s in SIZES for k in (*KINDS, *FORM_KINDS)), (FULL, 100)]:
+        for name in READ_FORMS if kind in FORM_KINDS else NAMES:
             rows.append([f"{size} × {kind}", name, *cost_cells(costs[kind, size, name])])
     show("One post at a time", ["records", "contender", *COST_HEADINGS], rows)
+    rows = [
+        [f"{size} × {kind}", "p50", *_beside_floor(costs, kind, size, lambda cost: cost.ms(0.5))]
+        for kind in (*KINDS, *FORM_KINDS)
+        for size in SIZES
+    ]
+    rows += [
+        [f"{size} × {kind}", "CPU", *_beside_floor(costs, kind, size, lambda cost: cost.cpu_us())]
+        for kind in (*KINDS, *FORM_KINDS)
+        for size in SIZES
+    ]
+    show(
+        "Beside the floor (p50 in ms a post, CPU in µs an event)",
+        ["records", "of", "ours / floor", "ours", "floor"],
+        rows,
+    )
     rows = [
         [f"{size} × {kind}", OURS, *_per_event(costs[kind, size, OURS])]
         for kind in KINDS
@@ -126,6 +148,11 @@ def _show(costs):
         for length in HISTORIES
     ]
     show("Cost of an event", ["records", "contender", "p50 µs", "CPU µs"], rows)
+
+
+def _beside_floor(costs, kind, size, figure):
+    ours, floor = (figure(costs[kind, size, name]) for name in READ_FORMS)
+    return [f"{ours / floor:.2f}", f"{ours:,.1f}", f"{floor:,.1f}"]
 
 
 def _per_event(cost):

@@ -43,13 +43,14 @@ def _single(costs):
     yield "writes per new fact", 1, max(c.writes / c.events for c in ours)
     yield "RPCs per post of duplicates", 0, max(c.rpcs / c.posts for c in repeats)
     yield "writes per duplicate", 0, max(c.writes / c.events for c in repeats)
-    for size, rival, most in (
-        (100, "floor", 2),
-        (100, "unsafe_batch", 0.6),
-        (100, "per_record_set", 0.05),
-        (1, "floor", 1.2),
+    for size, rival, goals in (
+        (100, "floor", {"new": 1.6, "next": 1.8}),
+        (100, "unsafe_batch", {"new": 0.6, "next": 0.6}),
+        (100, "per_record_set", {"new": 0.05, "next": 0.05}),
+        (1, "floor", {"new": 1.15, "next": 1.15}),
+        (100, "floor", {"new, form": 1.3, "next, form": 1.3}),
     ):
-        for kind in _FACTS:
+        for kind, most in goals.items():
             ratio = costs[kind, size, OURS].ms(0.5) / costs[kind, size, rival].ms(0.5)
             yield f"p50, {size} × {kind}: ours / {rival}", most, ratio
     for kind in _FACTS:
@@ -62,7 +63,7 @@ def _single(costs):
         ]
         yield f"CPU per event, {kind}: worst step up in size", _FLAT, max(steps)
     first, last = (costs[length, OURS].cpu_us() for length in (HISTORIES[0], HISTORIES[-1]))
-    yield f"CPU per event: after {HISTORIES[-1]} events / after 1", _FLAT, last / first
+    yield f"CPU per event: after {HISTORIES[-1]} events / after 1", 1.3, last / first
 
 
 def _contention(results):
@@ -72,7 +73,7 @@ def _contention(results):
 
 
 def _cold(medians):
-    yield "cold start: ours / bare", 1.1, medians[OURS] / medians[BARE]
+    yield "cold start: ours / bare", 1.12, medians[OURS] / medians[BARE]
 
 
 def _memory(resident):

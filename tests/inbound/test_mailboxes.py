@@ -2,7 +2,7 @@
 
 import pytest
 
-from cmc_webhook.inbound.addresses import addresses, sender
+from cmc_webhook.inbound.mailboxes import addresses, sender
 from tests.support.growth import assert_linear
 from tests.support.mails import HEADERS, sendgrid
 

@@ -1,0 +1,55 @@
+"""Queries over the documents of addresses: one address, and those that are not to be mailed."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from google.cloud.firestore import Client, Query
+from google.cloud.firestore_v1.base_query import FieldFilter
+
+from cmc_webhook.reading import queries
+from cmc_webhook.reading.documents import ADDRESS, Document
+from cmc_webhook.reading.pasted import domain, recipients
+from cmc_webhook.reading.queries import Listing
+from cmc_webhook.status.addresses import address_id
+
+# The field of each filter. Each needs a composite index with `stop_until` descending.
+_EQUAL = {"cause": "stop_cause", "domain": "to_domain"}
+INDEXED = tuple(_EQUAL.values())
+
+
+@dataclass(frozen=True, kw_only=True)
+class StopFilters:
+    """Which stopped addresses to choose: those whose stop ends after *since* and before *until*."""
+
+    since: datetime
+    until: datetime | None = None
+    cause: str = ""
+    domain: str = ""
+
+
+class MailAddresses:
+    """The documents of addresses of a collection. Thread-safe."""
+
+    def __init__(self, client: Client, collection: str) -> None:
+        self.collection = client.collection(collection)
+
+    def get(self, address: str) -> Document | None:
+        """Return the document of *address*, which is as people paste it, if there is one."""
+        return queries.get(self.collection, address_id(recipients(address)[0]), ADDRESS)
+
+    def stopped(self, filters: StopFilters) -> Listing:
+        """Return the stopped addresses that *filters* choose, the latest end first."""
+        query = Query(self.collection)
+        wanted = {"cause": filters.cause, "domain": domain(filters.domain)}
+        for name, value in wanted.items():
+            if value:
+                query = query.where(filter=FieldFilter(_EQUAL[name], "==", value))
+        query = query.where(filter=FieldFilter("stop_until", ">", filters.since))
+        if filters.until:
+            query = query.where(filter=FieldFilter("stop_until", "<", filters.until))
+        return Listing(query, "stop_until", ADDRESS)
+
+    def unsubscribed(self, composition: str) -> Query:
+        """Return the query for the addresses that unsubscribed from a server composition."""
+        contains = FieldFilter("unsubscribed_from", "array_contains", composition)
+        return Query(self.collection).where(filter=contains)

@@ -1,0 +1,119 @@
+"""
+Whether an address may be mailed, for card, list, commands and files alike. Pure.
+
+The class of a mail does not answer that: it is about one mail, and a stop is about many.
+"""
+
+from dataclasses import dataclass
+from datetime import datetime
+from zoneinfo import ZoneInfo
+
+from cmc_webhook.reading.documents import Document
+from cmc_webhook.reading.texts import Texts
+from cmc_webhook.reading.times import shown
+from cmc_webhook.status.stop_rule import NO_END, Kind, Line, counted, stop
+
+# Causes besides those of the rule: a stored stop without one, and a document that nobody can read.
+UNKNOWN = "unknown"
+UNREADABLE = "unreadable"
+_DECISIVE = ("stop_until", "unsubscribed_from")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Verdict:
+    """
+    Whether an address may be mailed, at one time.
+
+    *cause* is empty unless it is stopped. A stop runs from *since*, None if the facts do
+    not tell, until *until*, None for no end, by *line* of the rule; no line is a decision
+    of an operator. *blocked_at*: when CMC last refused to send to it.
+    """
+
+    cause: str = ""
+    since: datetime | None = None
+    until: datetime | None = None
+    line: Line | None = None
+    unsubscribed_from: tuple[str, ...] = ()
+    blocked_at: datetime | None = None
+
+    def allows(self, composition: str | None = None) -> bool:
+        """Return whether the address may be mailed, through this server composition if given."""
+        return not self.cause and composition not in self.unsubscribed_from
+
+
+def verdict_of(document: Document | None, now: datetime) -> Verdict:
+    """
+    Return the verdict on the address with this document of mail_addresses, None if it has none.
+
+    An address whose document cannot be read is not mailed until somebody mends it.
+    """
+    if document is None:
+        return Verdict()
+    if any(name in document.unreadable for name in _DECISIVE):
+        return Verdict(cause=UNREADABLE)
+    fields = document.fields
+    facts, operator = fields.get("facts", []), fields.get("operator")
+    blocks = [f["at"] for f in counted(facts, operator) if f["kind"] == Kind.BLOCKED]
+    unsubscribed_from = tuple(fields.get("unsubscribed_from", ()))
+    blocked_at = max(blocks, default=None)
+    until = fields.get("stop_until")
+    if until is None or until <= now:
+        return Verdict(unsubscribed_from=unsubscribed_from, blocked_at=blocked_at)
+    cause = fields.get("stop_cause", UNKNOWN)
+    explained = stop(facts, operator)
+    # Somebody may have edited the stop, or an older version may have written it.
+    known = (
+        explained if explained and (explained.cause, explained.until) == (cause, until) else None
+    )
+    return Verdict(
+        cause=cause,
+        since=known and known.since,
+        until=None if until >= NO_END else until,
+        line=known and known.line,
+        unsubscribed_from=unsubscribed_from,
+        blocked_at=blocked_at,
+    )
+
+
+def sentence(verdict: Verdict, texts: Texts, zone: ZoneInfo) -> str:
+    """Return the verdict in words, with the numbers of the rule."""
+    said = []
+    if verdict.cause == UNREADABLE:
+        said.append(texts.text("verdict.unreadable"))
+    elif verdict.cause:
+        cause = texts.name("stop", verdict.cause)
+        end = texts.text("verdict.no_end")
+        if verdict.until:
+            end = texts.text("verdict.until", time=shown(verdict.until, zone, "%Y-%m-%d %H:%M"))
+        line = verdict.line
+        several = line is not None and line.days > 1
+        key = "verdict.stopped_days" if several else "verdict.stopped"
+        days, within = (line.days, line.within) if line else (0, 0)
+        said.append(texts.text(key, cause=cause, end=end, days=days, within=within))
+    else:
+        said.append(texts.text("verdict.allowed"))
+    if verdict.unsubscribed_from:
+        names = ", ".join(verdict.unsubscribed_from)
+        said.append(texts.text("verdict.unsubscribed", compositions=names))
+    if verdict.blocked_at:
+        said.append(texts.text("verdict.blocked", time=shown(verdict.blocked_at, zone)))
+    return texts.joined(said)
+
+
+def answer_text(verdict: Verdict, texts: Texts, composition: str | None = None) -> str:
+    """Return whether the address may be mailed, in a word or two."""
+    return texts.text("verdict.yes" if verdict.allows(composition) else "verdict.no")
+
+
+def cause_text(verdict: Verdict, texts: Texts, composition: str | None = None) -> str:
+    """Return why it may not be mailed in a few words, empty if it may."""
+    if verdict.cause:
+        return texts.name("stop", verdict.cause)
+    return "" if verdict.allows(composition) else texts.text("stop.unsubscribed")
+
+
+def end_text(verdict: Verdict, texts: Texts, zone: ZoneInfo) -> str:
+    """Return the time at which a stop ends, empty if there is no stop."""
+    if verdict.until:
+        return shown(verdict.until, zone)
+    return texts.text("verdict.never") if verdict.cause else ""
