@@ -26,8 +26,7 @@ TRANSACTED = "transacted"
 
 SERVER = """
 import sys
-from cmc_webhook.local_firestore.indexes import IndexCheck
-from cmc_webhook.local_firestore.server import LOOPBACK, start
+from cmc_webhook.local_firestore.server import start
 server = start(sys.argv[1], 0)
 print(server.address, flush=True)
 sys.stdin.read()
