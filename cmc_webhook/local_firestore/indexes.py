@@ -119,7 +119,7 @@ class IndexCheck:
 
 
 def missing_indexes(query: Query, defined: IndexDefinitions) -> set[Index]:
-    """Return one index, where several may do, too, for each alternative that none answers."""
+    """Return an index for each alternative that has none; several smaller ones may do instead."""
     missing = (_missing(query.scope, tests, query.orders, defined) for tests in query.alternatives)
     return {index for index in missing if index}
 

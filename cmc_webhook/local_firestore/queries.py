@@ -98,7 +98,7 @@ def evaluate(query: Query, documents: Iterable[Message]) -> tuple[list[Message],
 
 
 def window(query: Query, rows: Iterable[tuple[T, Sequence[bytes]]]) -> tuple[list[T], int]:
-    """Return those of the sorted *rows*, each with its sort keys, in *query*; and its skipped."""
+    """Return what *query* keeps of sorted *rows*, each with its keys, and how many it skipped."""
     found = (row for row, keys in rows if _within(keys, query))
     skipped = sum(1 for _ in islice(found, query.offset))
     return list(islice(found, query.limit)), skipped
