@@ -9,14 +9,14 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from cmc_webhook.command_line.values import (
-    AddressType,
-    CursorType,
-    IdType,
-    RateType,
-    TextType,
-    TimeType,
+    ADDRESS,
+    ID,
+    POSITION,
+    RATE,
+    TEXT,
+    TIME,
+    ZONE,
     WordType,
-    ZoneType,
 )
 from cmc_webhook.reading.cli import Group, adding, command, option
 from cmc_webhook.reading.language import text
@@ -45,23 +45,23 @@ _json = option("--json", "json_lines", is_flag=True)
 _yes = option("--yes", is_flag=True)
 _inbound = option("--inbound", is_flag=True)
 _everything = option("--all", "everything", is_flag=True)
-_rate = option("--rate", default=0.0, type=RateType())
+_rate = option("--rate", default=0.0, type=RATE)
 _output = option("-o", "--output", metavar="FILE", type=click.Path(dir_okay=False, path_type=Path))
-_address = click.argument("address", type=AddressType())
+_address = click.argument("address", type=ADDRESS)
 _note = option("--note", default="")
-_domain = option("--domain", default="", type=TextType())
+_domain = option("--domain", default="", type=TEXT)
 _FILTERS = (
     option("--status", "statuses", multiple=True, type=_STATUS, metavar="STATUS"),
-    option("--to", default="", type=TextType()),
+    option("--to", default="", type=TEXT),
     _domain,
-    option("--message-id", default="", type=TextType()),
-    option("--api-data", default="", type=TextType()),
+    option("--message-id", default="", type=TEXT),
+    option("--api-data", default="", type=TEXT),
     option("--cause", "causes", multiple=True, type=WordType("cause"), metavar="CAUSE"),
     option("--class", "classes", multiple=True, type=WordType("class"), metavar="CLASS"),
     option("--diagnosis", "diagnoses", multiple=True, type=WordType("diagnosis"), metavar="WORD"),
-    option("--composition", default="", type=TextType()),
-    option("--since", type=TimeType()),
-    option("--until", type=TimeType()),
+    option("--composition", default="", type=TEXT),
+    option("--since", type=TIME),
+    option("--until", type=TIME),
 )
 
 
@@ -86,7 +86,7 @@ def _page(function: Callable[..., Any]) -> Callable[..., Any]:
     """Give *function* the options of a page, as its argument *page*."""
 
     @option("--limit", default=50, type=click.IntRange(1, 1000))
-    @option("--after", type=CursorType())
+    @option("--after", type=POSITION)
     @_json
     @functools.wraps(function)
     def with_page(limit: int, after: "Cursor | None", json_lines: bool, **options: Any) -> Any:
@@ -108,12 +108,12 @@ COMMANDS = (
         option("--scenario", type=click.Choice(OFFERED), metavar="NAME"),
         option("--count", default=1, type=click.IntRange(1)),
         option("--recipients", default=1, type=click.IntRange(1, 1000)),
-        option("--rate", default=0.0, type=RateType(), entry="events"),
+        option("--rate", default=0.0, type=RATE, entry="events"),
         option("--format", "form", default="form", type=click.Choice(["form", "json"])),
         option("--version", default=2, type=click.IntRange(1, 2)),
-        option("--zone", type=ZoneType()),
+        option("--zone", type=ZONE),
         option("--seed", type=int),
-        option("--end", type=TimeType()),
+        option("--end", type=TIME),
         option("--concurrency", default=1, type=click.IntRange(1, 64)),
         option("--real-url", is_flag=True),
         function_options,
@@ -146,7 +146,7 @@ COMMANDS = (
             entry="file_format",
         ),
         _output,
-        option("--after", type=CursorType(), entry="continue_export"),
+        option("--after", type=POSITION, entry="continue_export"),
         firestore_options,
     ),
     Group(
@@ -156,8 +156,8 @@ COMMANDS = (
             "addresses:list_addresses",
             option("--csv", "as_csv", is_flag=True),
             option("--cause", type=_STOP, metavar="CAUSE", entry="stop_cause"),
-            option("--domain", default="", type=TextType(), entry="address_domain"),
-            option("--since", type=TimeType(), entry="stopped_since"),
+            option("--domain", default="", type=TEXT, entry="address_domain"),
+            option("--since", type=TIME, entry="stopped_since"),
             _page,
             firestore_options,
         ),
@@ -166,7 +166,7 @@ COMMANDS = (
             "addresses:check_file",
             click.argument("file", type=click.File("rb")),
             option("--column", default=""),
-            option("--composition", type=TextType(), entry="through"),
+            option("--composition", type=TEXT, entry="through"),
             _output,
             firestore_options,
         ),
@@ -227,9 +227,9 @@ COMMANDS = (
         "rebuild",
         "rebuild:rebuild",
         option("--addresses", "of_addresses", is_flag=True),
-        option("--zone", type=ZoneType(), entry="zone_of_times"),
+        option("--zone", type=ZONE, entry="zone_of_times"),
         option("--store", is_flag=True),
-        option("--after", type=IdType(), entry="continue_rebuild"),
+        option("--after", type=ID, entry="continue_rebuild"),
         _yes,
         firestore_options,
     ),

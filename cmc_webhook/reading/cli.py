@@ -49,6 +49,21 @@ class Option(click.Option):
         return super().get_help_record(ctx)
 
 
+class Parsed(click.ParamType[Any]):
+    """What *read* returns for a text; if it raises ValueError, the text *wrong* says so."""
+
+    def __init__(self, name: str, read: Callable[[str], Any], wrong: str) -> None:
+        self.name = name
+        self._read = read
+        self._wrong = wrong
+
+    def convert(self, value: Any, param: Any, ctx: Any) -> Any:
+        try:
+            return self._read(value)
+        except ValueError:
+            self.fail(text(self._wrong, value=value), param, ctx)
+
+
 class _Formatter(click.HelpFormatter):
     """Help in the columns of a terminal, where a Japanese character takes two."""
 

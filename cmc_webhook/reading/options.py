@@ -6,7 +6,7 @@ from typing import Any
 
 import click
 
-from cmc_webhook.reading.cli import adding, option
+from cmc_webhook.reading.cli import Parsed, adding, option
 from cmc_webhook.reading.connection import Connection, FirestoreOptions, NoConnectionError
 from cmc_webhook.reading.language import text
 from cmc_webhook.simulator.posting import Credential, basic, bearer, parse_url
@@ -14,22 +14,13 @@ from cmc_webhook.simulator.posting import Credential, basic, bearer, parse_url
 _URL = "http://localhost:8080"
 
 
-class UrlType(click.ParamType[str]):
-    """An http or https URL."""
-
-    name = "url"
-
-    def convert(self, value: Any, param: Any, ctx: Any) -> str:
-        """Return *value*, or fail if nothing can be posted to it."""
-        try:
-            parse_url(value)
-        except ValueError:
-            self.fail(text("usage.url"), param, ctx)
-        return str(value)
+def _url(value: str) -> str:
+    parse_url(value)
+    return value
 
 
 _OPTIONS = (
-    option("--url", default=_URL, type=UrlType()),
+    option("--url", default=_URL, type=Parsed("url", _url, "usage.url")),
     option("--bearer", default="", metavar="KEY"),
     option("--body-key", default="", metavar="KEY"),
     option("--basic", default="", metavar="USER:PASSWORD"),
