@@ -29,7 +29,7 @@ from cmc_webhook.reading.mail_addresses import MailAddresses
 from cmc_webhook.reading.meanings import status_word
 from cmc_webhook.reading.options import connected
 from cmc_webhook.reading.pasted import searches
-from cmc_webhook.reading.received import ReceivedMails
+from cmc_webhook.reading.queries import Collection
 from cmc_webhook.reading.statuses import Filters, MailStatuses
 from cmc_webhook.reading.times import shown
 from cmc_webhook.status.events import Status
@@ -82,7 +82,7 @@ def show(where: FirestoreOptions, name: str, json_lines: bool) -> None:
         raise _no_mail(name)
 
 
-def find_mails(collection: MailStatuses | ReceivedMails, name: str) -> list[Document]:
+def find_mails(collection: Collection, name: str) -> list[Document]:
     """
     Return the mails whose message id is *name*, or whose document id begins with it.
 
@@ -93,7 +93,7 @@ def find_mails(collection: MailStatuses | ReceivedMails, name: str) -> list[Docu
     raise _no_mail(name)
 
 
-def _by_id(collection: MailStatuses | ReceivedMails, name: str) -> list[Document]:
+def _by_id(collection: Collection, name: str) -> list[Document]:
     name = name.strip()
     is_id = re.match("[0-9a-f]{4}-", name) and "/" not in name
     return (collection.beginning(name) if is_id else []) or collection.of_message(name)

@@ -68,7 +68,7 @@ class Source:
         """Return an answer for each of at most queries.AT_ONCE addresses, in lower case."""
         ids = {address_id(each): each for each in wanted}
         if self._all is None and ids:
-            found = queries.get_all(self._addresses.collection, ids, ADDRESS)
+            found = self._addresses.get_all([*ids])
             answers = {each.id: self._answer(each) for each in found}
             self._count(1, len(ids))
         else:

@@ -102,12 +102,13 @@ def _body(entry: Document) -> bytes | dict[str, Any]:
     return {"event_type": event_type, "server_composition": composition, "event": event}
 
 
-class Quarantine:
-    """The quarantine of the function that writes to *collection*."""
+class Quarantine(queries.Collection):
+    """The quarantine of the function that writes to *collection*. Thread-safe."""
+
+    shape = ENTRY
 
     def __init__(self, client: Client, collection: str) -> None:
-        self._client = client
-        self._collection = client.collection(f"{collection}_quarantine")
+        super().__init__(client, f"{collection}_quarantine")
 
     def listing(self, why: str = "") -> Listing:
         """Return the entries, or those of the reason *why*, the latest first."""
@@ -115,11 +116,11 @@ class Quarantine:
 
     def newest(self, most: int) -> list[Document]:
         """Return the latest entries without their content, at most *most*."""
-        return queries.latest(self._collection.select(_HEAD), "received_at", most, ENTRY)
+        return queries.latest(self.collection.select(_HEAD), "received_at", most, ENTRY)
 
     def heads(self, most: int) -> list[Document]:
         """Return the first entries of the listing without their content, at most *most*."""
-        return Listing(self._collection.select(_HEAD), "received_at", ENTRY).page(most)
+        return Listing(self.collection.select(_HEAD), "received_at", ENTRY).page(most)
 
     def pages(self, size: int, why: str = "") -> Iterator[list[Document]]:
         """Yield all entries, or those of *why*, in pages of *size*; each may have nearly 1 MB."""
@@ -127,30 +128,22 @@ class Quarantine:
 
     def ids(self) -> Iterator[str]:
         """Yield the ids of all entries without reading their content."""
-        bare = queries.all_pages(self._collection.select([]), _DELETED_AT_ONCE, ENTRY)
+        bare = queries.all_pages(self.collection.select([]), _DELETED_AT_ONCE, ENTRY)
         return (entry.id for entry in chain.from_iterable(bare))
-
-    def beginning(self, start: str) -> list[Document]:
-        """Return the entries whose id begins with *start*, which must not contain a slash."""
-        return queries.beginning(self._collection, start, ENTRY)
-
-    def get(self, entry_id: str) -> Document | None:
-        """Return the entry with this id, if there is one."""
-        return queries.get(self._collection, entry_id, ENTRY)
 
     def count(self, most: int | None = None) -> int:
         """Return the number of entries; Firestore counts no further than *most*."""
-        entries = Query(self._collection)
+        entries = Query(self.collection)
         return queries.count(entries.limit(most) if most else entries)
 
     def delete(self, ids: Sequence[str]) -> None:
         """Delete the entries with these ids."""
         for start in range(0, len(ids), _DELETED_AT_ONCE):
-            batch = self._client.batch()
+            batch = self.collection._client.batch()
             for entry_id in ids[start : start + _DELETED_AT_ONCE]:
-                batch.delete(self._collection.document(entry_id))
+                batch.delete(self.collection.document(entry_id))
             batch.commit(**PATIENCE)
 
     def _entries(self, why: str) -> Query:
-        query = Query(self._collection)
+        query = Query(self.collection)
         return query.where(filter=FieldFilter("why", "==", why)) if why else query

@@ -15,7 +15,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
 from google.api_core.exceptions import FailedPrecondition
-from google.cloud.firestore import Client, Query
+from google.cloud.firestore import Query
 from google.cloud.firestore_v1.base_query import FieldFilter
 
 from cmc_webhook.reading import queries
@@ -97,15 +97,14 @@ class Filters:
         )
 
 
-class MailStatuses:
+class MailStatuses(queries.Collection):
     """The status documents of a collection. Thread-safe."""
 
-    def __init__(self, client: Client, collection: str) -> None:
-        self._collection = client.collection(collection)
+    shape = MAIL
 
     def listing(self, filters: Filters) -> Listing:
         """Return the mails that *filters* choose, see Listing for their order."""
-        query = Query(self._collection)
+        query = Query(self.collection)
         search = filters.search
         if search and search.whole:
             query = query.where(filter=FieldFilter(search.field, "==", search.text))
@@ -135,18 +134,10 @@ class MailStatuses:
 
     def period(self) -> list[datetime]:
         """Return the times of the oldest and the newest mail; none if there are no mails."""
-        known = self._collection.where(filter=FieldFilter("status_at", ">=", EARLIEST)).limit(1)
+        known = self.collection.where(filter=FieldFilter("status_at", ">=", EARLIEST)).limit(1)
         directions = (Query.ASCENDING, Query.DESCENDING)
         ends = (known.order_by("status_at", direction=each) for each in directions)
         return [mail.fields["status_at"] for end in ends for mail in run(end, MAIL)]
-
-    def get(self, document_id: str) -> Document | None:
-        """Return the document with this id, if there is one."""
-        return queries.get(self._collection, document_id, MAIL)
-
-    def get_all(self, ids: Sequence[str]) -> list[Document]:
-        """Return those that exist of the documents with these ids. Each id is billed."""
-        return queries.get_all(self._collection, ids, MAIL)
 
     def newest_success(self, to: str) -> datetime | None:
         """Return when a mail to this address was accepted last, of those that stayed so."""
@@ -163,14 +154,6 @@ class MailStatuses:
         mails = self.newest(filters, newest, ["to_domain"])
         return Counter(mail.fields.get("to_domain", "") for mail in mails)
 
-    def of_message(self, message_id: str) -> list[Document]:
-        """Return a document for each recipient of the mail; the id is as people paste it."""
-        return queries.of_message(self._collection, message_id, MAIL)
-
-    def beginning(self, start: str) -> list[Document]:
-        """Return the documents whose id begins with *start*, which must not contain a slash."""
-        return queries.beginning(self._collection, start, MAIL)
-
     def matches(self, meant: Iterable[Search]) -> list[Search]:
         """Return which of *meant* find a mail, the whole values first; reads one for each."""
         with ThreadPoolExecutor(_COUNTERS) as pool:
@@ -179,7 +162,7 @@ class MailStatuses:
 
     def _match(self, meant: Search) -> list[Search]:
         field, text, _ = meant
-        query = queries.starting(self._collection, field, text, 1).select([field])
+        query = queries.starting(self.collection, field, text, 1).select([field])
         # The first in order is the whole value, if there is one.
         return [Search(field, text, mail.stored[field] == text) for mail in run(query, MAIL)]
 
@@ -189,16 +172,16 @@ class MailStatuses:
 
         They are those before and after *address* in alphabetical order.
         """
-        around = queries.starting(self._collection, "to", start, most // 2).select(["to"])
+        around = queries.starting(self.collection, "to", start, most // 2).select(["to"])
         after = run(around.start_at({"to": address}), MAIL)
-        ordered = self._collection.order_by("to", direction=Query.DESCENDING).select(["to"])
+        ordered = self.collection.order_by("to", direction=Query.DESCENDING).select(["to"])
         before = ordered.start_after({"to": address}).end_at({"to": start})
         found = [*after, *run(before.limit(most - len(after)), MAIL)]
         return [mail.fields["to"] for mail in found]
 
     def known_among(self, addresses: Sequence[str], most: int) -> list[str]:
         """Return the recipients of at most *most* documents to one of *addresses*."""
-        query = self._collection.where(filter=FieldFilter("to", "in", addresses))
+        query = self.collection.where(filter=FieldFilter("to", "in", addresses))
         return [mail.fields["to"] for mail in run(query.limit(most).select(["to"]), MAIL)]
 
     def of_same_messages(self, mails: Sequence[Document], most: int) -> list[Document]:
@@ -206,12 +189,12 @@ class MailStatuses:
         ids = sorted({mail.fields["message_id"] for mail in mails if "message_id" in mail.fields})
         if not ids:
             return []
-        query = self._collection.where(filter=FieldFilter("message_id", "in", ids))
+        query = self.collection.where(filter=FieldFilter("message_id", "in", ids))
         return run(query.limit(most).select(_OF_SIBLINGS), MAIL)
 
     def last_received(self, most: int) -> list[Document]:
         """Return the mails that were written last, the latest first, none of the future."""
-        return queries.latest(Query(self._collection), "last_received_at", most, MAIL)
+        return queries.latest(Query(self.collection), "last_received_at", most, MAIL)
 
     def oddly_received(self, most: int) -> list[Document]:
         """Return the mails that last_received leaves out, at most *most*."""
@@ -246,7 +229,7 @@ class MailStatuses:
         return True
 
     def _by_arrival(self, direction: str) -> Query:
-        return self._collection.order_by("last_received_at", direction=direction)
+        return self.collection.order_by("last_received_at", direction=direction)
 
     def _count(self, filters: Filters) -> int:
         return count(self.listing(filters).query)
