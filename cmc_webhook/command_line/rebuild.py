@@ -77,12 +77,7 @@ def rebuild(
 
 
 class _Run:
-    """
-    One pass over documents, page by page.
-
-    All documents up to *after* are done. *store*: whether differences are written. *left* has
-    the ids of those that stay as they are, by reason.
-    """
+    """One pass over documents, done up to *after*; *left* has the ids of those left, by reason."""
 
     def __init__(self, database: Database, store: bool, after: str | None) -> None:
         self._database = database

@@ -15,11 +15,7 @@ _COUNTS = ("received", "stored", "unchanged", "quarantined")
 def post_all(
     url: str, messages: Sequence[tuple[Message, int]], rate: float = 0.0, senders: int = 1
 ) -> list[Answer]:
-    """
-    Post *messages*, each with its number of events, and return the answers in order.
-
-    *rate* is in events per second, 0 for no limit.
-    """
+    """Post messages with their numbers of events, at *rate* events a second, 0 for no limit."""
     answers = deliver(Target(url), messages, pace=Pace(rate), senders=senders)
     hidden = not sys.stderr.isatty()
     with click.progressbar(answers, length=len(messages), file=sys.stderr, hidden=hidden) as shown:

@@ -83,11 +83,7 @@ def show(where: FirestoreOptions, name: str, json_lines: bool) -> None:
 
 
 def find_mails(collection: Collection, name: str) -> list[Document]:
-    """
-    Return the mails whose message id is *name*, or whose document id begins with it.
-
-    Raises ClickException if there is none.
-    """
+    """Return the mails with this message id or start of an id. Raises ClickException if none."""
     if mails := _by_id(collection, name):
         return mails
     raise _no_mail(name)

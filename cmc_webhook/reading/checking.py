@@ -41,12 +41,7 @@ class Answer(NamedTuple):
 
 
 class Source:
-    """
-    Answers at the time *now*; *composition* is the one that the mail is to go through.
-
-    *calls* and *reads* are what Firestore was asked, and what it bills. Of *many* addresses,
-    all stopped ones are read at once.
-    """
+    """Answers at *now* for mail through *composition*; of *many*, all stopped are read at once."""
 
     def __init__(
         self,
@@ -106,11 +101,7 @@ class Source:
 def check(
     table: CsvFile, target: IO[bytes], source: Source, texts: Texts, zone: ZoneInfo
 ) -> Iterator[Counter[str]]:
-    """
-    Write *table* with its answers to *target*; yield for each part how many rows have which reason.
-
-    The reason is empty for rows that may be mailed.
-    """
+    """Write *table* with its answers; yield how many rows have which reason, "" if allowed."""
     target.write(table.bom)
     rows = table.rows()
     if table.has_header:

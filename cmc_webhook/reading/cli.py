@@ -68,7 +68,6 @@ class _Formatter(click.HelpFormatter):
     """Help in the columns of a terminal, where a Japanese character takes two."""
 
     def write_text(self, text: str) -> None:
-        """Write each line of *text*, wrapped."""
         indent = " " * self.current_indent
         for line in text.splitlines():
             for part in table.wrap(line, self.width - self.current_indent):
@@ -77,7 +76,6 @@ class _Formatter(click.HelpFormatter):
     def write_dl(
         self, rows: Iterable[tuple[str, str]], col_max: int = 30, col_spacing: int = 2
     ) -> None:
-        """Write terms with their meaning beside them, or below if a term is long."""
         rows, indent = list(rows), " " * self.current_indent
         room = min(max(table.width(term) for term, _ in rows), col_max) + col_spacing
         for term, meaning in rows:
@@ -113,7 +111,6 @@ class Command(click.Command):
         return super().main(*args, **extra)
 
     def make_context(self, *args: Any, **extra: Any) -> click.Context:
-        """Return the context of the command; what fails is one sentence."""
         with _failing_in_one_sentence():
             return super().make_context(*args, **extra)
 
@@ -124,7 +121,6 @@ class Command(click.Command):
         return super().parse_args(ctx, args)
 
     def invoke(self, ctx: click.Context) -> Any:
-        """Run what the command does; what fails is one sentence."""
         with _failing_in_one_sentence():
             return super().invoke(ctx)
 
@@ -136,11 +132,9 @@ class Command(click.Command):
         return found
 
     def get_short_help_str(self, limit: int = 45) -> str:
-        """Return the first sentence of the help."""
         return text(self._entry).partition("\n")[0]
 
     def format_help_text(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        """Write the help."""
         formatter.write_paragraph()
         with formatter.indentation():
             formatter.write_text(text(self._entry))
@@ -153,7 +147,6 @@ class Group(Command, click.Group):
         super().__init__(name, commands=commands, **attributes)
 
     def list_commands(self, ctx: click.Context) -> list[str]:
-        """Return the names of the commands as they are declared."""
         return list(self.commands)
 
 

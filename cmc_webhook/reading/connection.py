@@ -27,18 +27,13 @@ class NoConnectionError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Connection:
-    """
-    An open Firestore, with the names of the collections of statuses, addresses and received mail.
-
-    *zone* is CMC_TIME_ZONE. *real* is true if a project was named: ask before changing
-    anything in it.
-    """
+    """An open Firestore with its collections; *real* is true if a project was named."""
 
     client: firestore.Client
     collection: str
     address_collection: str
     inbound_collection: str
-    zone: ZoneInfo
+    zone: ZoneInfo  # CMC_TIME_ZONE
     real: bool
 
     def database(self) -> Database:
@@ -109,12 +104,8 @@ class FirestoreOptions:
 
 
 def settings_here(database: str = "") -> StatusSettings:
-    """
-    Return the settings of this environment, with *database* instead of CMC_DATABASE if given.
-
-    Without credentials: a reader accepts no posts, and wrong ones do not stop it. Raises
-    SettingsError.
-    """
+    """Return the settings without credentials, which no reader needs. Raises SettingsError."""
+    # Wrong ones do not stop it either.
     environ = {name: value for name, value in os.environ.items() if name not in CREDENTIALS}
     return _settings(environ | ({"CMC_DATABASE": database} if database else {}))
 

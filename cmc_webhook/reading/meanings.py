@@ -63,12 +63,7 @@ class Link(NamedTuple):
 
 
 class Explanation(NamedTuple):
-    """
-    The texts on one mail; *customer* can be sent to the recipient as it is.
-
-    *is_certain* is False where a carrier's reply can mean two things; the class of the
-    document takes it for one of them.
-    """
+    """The texts on one mail; not *is_certain* where a carrier's reply can mean two things."""
 
     happened: str
     customer: str

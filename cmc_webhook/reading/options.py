@@ -41,11 +41,7 @@ def firestore_options(command: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def connected(where: FirestoreOptions, *, check: bool = True) -> Connection:
-    """
-    Open the Firestore, and say on stderr which it is.
-
-    *check* that a local one answers. Raises SettingsError.
-    """
+    """Open the Firestore and name it on stderr; *check* a local one. Raises SettingsError."""
     if not where.quiet:
         click.echo(where.describe(), err=True)
     try:

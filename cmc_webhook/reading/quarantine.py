@@ -43,11 +43,7 @@ class NotReplayableError(Exception):
 
 
 def text_of(entry: Document) -> str | None:
-    """
-    Return the content of *entry*, with U+FFFD for bytes that are not UTF-8.
-
-    None if the entry holds no content that can be read: that of a received mail is in the bucket.
-    """
+    """Return the content, U+FFFD for bytes not UTF-8; None if unreadable or in the bucket."""
     content = entry.fields.get("content")
     return content.decode(errors="replace") if isinstance(content, bytes) else content
 
@@ -58,11 +54,7 @@ def has_odd_bytes(entry: Document) -> bool:
 
 
 def body_of(entry: Document, zone: ZoneInfo) -> bytes | dict[str, Any]:
-    """
-    Return the body to post again, as bytes or as an object of JSON.
-
-    Times without an offset are in *zone*. Raises NotReplayableError.
-    """
+    """Return the body to post, its local times in *zone*. Raises NotReplayableError."""
     body = _body(entry)
     received_at = entry.fields.get("received_at", datetime.now(UTC))
     if isinstance(body, dict):

@@ -30,11 +30,7 @@ AT_ONCE = 500
 
 
 class Cursor(NamedTuple):
-    """
-    The place after a document in a listing; its text form stands in URLs and options.
-
-    *at* is None where the time is not the place: the document is then read again.
-    """
+    """The place after a document; *at* is None where the document is read again to find it."""
 
     at: datetime | None
     document_id: str
@@ -95,11 +91,7 @@ class Listing:
         return found
 
     def shown(self, size: int, after: Cursor | None) -> tuple[list[Document], Cursor | None]:
-        """
-        Return a page of at most *size*, and the place of the next one, None at the end.
-
-        It may end early, if it has read as many documents as a view may.
-        """
+        """Return a page, shorter once MOST were read, and the next place, None at the end."""
         # One document more than is shown tells whether there is a next page.
         asked = _BATCH if self._keep else size + 1
         kept: list[Document] = []
@@ -191,11 +183,7 @@ def parse_cursor(text: str) -> Cursor:
 
 
 def latest(query: Query, time: str, most: int, shape: Shape) -> list[Document]:
-    """
-    Return the latest documents by their field *time*, at most *most*, none of the future.
-
-    Without this bound, one document with another value there would be the first for ever.
-    """
+    """Return the latest by *time* without the future: an odd time would be first for ever."""
     soon = FieldFilter(time, "<", datetime.now(UTC) + CLOCKS_DIFFER)
     ordered = query.order_by(time, direction=Query.DESCENDING)
     return run(ordered.where(filter=soon).limit(most), shape)

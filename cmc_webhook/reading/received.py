@@ -21,11 +21,7 @@ SENDER, RECIPIENT = "from.address", "envelope_to"
 
 @dataclass(frozen=True, kw_only=True)
 class ReceivedFilters:
-    """
-    Which received mails to choose; an empty filter chooses all.
-
-    Addresses are as people paste them (see pasted). *until* is not included.
-    """
+    """Which mails to choose, by default all; addresses are as pasted, *until* is not included."""
 
     sender: str = ""
     recipient: str = ""

@@ -48,11 +48,7 @@ _OF_SIBLINGS = (
 
 @dataclass(frozen=True, kw_only=True)
 class Filters:
-    """
-    Which mails to choose; an empty filter chooses all.
-
-    Texts are as people paste them (see pasted), but for that of *search*. *until* is not included.
-    """
+    """Which mails to choose, by default all; texts are as pasted, *until* is not included."""
 
     search: Search | None = None
     statuses: Sequence[str] = ()
@@ -167,11 +163,7 @@ class MailStatuses(queries.Collection):
         return [Search(field, text, mail.stored[field] == text) for mail in run(query, MAIL)]
 
     def addresses_around(self, address: str, start: str, most: int) -> list[str]:
-        """
-        Return the recipients of at most *most* documents that begin with *start*.
-
-        They are those before and after *address* in alphabetical order.
-        """
+        """Return the recipients of *most* documents around *address* that begin with *start*."""
         around = queries.starting(self.collection, "to", start, most // 2).select(["to"])
         after = run(around.start_at({"to": address}), MAIL)
         ordered = self.collection.order_by("to", direction=Query.DESCENDING).select(["to"])

@@ -42,11 +42,7 @@ class Verdict:
 
 
 def verdict_of(document: Document | None, now: datetime) -> Verdict:
-    """
-    Return the verdict on the address with this document of mail_addresses, None if it has none.
-
-    An address whose document cannot be read is not mailed until somebody mends it.
-    """
+    """Return the verdict; an address whose document cannot be read is not mailed."""
     if document is None:
         return Verdict()
     if any(name in document.unreadable for name in _DECISIVE):
