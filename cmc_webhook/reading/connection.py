@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 _LOCAL = "127.0.0.1:8081"
 _LOCAL_PROJECT = "demo-cmc-webhook"
 _EMULATOR = "FIRESTORE_EMULATOR_HOST"
+_NO_CREDENTIAL_REQUIRED = {"CMC_ALLOW_UNAUTHENTICATED": "true"}
 
 
 class NoConnectionError(Exception):
@@ -71,27 +72,23 @@ class FirestoreOptions:
             inbound=inbound_collection(os.environ),
         )
 
-    def connect(self) -> Connection:
-        """
-        Open the Firestore.
-
-        Raises SettingsError, and NoConnectionError if a local one does not answer or
-        there are no Google credentials.
-        """
-        if self.emulator and not is_reachable(self.emulator):
-            raise NoConnectionError(text("place.no_answer", emulator=self.emulator))
-        return self.open()
-
     def open(self) -> Connection:
-        """Like connect, but do not check whether a local Firestore answers."""
+        """Open it. Raises SettingsError, and NoConnectionError without Google credentials."""
+        from google.auth.exceptions import DefaultCredentialsError
+        from google.cloud import firestore
+
         settings = settings_here(self.database)
         # The client follows this variable, whichever project it is given.
         if self.emulator:
             os.environ[_EMULATOR] = self.emulator
         else:
             os.environ.pop(_EMULATOR, None)
+        try:
+            client = firestore.Client(self._named_project(), database=settings.database)
+        except DefaultCredentialsError as error:
+            raise NoConnectionError(text("place.no_credentials")) from error
         return Connection(
-            _client(self._named_project(), settings.database),
+            client,
             settings.collection,
             settings.address_collection,
             inbound_collection(os.environ),
@@ -107,26 +104,13 @@ def settings_here(database: str = "") -> StatusSettings:
     """Return the settings without credentials, which no reader needs. Raises SettingsError."""
     # Wrong ones do not stop it either.
     environ = {name: value for name, value in os.environ.items() if name not in CREDENTIALS}
-    return _settings(environ | ({"CMC_DATABASE": database} if database else {}))
+    named = {"CMC_DATABASE": database} if database else {}
+    return from_env(environ | named | _NO_CREDENTIAL_REQUIRED)
 
 
 def settings_with_credentials() -> StatusSettings:
     """Return the settings of this environment; no credential is required. Raises SettingsError."""
-    return _settings(dict(os.environ))
-
-
-def _settings(environ: dict[str, str]) -> StatusSettings:
-    return from_env({**environ, "CMC_ALLOW_UNAUTHENTICATED": "true"})
-
-
-def _client(project: str, database: str) -> firestore.Client:
-    from google.auth.exceptions import DefaultCredentialsError
-    from google.cloud import firestore
-
-    try:
-        return firestore.Client(project=project, database=database)
-    except DefaultCredentialsError as error:
-        raise NoConnectionError(text("place.no_credentials")) from error
+    return from_env(os.environ | _NO_CREDENTIAL_REQUIRED)
 
 
 def is_reachable(address: str) -> bool:
