@@ -3,7 +3,7 @@
 import re
 import statistics
 import uuid
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any, NamedTuple
@@ -67,8 +67,7 @@ class Deployment:
     latest: Sequence[Document]
     oldest: Sequence[Document]
     documents: Mapping[str, Sequence[Document]]
-    quarantined: int
-    received_quarantined: int
+    quarantined: Mapping[str, int]
     missing_indexes: Sequence[str]
     failed_looks: Mapping[str, Sequence[str]]
 
@@ -130,7 +129,7 @@ def _zone(deployment: Deployment) -> Iterator[Problem]:
 def _clock(deployment: Deployment) -> Iterator[Problem]:
     if _zone_error(deployment.latest, deployment.settings.time_zone):
         return
-    lags = _lags(deployment.latest)[:_LATEST]
+    lags = [lag for mail in deployment.latest if (lag := _lag(mail)) is not None][:_LATEST]
     if lags and (median := statistics.median_low(lags)) < -_SKEW:
         yield Problem("clock", {"seconds": f"{-median.total_seconds():.0f}"})
 
@@ -171,10 +170,7 @@ def _documents(deployment: Deployment) -> Iterator[Problem]:
 
 
 def _quarantine(deployment: Deployment) -> Iterator[Problem]:
-    for name, count in (
-        ("quarantined", deployment.quarantined),
-        ("received_quarantined", deployment.received_quarantined),
-    ):
+    for name, count in deployment.quarantined.items():
         if count:
             yield Problem(name, {"count": f"{count:,}"})
 
@@ -190,19 +186,12 @@ def _expiry(deployment: Deployment) -> Iterator[Problem]:
         yield Problem("no_ttl", remedy="expiry_and_indexes")
 
 
-_CHECKS: Mapping[str, Callable[[Deployment], Iterator[Problem]]] = {
-    "settings": _settings,
-    "credentials": _credentials,
-    "reading": _reading,
-    "arrival": _arrival,
-    "zone": _zone,
-    "clock": _clock,
-    "bounces": _bounces,
-    "version": _version,
-    "documents": _documents,
-    "quarantine": _quarantine,
-    "indexes": _indexes,
-    "expiry": _expiry,
+_CHECKS = {
+    check.__name__.removeprefix("_"): check
+    for check in (
+        *(_settings, _credentials, _reading, _arrival, _zone, _clock),
+        *(_bounces, _version, _documents, _quarantine, _indexes, _expiry),
+    )
 }
 
 
@@ -258,7 +247,9 @@ def _by_arrival(mails: Sequence[Document], zone: ZoneInfo) -> _ZoneError | None:
     events = [_newest_event(mail) for mail, _ in judged]
     now = datetime.now(UTC).astimezone(zone).utcoffset() or timedelta()
     # A burst of mails that arrives late looks the same, unless the zone is a usual one.
-    if len(lags) < _FEWEST or not (_spread(events) > _BURST or now + offset in _USUAL_ZONES):
+    if len(lags) < _FEWEST or not (
+        max(events) - min(events) > _BURST or now + offset in _USUAL_ZONES
+    ):
         return None
     return _ZoneError(offset, _LIKELY, len(lags))
 
@@ -268,10 +259,6 @@ def _near_quarter(offset: timedelta) -> timedelta:
     rounded = _QUARTER * round(offset / _QUARTER)
     is_offset = _SMALLEST_OFFSET <= abs(rounded) <= _FARTHEST_ZONE
     return rounded if is_offset and abs(offset - rounded) <= _NEAR else timedelta()
-
-
-def _spread(times: Sequence[datetime]) -> timedelta:
-    return max(times) - min(times)
 
 
 def _queued_minus_id(fields: Mapping[str, Any]) -> timedelta | None:
@@ -290,10 +277,6 @@ def _clock_of(message_id: str) -> datetime | None:
     except ValueError:
         return None
     return _UUID_EPOCH + timedelta(microseconds=made.time // 10) if made.version == 1 else None
-
-
-def _lags(mails: Sequence[Document]) -> list[timedelta]:
-    return [lag for mail in mails if (lag := _lag(mail)) is not None]
 
 
 def _lag(mail: Document) -> timedelta | None:

@@ -128,8 +128,10 @@ def _deployment(connection: Connection, last: int) -> Deployment:
         oldest=looks.at("oldest", statuses.first_received, nothing),
         documents={"mails": [*latest, *odd]}
         | {what: looks.at(what, read, nothing) for what, read in documents.items()},
-        quarantined=looks.at("quarantine", kept.count, 0),
-        received_quarantined=looks.at("received_quarantine", received_kept.count, 0),
+        quarantined={
+            "quarantined": looks.at("quarantine", kept.count, 0),
+            "received_quarantined": looks.at("received_quarantine", received_kept.count, 0),
+        },
         missing_indexes=looks.at("indexes", statuses.missing_indexes, []),
         failed_looks=looks.failed,
     )

@@ -23,7 +23,7 @@ from cmc_webhook.command_line.addresses_of_mails import (
 from cmc_webhook.database import Budget, Database, Held
 from cmc_webhook.errors import StoreUnavailable
 from cmc_webhook.reading import table
-from cmc_webhook.reading.cli import confirm
+from cmc_webhook.reading.cli import confirm, progress_bar
 from cmc_webhook.reading.connection import Connection, FirestoreOptions
 from cmc_webhook.reading.language import text
 from cmc_webhook.reading.options import connected
@@ -101,8 +101,7 @@ class _Run:
 
         Raises GoogleAPIError or StoreUnavailable.
         """
-        hidden = not sys.stderr.isatty()
-        with click.progressbar(length=number, file=sys.stderr, hidden=hidden) as progress:
+        with progress_bar(length=number) as progress:
             for page in pages:
                 results = self._do(page, tuple(fields), compute)
                 for name in page:

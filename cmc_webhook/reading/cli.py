@@ -11,7 +11,7 @@ import os
 import signal
 import sys
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from importlib import import_module
 from io import TextIOWrapper
 from typing import Any, TypeAlias
@@ -171,6 +171,12 @@ def adding(*options: _Decorator) -> _Decorator:
         return function
 
     return add
+
+
+def progress_bar(each: Any = None, length: int | None = None) -> AbstractContextManager[Any]:
+    """Return a progress bar on stderr, which is hidden unless that is a terminal."""
+    hidden = not sys.stderr.isatty()
+    return click.progressbar(each, length, file=sys.stderr, hidden=hidden)
 
 
 def confirm(question: str) -> None:
