@@ -128,7 +128,7 @@ def firestore_address() -> Iterator[str]:
         return
 
     from cmc_webhook.local_firestore.server import start
-    from cmc_webhook.reading.indexes import all_queries, definitions
+    from tests.support.indexes import all_queries, definitions
 
     server = start(data=":memory:", port=0, indexes=definitions(all_queries()))
     os.environ["FIRESTORE_EMULATOR_HOST"] = server.address

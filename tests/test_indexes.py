@@ -6,9 +6,9 @@ from google.cloud import firestore
 from google.cloud.firestore import FieldFilter
 
 from cmc_webhook.local_firestore.indexes import parse_definitions
-from cmc_webhook.reading.indexes import all_queries, commands, definitions
 from cmc_webhook.reading.statuses import INDEXED, Filters, MailStatuses
 from tests.support.documents import Document
+from tests.support.indexes import all_queries, commands, definitions
 from tests.support.mails import cmc_multipart, file, sendgrid
 from tests.support.records import make_post, make_record
 from tests.test_documents import calls_of
