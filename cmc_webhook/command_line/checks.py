@@ -247,9 +247,8 @@ def _by_arrival(mails: Sequence[Document], zone: ZoneInfo) -> _ZoneError | None:
     events = [_newest_event(mail) for mail, _ in judged]
     now = datetime.now(UTC).astimezone(zone).utcoffset() or timedelta()
     # A burst of mails that arrives late looks the same, unless the zone is a usual one.
-    if len(lags) < _FEWEST or not (
-        max(events) - min(events) > _BURST or now + offset in _USUAL_ZONES
-    ):
+    is_burst = max(events) - min(events) <= _BURST
+    if len(lags) < _FEWEST or (is_burst and now + offset not in _USUAL_ZONES):
         return None
     return _ZoneError(offset, _LIKELY, len(lags))
 

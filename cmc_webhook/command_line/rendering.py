@@ -4,7 +4,7 @@ import base64
 import json
 import math
 import sys
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -34,6 +34,22 @@ def document_json(document: Document, zone: ZoneInfo) -> str:
     fields = dict(document.stored)
     other = {_OTHER_ID: fields.pop("id")} if "id" in fields else {}
     return as_json({"id": document.id, **fields, **other}, zone)
+
+
+def document_lines(
+    documents: Sequence[Document],
+    zone: ZoneInfo,
+    json_lines: bool,
+    describe: Callable[[Document, ZoneInfo], Iterator[str]],
+) -> Iterator[str]:
+    """Yield each document as a line of JSON, or as *describe* does, with a blank line between."""
+    for number, document in enumerate(documents):
+        if json_lines:
+            yield document_json(document, zone)
+            continue
+        if number:
+            yield ""
+        yield from describe(document, zone)
 
 
 def as_json(value: Any, zone: ZoneInfo) -> str:

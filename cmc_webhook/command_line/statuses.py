@@ -2,7 +2,7 @@
 
 import re
 import shlex
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -15,7 +15,7 @@ from cmc_webhook.command_line.rendering import (
     LABEL,
     coloured,
     columns,
-    document_json,
+    document_lines,
     field_lines,
     labelled,
     not_readable,
@@ -67,15 +67,12 @@ def show(where: FirestoreOptions, name: str, json_lines: bool) -> None:
     is_address = "@" in name and not name.strip().startswith("<")
     addresses = MailAddresses(connection.client, connection.address_collection)
     card = read_card(statuses, addresses, name) if is_address else None
-    if card and card.mails:
-        mails, lines = card.mails, card_lines(card, texts(), zone)
+    mails = card.mails if card else ()
+    mails = mails or _by_id(statuses, name) or _found(statuses, name)
+    if card and not json_lines and (card.mails or not mails):
+        lines = card_lines(card, texts(), zone)  # without a mail, what to do about that
     else:
-        mails = _by_id(statuses, name) or _found(statuses, name)
-        lines = _descriptions(mails, zone)
-        if card and not mails:
-            lines = card_lines(card, texts(), zone)  # what to do where there is no mail
-    if json_lines:
-        lines = (document_json(mail, zone) for mail in mails)
+        lines = document_lines(mails, zone, json_lines, _description)
     for line in lines:
         click.echo(line)
     if not mails:
@@ -146,13 +143,6 @@ def _row(mail: Document, zone: ZoneInfo, wide: bool) -> list[str]:
         fields.get("to", ""),
         fields.get("subject", ""),
     ]
-
-
-def _descriptions(mails: Sequence[Document], zone: ZoneInfo) -> Iterator[str]:
-    for number, mail in enumerate(mails):
-        if number:
-            yield ""
-        yield from _description(mail, zone)
 
 
 def _description(mail: Document, zone: ZoneInfo) -> Iterator[str]:
