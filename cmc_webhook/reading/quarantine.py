@@ -1,7 +1,7 @@
 """Queries over a quarantine, and how to post an entry again."""
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 from enum import StrEnum
 from itertools import chain
@@ -15,12 +15,11 @@ from cmc_webhook.errors import MalformedEnvelope
 from cmc_webhook.fields import read_fields
 from cmc_webhook.reading import queries
 from cmc_webhook.reading.documents import ENTRY, Document
-from cmc_webhook.reading.queries import PATIENCE, Listing
+from cmc_webhook.reading.queries import AT_ONCE, Listing
 from cmc_webhook.reasons import Reason
 from cmc_webhook.status.envelope import read_envelope
 from cmc_webhook.status.events import read_events
 
-_DELETED_AT_ONCE = 500
 # All but the content, which may have 1 MB.
 _HEAD = ("kind", "why", "event_type", "server_composition", "received_at", "size", "stored_at")
 
@@ -120,21 +119,13 @@ class Quarantine(queries.Collection):
 
     def ids(self) -> Iterator[str]:
         """Yield the ids of all entries without reading their content."""
-        bare = queries.all_pages(self.collection.select([]), _DELETED_AT_ONCE, ENTRY)
+        bare = queries.all_pages(self.collection.select([]), AT_ONCE, ENTRY)
         return (entry.id for entry in chain.from_iterable(bare))
 
     def count(self, most: int | None = None) -> int:
         """Return the number of entries; Firestore counts no further than *most*."""
         entries = Query(self.collection)
         return queries.count(entries.limit(most) if most else entries)
-
-    def delete(self, ids: Sequence[str]) -> None:
-        """Delete the entries with these ids."""
-        for start in range(0, len(ids), _DELETED_AT_ONCE):
-            batch = self.collection._client.batch()
-            for entry_id in ids[start : start + _DELETED_AT_ONCE]:
-                batch.delete(self.collection.document(entry_id))
-            batch.commit(**PATIENCE)
 
     def _entries(self, why: str) -> Query:
         query = Query(self.collection)

@@ -25,7 +25,7 @@ PATIENCE: dict[str, Any] = {"retry": Retry(timeout=_TIMEOUT_S), "timeout": _TIME
 _MOST_VALUES = 30
 # https://cloud.google.com/firestore/quotas#collections_documents_and_fields
 _LONGEST_ID = 1_500
-# How many documents one call reads by id.
+# How many documents one call reads by id, or deletes.
 AT_ONCE = 500
 
 
@@ -150,6 +150,14 @@ class Collection:
             )
         ]
 
+    def delete(self, ids: Sequence[str]) -> None:
+        """Delete the documents with these ids."""
+        for start in range(0, len(ids), AT_ONCE):
+            batch = self.collection._client.batch()
+            for each in ids[start : start + AT_ONCE]:
+                batch.delete(self.collection.document(each))
+            batch.commit(**PATIENCE)
+
     def beginning(self, start: str) -> list[Document]:
         """Return the documents whose id begins with *start*, which must not contain a slash."""
         query = self.collection.order_by("__name__").start_at({"__name__": start})
@@ -256,6 +264,14 @@ def count(query: Query) -> int:
 def starting(collection: CollectionReference, field: str, start: str, most: int) -> Query:
     """Return the query for at most *most* documents whose *field* begins with *start*."""
     return _between(Query(collection), field, start).order_by(field).limit(most)
+
+
+def within(query: Query, time: str, since: datetime | None, until: datetime | None) -> Query:
+    """Return *query* with *time* from *since* until before *until*, if these are given."""
+    for condition, bound in ((">=", since), ("<", until)):
+        if bound:
+            query = query.where(filter=FieldFilter(time, condition, bound))
+    return query
 
 
 def _between(query: Query, field: str, start: str) -> Query:

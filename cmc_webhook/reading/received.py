@@ -1,6 +1,5 @@
 """Queries over received mail."""
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -36,9 +35,15 @@ class ReceivedMails(queries.Collection):
 
     def listing(self, filters: ReceivedFilters | None = None) -> Listing:
         """Return the mails that *filters* choose, as a list shows them, the latest first."""
+        filters = filters or ReceivedFilters()
         query = self.collection.select(_LISTED)
-        for condition in _conditions(filters or ReceivedFilters()):
-            query = query.where(filter=condition)
+        if filters.sender:
+            senders = addresses(filters.sender)
+            query = query.where(filter=FieldFilter(SENDER, "in", senders))
+        if filters.recipient:
+            recipients = addresses(filters.recipient)
+            query = query.where(filter=FieldFilter(RECIPIENT, "array_contains_any", recipients))
+        query = queries.within(query, "received_at", filters.since, filters.until)
         return Listing(query, "received_at", RECEIVED)
 
     def whole(self) -> Listing:
@@ -48,14 +53,3 @@ class ReceivedMails(queries.Collection):
     def newest(self, most: int) -> list[Document]:
         """Return the latest mails, at most *most*, with the fields that a list shows."""
         return queries.latest(self.collection.select(_LISTED), "received_at", most, RECEIVED)
-
-
-def _conditions(filters: ReceivedFilters) -> Iterator[FieldFilter]:
-    if filters.sender:
-        yield FieldFilter(SENDER, "in", addresses(filters.sender))
-    if filters.recipient:
-        yield FieldFilter(RECIPIENT, "array_contains_any", addresses(filters.recipient))
-    if filters.since:
-        yield FieldFilter("received_at", ">=", filters.since)
-    if filters.until:
-        yield FieldFilter("received_at", "<", filters.until)

@@ -112,10 +112,7 @@ class MailStatuses(queries.Collection):
             is_one = len(values) == 1
             operator, value = ("==", values[0]) if is_one else ("in", list(values))
             query = query.where(filter=FieldFilter(_EQUAL[name], operator, value))
-        if filters.since:
-            query = query.where(filter=FieldFilter("status_at", ">=", filters.since))
-        if filters.until:
-            query = query.where(filter=FieldFilter("status_at", "<", filters.until))
+        query = queries.within(query, "status_at", filters.since, filters.until)
         return Listing(query, "status_at", MAIL)
 
     def newest(self, filters: Filters, most: int, fields: Iterable[str]) -> list[Document]:
