@@ -49,7 +49,10 @@ def card_lines(card: Card, texts: Texts, zone: ZoneInfo) -> Iterator[str]:
         yield from _part(texts.text("card.siblings"), texts.text("card.siblings_about"))
         yield from _rows([sibling.mail for sibling in card.siblings], texts, zone)
     if card.mails:
-        yield from _part(texts.text("card.counts"), *_numbers(card, texts, zone))
+        counts = (f"{texts.name('status', word)}: {n:,}" for word, n in card.counts.most_common())
+        first = f"{texts.text('card.first')}: {shown(card.first, zone)}"
+        last = f"{texts.text('card.last')}: {shown(card.last, zone)}"
+        yield from _part(texts.text("card.counts"), ", ".join(counts), first, last)
         yield from _part(texts.text("card.newest", count=len(card.mails)))
         yield from _rows(card.mails, texts, zone)
     read = "card.read" if card.is_complete else "card.read_part"
@@ -81,13 +84,6 @@ def _explanation_lines(
 
 def _link(link: Link) -> str:
     return f"{link.text}: {link.url}"
-
-
-def _numbers(card: Card, texts: Texts, zone: ZoneInfo) -> Iterator[str]:
-    counts = (f"{texts.name('status', word)}: {n:,}" for word, n in card.counts.most_common())
-    yield ", ".join(counts)
-    yield f"{texts.text('card.first')}: {shown(card.first, zone)}"
-    yield f"{texts.text('card.last')}: {shown(card.last, zone)}"
 
 
 def _rows(mails: Sequence[Document], texts: Texts, zone: ZoneInfo) -> Iterator[str]:

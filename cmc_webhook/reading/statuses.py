@@ -9,10 +9,11 @@ https://cloud.google.com/firestore/docs/query-data/index-overview#taking_advanta
 import itertools
 import math
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from typing import Any
 
 from google.api_core.exceptions import FailedPrecondition
 from google.cloud.firestore import Query
@@ -24,19 +25,19 @@ from cmc_webhook.reading.pasted import Search, domain, message_ids, recipients
 from cmc_webhook.reading.queries import Listing, count, run
 from cmc_webhook.status.events import EARLIEST, Status
 
-# The field of each filter that compares for equality, with several values.
-_EQUAL = {
-    "statuses": "status",
-    "to": "to",
-    "domain": "to_domain",
-    "api_data": "api_data",
-    "causes": "bounce_cause",
-    "classes": "bounce_class",
-    "diagnoses": "diagnosis",
-    "composition": "server_composition",
-    "message_id": "message_id",
+# The field of each filter that compares for equality, and the forms of what people paste into it.
+_EQUAL: Mapping[str, tuple[str, Callable[[Any], Sequence[str]]]] = {
+    "statuses": ("status", tuple),
+    "to": ("to", recipients),
+    "domain": ("to_domain", lambda text: (domain(text),)),
+    "api_data": ("api_data", lambda text: (text.strip(),)),
+    "causes": ("bounce_cause", tuple),
+    "classes": ("bounce_class", tuple),
+    "diagnoses": ("diagnosis", tuple),
+    "composition": ("server_composition", lambda text: (text.strip(),)),
+    "message_id": ("message_id", message_ids),
 }
-INDEXED = tuple(_EQUAL.values())
+INDEXED = tuple(field for field, _ in _EQUAL.values())
 # https://cloud.google.com/firestore/docs/query-data/queries#limits_on_or_queries
 _MOST_COMBINATIONS = 30
 _COUNTERS = 8
@@ -65,18 +66,8 @@ class Filters:
 
     def searched(self) -> dict[str, Sequence[str]]:
         """Return the values that are searched for, by the name of their filter."""
-        found: dict[str, Sequence[str]] = {
-            "statuses": self.statuses,
-            "to": recipients(self.to) if self.to else (),
-            "domain": (domain(self.domain),) if self.domain else (),
-            "api_data": (self.api_data.strip(),) if self.api_data else (),
-            "causes": self.causes,
-            "classes": self.classes,
-            "diagnoses": self.diagnoses,
-            "composition": (self.composition.strip(),) if self.composition else (),
-            "message_id": message_ids(self.message_id) if self.message_id else (),
-        }
-        return {name: values for name, values in found.items() if values}
+        given = ((name, forms, getattr(self, name)) for name, (_, forms) in _EQUAL.items())
+        return {name: forms(value) for name, forms, value in given if value}
 
     def are_too_many(self) -> bool:
         """Return whether these are more combinations of values than Firestore takes."""
@@ -87,7 +78,7 @@ class Filters:
         at = mail.fields.get("status_at", EARLIEST)
         words = self.searched().items()
         return (
-            all(mail.fields.get(_EQUAL[name]) in values for name, values in words)
+            all(mail.fields.get(_EQUAL[name][0]) in values for name, values in words)
             and (self.since or at) <= at
             and not (self.until and at >= self.until)
         )
@@ -111,7 +102,7 @@ class MailStatuses(queries.Collection):
         for name, values in filters.searched().items():
             is_one = len(values) == 1
             operator, value = ("==", values[0]) if is_one else ("in", list(values))
-            query = query.where(filter=FieldFilter(_EQUAL[name], operator, value))
+            query = query.where(filter=FieldFilter(_EQUAL[name][0], operator, value))
         query = queries.within(query, "status_at", filters.since, filters.until)
         return Listing(query, "status_at", MAIL)
 
