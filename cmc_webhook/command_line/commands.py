@@ -194,6 +194,9 @@ COMMANDS = (
         _yes,
     ),
     _reading(
-        "doctor", "doctor:doctor", option("--last", default=200, type=click.IntRange(1, 1000))
+        "doctor",
+        "doctor:doctor",
+        option("--last", default=200, type=click.IntRange(1, 1000)),
+        option("--deployment", "with_gcloud", is_flag=True),
     ),
 )
