@@ -145,7 +145,6 @@ def block(where: FirestoreOptions, address: str, note: str) -> None:
 
 
 def addresses_of(connection: Connection) -> MailAddresses:
-    """Return the documents of addresses."""
     return MailAddresses(connection.client, connection.address_collection)
 
 

@@ -14,7 +14,6 @@ from cmc_webhook.reading.documents import Document
 from cmc_webhook.reading.meanings import (
     Explanation,
     Link,
-    explain,
     is_bounce_alone,
     short_cause,
     status_word,
@@ -38,7 +37,7 @@ def card_lines(card: Card, texts: Texts, zone: ZoneInfo) -> Iterator[str]:
     for each in said:
         yield from table.wrap(table.printable(each), table.terminal_width())
     newest = card.mails[0].fields if card.mails else {}
-    yield from _explanation_lines(newest, explain_card(card, texts, zone), texts)
+    yield from meaning_lines(newest, explain_card(card, texts, zone), texts)
     if reason := newest.get("reason"):
         yield from _part(texts.text("card.reply"), reason)
     if right := with_right_domain(card.address):
@@ -60,14 +59,10 @@ def card_lines(card: Card, texts: Texts, zone: ZoneInfo) -> Iterator[str]:
     yield texts.text(read, count=f"{card.documents_read:,}")
 
 
-def meaning_lines(fields: Mapping[str, Any], texts: Texts, zone: ZoneInfo) -> Iterator[str]:
-    """Yield what the status document *fields* means, in three parts."""
-    return _explanation_lines(fields, explain(fields, texts, zone), texts)
-
-
-def _explanation_lines(
+def meaning_lines(
     fields: Mapping[str, Any], explanation: Explanation, texts: Texts
 ) -> Iterator[str]:
+    """Yield what the status document *fields* means, in three parts."""
     alone = [texts.text("mail.bounce_alone")] if is_bounce_alone(fields) else []
     yield from _part(texts.text("mail.happened"), explanation.happened, *alone)
     yield from _part(texts.text("mail.customer"), f"({texts.text('customer.warning')})")

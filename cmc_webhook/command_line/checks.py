@@ -91,7 +91,12 @@ def _settings(deployment: Deployment) -> Iterator[Problem]:
 
 
 def _credentials(deployment: Deployment) -> Iterator[Problem]:
-    secrets = _secrets(deployment.settings)
+    # Of a pair only a part is secret.
+    secrets = [
+        (name, each if name == API_KEYS else each.partition(":")[2])
+        for name, values in deployment.settings.credentials.items()
+        for each in values
+    ]
     allowed = deployment.environ.get("CMC_ALLOW_UNAUTHENTICATED", "").strip().lower() == "true"
     if allowed and not (deployment.refused_setting or secrets):
         yield Problem("open_to_all")
@@ -110,7 +115,7 @@ def _arrival(deployment: Deployment) -> Iterator[Problem]:
         if not deployment.failed_looks:
             yield Problem("nothing_received", remedy="quiet")
         return
-    quiet = deployment.now - _received(deployment.latest[0])
+    quiet = deployment.now - deployment.latest[0].fields["last_received_at"]
     if quiet > _QUIET:
         yield Problem("quiet", {"days": quiet.days})
 
@@ -195,15 +200,6 @@ _CHECKS = {
 }
 
 
-def _secrets(settings: StatusSettings) -> list[tuple[str, str]]:
-    """Return each secret of *settings* with its variable; of a pair only what is secret."""
-    return [
-        (variable, secret if variable == API_KEYS else secret.partition(":")[2])
-        for variable, secrets in settings.credentials.items()
-        for secret in secrets
-    ]
-
-
 class _ZoneError(NamedTuple):
     """By how much times are wrong, how that was seen, and by how many mails."""
 
@@ -282,14 +278,10 @@ def _lag(mail: Document) -> timedelta | None:
     """Return the time from the newest event of *mail* to the last post about it."""
     if not mail.fields.get("events") or "last_received_at" not in mail.fields:
         return None
-    return _received(mail) - _newest_event(mail)
+    lag: timedelta = mail.fields["last_received_at"] - _newest_event(mail)
+    return lag
 
 
 def _newest_event(mail: Document) -> datetime:
     times: list[datetime] = [event["at"] for event in mail.fields["events"]]
     return max(times)
-
-
-def _received(mail: Document) -> datetime:
-    at: datetime = mail.fields["last_received_at"]
-    return at

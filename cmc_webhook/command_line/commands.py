@@ -107,7 +107,6 @@ def _here(name: str, place: str, *options: Callable[..., Any]) -> click.Command:
 
 
 def _reading(name: str, place: str, *options: Callable[..., Any]) -> click.Command:
-    """Return a command that reads a Firestore."""
     return _here(name, place, *options, firestore_options)
 
 

@@ -3,11 +3,10 @@
 import contextlib
 import io
 import sys
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterator
 from itertools import chain
 from pathlib import Path
-from typing import IO, TypeAlias
-from zoneinfo import ZoneInfo
+from typing import IO
 
 import click
 from google.api_core.exceptions import GoogleAPIError
@@ -23,8 +22,6 @@ from cmc_webhook.reading.queries import Cursor
 from cmc_webhook.reading.spreadsheets import csv_lines
 from cmc_webhook.reading.statuses import Filters, MailStatuses
 
-_Encoder: TypeAlias = Callable[[Iterable[Document], ZoneInfo, bool], Iterator[str]]
-
 # Each page is a call; Firestore charges by document, whatever the size of a page.
 _PAGE = 2_000
 _MOST_NAMED = 20
@@ -37,7 +34,6 @@ def export(
     connection = connected(where)
     statuses = MailStatuses(connection.client, connection.collection)
     listing = statuses.listing(filters)
-    encode: _Encoder = csv_lines if form == "csv" else _json_lines
     is_start = after is None
     unreadable = 0
 
@@ -64,14 +60,11 @@ def export(
             if isinstance(file, io.TextIOWrapper):
                 file.reconfigure(encoding="utf-8")
         try:
-            for line in encode(mails(), connection.zone, is_start):
-                file.write(line)
+            if form == "csv":
+                file.writelines(csv_lines(mails(), connection.zone, is_start))
+            else:
+                file.writelines(f"{document_json(mail, connection.zone)}\n" for mail in mails())
         except (KeyboardInterrupt, GoogleAPIError):
             if after:
                 click.echo(text("progress.incomplete", position=argument(after)), err=True)
             raise
-
-
-def _json_lines(mails: Iterable[Document], zone: ZoneInfo, with_head: bool) -> Iterator[str]:
-    for mail in mails:
-        yield document_json(mail, zone) + "\n"

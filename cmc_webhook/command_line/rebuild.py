@@ -96,11 +96,7 @@ class _Run:
         fields: Iterable[str],
         compute: Callable[[Page], dict[str, Result]],
     ) -> None:
-        """
-        Compute the documents of *pages*, about *number*, and write their *fields* that change.
-
-        Raises GoogleAPIError or StoreUnavailable.
-        """
+        """Compute *pages*, write what changes. Raises GoogleAPIError or StoreUnavailable."""
         with progress_bar(length=number) as progress:
             for page in pages:
                 results = self._do(page, tuple(fields), compute)
@@ -110,7 +106,6 @@ class _Run:
                 progress.update(len(page))
 
     def report(self) -> Iterator[str]:
-        """Yield what was done, in lines."""
         done = "rebuilt.changed" if self.store else "rebuilt.would_change"
         yield text(done, read=f"{self._read:,}", changed=f"{self._changed:,}")
         for name, number in self._fields.most_common():

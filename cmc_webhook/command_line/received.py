@@ -1,7 +1,6 @@
 """`inbound list` and `inbound show`: received mail."""
 
 from collections.abc import Iterator, Mapping
-from typing import Any
 from zoneinfo import ZoneInfo
 
 import click
@@ -15,7 +14,7 @@ from cmc_webhook.command_line.rendering import (
     labelled,
     not_readable,
 )
-from cmc_webhook.command_line.statuses import SHORT_ID, find_mails
+from cmc_webhook.command_line.statuses import SHORT_ID, by_id, no_mail
 from cmc_webhook.reading import table
 from cmc_webhook.reading.connection import FirestoreOptions
 from cmc_webhook.reading.documents import Document
@@ -49,7 +48,9 @@ def list_mails(where: FirestoreOptions, page: PageOptions) -> None:
 def show(where: FirestoreOptions, name: str, json_lines: bool) -> None:
     """Print received mails with their text and attachments."""
     connection = connected(where)
-    mails = find_mails(ReceivedMails(connection.client, connection.inbound_collection), name)
+    mails = by_id(ReceivedMails(connection.client, connection.inbound_collection), name)
+    if not mails:
+        raise no_mail(name)
     for line in document_lines(mails, connection.zone, json_lines, _description):
         click.echo(line)
 
@@ -77,7 +78,8 @@ def _description(mail: Document, zone: ZoneInfo) -> Iterator[str]:
             yield from field_lines(name, f"{shown(fields[name], zone)} ({zone.key})")
     for name in _PEOPLE:
         if name in fields:
-            yield from field_lines(name, _people(fields[name]))
+            people = fields[name] if isinstance(fields[name], list) else [fields[name]]
+            yield from field_lines(name, ", ".join(map(_person, people)))
     yield from field_lines("message_id", fields.get("message_id", ""))
     for name in _DETAILS:
         if name in fields:
@@ -94,11 +96,6 @@ def _description(mail: Document, zone: ZoneInfo) -> Iterator[str]:
         yield from table.paragraphs(fields["text"])
     elif "html" in fields:
         yield text("list.html_alone", count=f"{len(fields['html']):,}")
-
-
-def _people(value: Any) -> str:
-    people = value if isinstance(value, list) else [value]
-    return ", ".join(map(_person, people))
 
 
 def _person(person: Mapping[str, str]) -> str:

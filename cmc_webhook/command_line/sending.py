@@ -22,11 +22,7 @@ def post_all(
 
 
 def conclude(answers: Sequence[Answer]) -> None:
-    """
-    Print how often each answer came, how long they took, and the sums of their counts.
-
-    Raises ClickException if a post was not accepted.
-    """
+    """Print counts and times of *answers*. Raises ClickException if a post was not accepted."""
     for answer, count in sorted(Counter(answer.text for answer in answers).items()):
         click.echo(f"  {count:>6,}  {answer}")
     times = sorted(answer.seconds for answer in answers if answer.text[:1].isdigit())

@@ -26,7 +26,7 @@ from cmc_webhook.reading.connection import FirestoreOptions
 from cmc_webhook.reading.documents import Document
 from cmc_webhook.reading.language import text, texts
 from cmc_webhook.reading.mail_addresses import MailAddresses
-from cmc_webhook.reading.meanings import status_word
+from cmc_webhook.reading.meanings import explain, status_word
 from cmc_webhook.reading.options import connected
 from cmc_webhook.reading.pasted import searches
 from cmc_webhook.reading.queries import Collection
@@ -68,7 +68,7 @@ def show(where: FirestoreOptions, name: str, json_lines: bool) -> None:
     addresses = MailAddresses(connection.client, connection.address_collection)
     card = read_card(statuses, addresses, name) if is_address else None
     mails = card.mails if card else ()
-    mails = mails or _by_id(statuses, name) or _found(statuses, name)
+    mails = mails or by_id(statuses, name) or _found(statuses, name)
     if card and not json_lines and (card.mails or not mails):
         lines = card_lines(card, texts(), zone)  # without a mail, what to do about that
     else:
@@ -76,17 +76,11 @@ def show(where: FirestoreOptions, name: str, json_lines: bool) -> None:
     for line in lines:
         click.echo(line)
     if not mails:
-        raise _no_mail(name)
+        raise no_mail(name)
 
 
-def find_mails(collection: Collection, name: str) -> list[Document]:
-    """Return the mails with this message id or start of an id. Raises ClickException if none."""
-    if mails := _by_id(collection, name):
-        return mails
-    raise _no_mail(name)
-
-
-def _by_id(collection: Collection, name: str) -> list[Document]:
+def by_id(collection: Collection, name: str) -> list[Document]:
+    """Return the mails whose message id is *name*, or whose document id begins with it."""
     name = name.strip()
     is_id = re.match("[0-9a-f]{4}-", name) and "/" not in name
     return (collection.beginning(name) if is_id else []) or collection.of_message(name)
@@ -98,7 +92,7 @@ def _found(statuses: MailStatuses, name: str) -> list[Document]:
     return statuses.listing(Filters(search=found[0])).page(SHOWN) if found else []
 
 
-def _no_mail(name: str) -> click.ClickException:
+def no_mail(name: str) -> click.ClickException:
     return click.ClickException(text("list.no_mail", name=table.printable(name)))
 
 
@@ -159,7 +153,7 @@ def _description(mail: Document, zone: ZoneInfo) -> Iterator[str]:
             yield from field_lines(name, texts().name(_TABLES.get(name, ""), fields[name]))
     first, last = (shown(fields.get(f"{n}_received_at"), zone) for n in ("first", "last"))
     yield from field_lines("arrivals", text("show.received", first=first, last=last, zone=zone))
-    yield from meaning_lines(fields, texts(), zone)
+    yield from meaning_lines(fields, explain(fields, texts(), zone), texts())
     yield ""
     for event in fields.get("events", ()):
         code = event.get("bounce_code") or event.get("raw_status", "")

@@ -163,7 +163,6 @@ def option(*names: str, **attributes: Any) -> _Decorator:
 
 
 def adding(*options: _Decorator) -> _Decorator:
-    """Return a decorator that adds several options."""
 
     def add(function: _Function) -> _Function:
         for each in reversed(options):
@@ -224,15 +223,9 @@ def _failing_in_one_sentence() -> Iterator[None]:
         raise click.ClickException(f"Firestore: {str(error).splitlines()[0]}") from error
 
 
-def _translated(domain: str, message: str) -> str:
-    return texts().name("click", message)
-
-
-def _translated_number(domain: str, msgid1: str, msgid2: str, n: int) -> str:
-    return texts().name("click", msgid1 if n == 1 else msgid2)
-
-
 # click asks gettext for each of its sentences. gettext has no way to add a catalogue but a
 # compiled file, so ours is put in its place.
-gettext.dgettext = _translated
-gettext.dngettext = _translated_number
+gettext.dgettext = lambda domain, message: texts().name("click", message)
+gettext.dngettext = lambda domain, msgid1, msgid2, n: texts().name(
+    "click", msgid1 if n == 1 else msgid2
+)

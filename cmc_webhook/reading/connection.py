@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
+import click
+
 from cmc_webhook.reading.language import text
 from cmc_webhook.settings import CREDENTIALS, StatusSettings, from_env, inbound_collection
 
@@ -20,10 +22,6 @@ _LOCAL = "127.0.0.1:8081"
 _LOCAL_PROJECT = "demo-cmc-webhook"
 _EMULATOR = "FIRESTORE_EMULATOR_HOST"
 _NO_CREDENTIAL_REQUIRED = {"CMC_ALLOW_UNAUTHENTICATED": "true"}
-
-
-class NoConnectionError(Exception):
-    """There is no Firestore to read; the text is one sentence that says what to do."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,22 +71,15 @@ class FirestoreOptions:
         )
 
     def open(self) -> Connection:
-        """Open it. Raises SettingsError, and NoConnectionError without Google credentials."""
-        from google.auth.exceptions import DefaultCredentialsError
-        from google.cloud import firestore
-
+        """Open it. Raises SettingsError, and ClickException without Google credentials."""
         settings = settings_here(self.database)
         # The client follows this variable, whichever project it is given.
         if self.emulator:
             os.environ[_EMULATOR] = self.emulator
         else:
             os.environ.pop(_EMULATOR, None)
-        try:
-            client = firestore.Client(self._named_project(), database=settings.database)
-        except DefaultCredentialsError as error:
-            raise NoConnectionError(text("place.no_credentials")) from error
         return Connection(
-            client,
+            _client(self._named_project(), settings.database),
             settings.collection,
             settings.address_collection,
             inbound_collection(os.environ),
@@ -111,6 +102,16 @@ def settings_here(database: str = "") -> StatusSettings:
 def settings_with_credentials() -> StatusSettings:
     """Return the settings of this environment; no credential is required. Raises SettingsError."""
     return from_env(os.environ | _NO_CREDENTIAL_REQUIRED)
+
+
+def _client(project: str, database: str) -> firestore.Client:
+    from google.auth.exceptions import DefaultCredentialsError
+    from google.cloud import firestore
+
+    try:
+        return firestore.Client(project=project, database=database)
+    except DefaultCredentialsError as error:
+        raise click.ClickException(text("place.no_credentials")) from error
 
 
 def is_reachable(address: str) -> bool:

@@ -1,8 +1,4 @@
-"""
-Writes what people decide about an address, under the condition that nobody wrote it meanwhile.
-
-The decision and what follows from it are one write; the function folds later bounces onto both.
-"""
+"""Writes a decision on an address, and what follows from it, unless somebody wrote meanwhile."""
 
 from collections.abc import Callable, Mapping
 from typing import Any

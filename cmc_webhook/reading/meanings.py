@@ -80,7 +80,6 @@ def status_word(status: str, cause: str) -> str:
 
 
 def cause_of(bounce_code: str) -> str:
-    """Return the cause that belongs to a code of CMC."""
     return BOUNCE_CODES.get(bounce_code, UNKNOWN_BOUNCE_CODE)[0]
 
 

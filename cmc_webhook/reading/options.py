@@ -10,7 +10,6 @@ from cmc_webhook.reading.cli import Parsed, option
 from cmc_webhook.reading.connection import (
     Connection,
     FirestoreOptions,
-    NoConnectionError,
     is_reachable,
 )
 from cmc_webhook.reading.language import text
@@ -43,10 +42,7 @@ def connected(where: FirestoreOptions, *, check: bool = True) -> Connection:
         click.echo(where.describe(), err=True)
     if check and where.emulator and not is_reachable(where.emulator):
         raise click.ClickException(text("place.no_answer", emulator=where.emulator))
-    try:
-        return where.open()
-    except NoConnectionError as error:
-        raise click.ClickException(str(error)) from error
+    return where.open()
 
 
 def function_options(command: Callable[..., Any]) -> Callable[..., Any]:

@@ -151,7 +151,6 @@ class Collection:
         ]
 
     def delete(self, ids: Sequence[str]) -> None:
-        """Delete the documents with these ids."""
         for start in range(0, len(ids), AT_ONCE):
             batch = self.collection._client.batch()
             for each in ids[start : start + AT_ONCE]:
@@ -207,7 +206,6 @@ def all_pages(query: Query, size: int, shape: Shape) -> Iterator[list[Document]]
 
 
 def run(query: Query, shape: Shape) -> list[Document]:
-    """Return the documents that *query* finds."""
     return _documents(read_stored(query), shape)
 
 

@@ -180,16 +180,10 @@ class MailStatuses(queries.Collection):
         """Return the mails that last_received leaves out, at most *most*."""
         late = datetime.now(UTC) + queries.CLOCKS_DIFFER
         # The order is by type, and times are in the middle.
-        ends = [
-            run(self._by_arrival(direction).limit(most), MAIL)
-            for direction in (Query.DESCENDING, Query.ASCENDING)
-        ]
-        odd = {
-            mail.id: mail
-            for mail in itertools.chain(*ends)
-            if mail.fields.get("last_received_at", late) >= late
-        }
-        return list(odd.values())[:most]
+        directions = (Query.DESCENDING, Query.ASCENDING)
+        ends = (run(self._by_arrival(each).limit(most), MAIL) for each in directions)
+        mails = {mail.id: mail for mail in itertools.chain.from_iterable(ends)}.values()
+        return [m for m in mails if m.fields.get("last_received_at", late) >= late][:most]
 
     def first_received(self) -> list[Document]:
         """Return the mail whose last write is the oldest, in a list that may be empty."""

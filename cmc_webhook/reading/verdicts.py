@@ -1,8 +1,4 @@
-"""
-Whether an address may be mailed, for card, list, commands and files alike. Pure.
-
-The class of a mail does not answer that: it is about one mail, and a stop is about many.
-"""
+"""Whether an address may be mailed: a matter of many mails, not of the class of one. Pure."""
 
 from dataclasses import dataclass
 from datetime import datetime
