@@ -19,7 +19,7 @@ from cmc_webhook.local_firestore.filters import FieldTest, value_at
 from cmc_webhook.local_firestore.messages import Document, Message
 from cmc_webhook.local_firestore.queries import Query
 from cmc_webhook.local_firestore.resource_names import DocumentName
-from cmc_webhook.local_firestore.sort_keys import sort_key
+from cmc_webhook.local_firestore.values import sort_key
 
 # Smaller collections are scanned about as fast.
 _MIN_DOCUMENTS = 500
