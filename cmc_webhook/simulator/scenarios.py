@@ -21,7 +21,6 @@ COMPOSITION = "simulator"
 _MTA = "mta{:02}.simulator.smtps.example"
 _RETURN_PATH = "{}@return.simulator.smtps.example"
 _SOURCE_IP, _SENDER_IP = "198.51.100.7", "192.0.2.{}"
-_MINUTE, _HOUR, _DAY = 60, 3600, 86400
 _QUEUED_PER_SECOND = 200
 _UUID_EPOCH = datetime(1582, 10, 15, tzinfo=UTC)
 _SUPPRESSED = ("10", "11")
@@ -39,34 +38,12 @@ class Step(NamedTuple):
     latest: int = 0
 
 
-_QUEUED = Step(("queued",))
-_SUCCEEDED = Step(("succeeded",), 1, 4)
-_FAILED = Step(("failed",), 1, 4)
-_DEFERRED = Step(("deferred",), 1, 4)
-_DEFERRED_AGAIN = Step(("deferred",), 10 * _MINUTE, 15 * _MINUTE)
-
-STEPS: dict[str, tuple[Step, ...]] = {
-    "normal": (_QUEUED, _SUCCEEDED),
-    "delayed": (_QUEUED, _DEFERRED, _DEFERRED_AGAIN, Step(("succeeded",), _HOUR, 2 * _HOUR)),
-    "hard-bounce": (_QUEUED, _FAILED, Step(("1", "2", "9"), 1, 1)),
-    "soft-bounce": (
-        *(_QUEUED, _DEFERRED, _DEFERRED_AGAIN, Step(("failed",), _HOUR, 2 * _HOUR)),
-        Step(("3", "5", "7"), 1, 1),
-    ),
-    "late-bounce": (_QUEUED, _SUCCEEDED, Step(("2", "4", "5", "8", "99"), 5 * _MINUTE, 2 * _DAY)),
-    "forward-error": (_QUEUED, _SUCCEEDED, Step(("6",), _MINUTE, _HOUR)),
-    "suppressed": (_QUEUED, Step(("failed",)), Step(_SUPPRESSED, 0, 1)),
+_TABLE = tomllib.loads(Path(__file__).with_name("scenarios.toml").read_text("utf-8"))
+STEPS = {
+    name: tuple(Step(tuple(words), *seconds) for words, *seconds in steps)
+    for name, steps in _TABLE["steps"].items()
 }
-# How many of a hundred mails of a campaign take which course.
-_CAMPAIGN = {
-    "normal": 84,
-    "delayed": 4,
-    "hard-bounce": 4,
-    "soft-bounce": 2,
-    "late-bounce": 2,
-    "forward-error": 1,
-    "suppressed": 3,
-}
+_CAMPAIGN = _TABLE["campaign"]
 OFFERED = (*(name for name in STEPS if name != "delayed"), "campaign")
 
 
