@@ -144,7 +144,7 @@ MUTATIONS = [
         ),
         (
             "a password is stored that stands alone",
-            'secrets |= {pair.partition(":")[2] for pair in settings.credential_pairs}',
+            'secrets |= {pair.partition(":")[2] for pair in settings.credentials.get(variable, ())}',
             "pass",
         ),
     ),
