@@ -144,7 +144,8 @@ MUTATIONS = [
         ),
         (
             "a password is stored that stands alone",
-            'secrets |= {pair.partition(":")[2] for pair in settings.credentials.get(variable, ())}',
+            'secrets |= {pair.partition(":")[2] for pair in '
+            "settings.credentials.get(variable, ())}",
             "pass",
         ),
     ),
