@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 import click
 
 from cmc_webhook.reading.language import text
-from cmc_webhook.simulator.posting import Answer, Message, Pace, Target, deliver
+from cmc_webhook.simulator.posting import Answer, Message, Pace, deliver
 
 _COUNTS = ("received", "stored", "unchanged", "quarantined")
 
@@ -20,7 +20,7 @@ def post_all(
 
     *rate* is in events per second, 0 for no limit.
     """
-    answers = deliver(Target(url), messages, pace=Pace(rate), senders=senders)
+    answers = deliver(url, messages, pace=Pace(rate), senders=senders)
     hidden = not sys.stderr.isatty()
     with click.progressbar(answers, length=len(messages), file=sys.stderr, hidden=hidden) as shown:
         return list(shown)
