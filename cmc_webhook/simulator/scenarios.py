@@ -73,16 +73,6 @@ class Mailing:
     last_event_at: datetime
 
 
-class _Mail(NamedTuple):
-    """What all records of a mail and recipient share."""
-
-    message_id: str
-    subject: str
-    sender: str
-    api_data: str
-    to: str
-
-
 def events(mailing: Mailing, rng: random.Random) -> list[Event]:
     """Return all events of *mailing* in the order in which they happen."""
     # A message id holds the time at which the mail was queued, which depends on the last event of
@@ -132,7 +122,12 @@ def _events(
     for position, course in enumerate(courses):
         to = _recipient(number, position, rng)
         api_data = rng.choice(_TEXTS["api_data"]).format(number + 1)
-        mail = _Mail(message_id, subject, sender, api_data, to)
+        about = {"subject": subject, "messageId": message_id}
+        return_path = _RETURN_PATH.format(sender.partition("@")[0])
+        if mailing.version == 1:
+            parties = {"envelopeFrom": return_path, "envelopeTo": to}
+        else:
+            parties = {"from": sender, "to": to, "returnPath": return_path, "apiData": api_data}
         reasons = _TEXTS["reasons"]
         code = next((word for _, word in course if word.isdigit()), rng.choice([*reasons]))
         if code in _SUPPRESSED:
@@ -142,7 +137,10 @@ def _events(
         for second, word in course:
             reason = rng.choice(_TEXTS["deferrals"]) if word == "deferred" else final
             text = "" if word in ("queued", "succeeded") else reason.format(to=to)
-            yield _event(queued_at + timedelta(seconds=second), mail, word, text, mailing)
+            at = queued_at + timedelta(seconds=second)
+            created = at.astimezone(mailing.zone).strftime("%Y-%m-%d %H:%M:%S")
+            record = {"reason": text, "created": created, **about, "status": word, **parties}
+            yield _event(at, word, record)
 
 
 def _message_id(at: datetime, rng: random.Random) -> str:
@@ -162,23 +160,10 @@ def _recipient(number: int, position: int, rng: random.Random) -> str:
     return f"{name}.{number + 1:04}{chr(ord('a') + position % 26)}@{domain}"
 
 
-def _event(at: datetime, mail: _Mail, word: str, reason: str, mailing: Mailing) -> Event:
-    event_type = "bounces" if word.isdigit() else "deliveries"
-    record = {
-        "reason": reason,
-        "created": at.astimezone(mailing.zone).strftime("%Y-%m-%d %H:%M:%S"),
-        "subject": mail.subject,
-        "messageId": mail.message_id,
-        "status": word,
-    }
-    return_path = _RETURN_PATH.format(mail.sender.partition("@")[0])
-    if mailing.version == 1:
-        record |= {"envelopeFrom": return_path, "envelopeTo": mail.to}
-    else:
-        record |= {"from": mail.sender, "to": mail.to}
-        record |= {"returnPath": return_path, "apiData": mail.api_data}
-    if event_type == "deliveries":
-        queued = word == "queued"
-        record["sourceIp"] = _SOURCE_IP if queued else ""
-        record["senderIp"] = "" if queued else _SENDER_IP.format(1 + at.second % 9)
-    return Event(at, event_type, record)
+def _event(at: datetime, word: str, record: dict[str, str]) -> Event:
+    if word.isdigit():
+        return Event(at, "bounces", record)
+    queued = word == "queued"
+    record["sourceIp"] = _SOURCE_IP if queued else ""
+    record["senderIp"] = "" if queued else _SENDER_IP.format(1 + at.second % 9)
+    return Event(at, "deliveries", record)
