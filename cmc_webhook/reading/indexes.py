@@ -6,11 +6,11 @@ an indexed time limits a collection to about 500 writes a second
 (https://cloud.google.com/firestore/docs/best-practices).
 """
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
 from cmc_webhook.reading import mail_addresses
+from cmc_webhook.reading.documents import Entry
 from cmc_webhook.reading.received import RECIPIENT, SENDER
 from cmc_webhook.reading.statuses import INDEXED
 from cmc_webhook.settings import DEFAULTS
@@ -46,12 +46,6 @@ class Queries:
         return sorted([*equal, *((name, *element) for name in self.contains)])
 
 
-_QUARANTINE = frozenset(
-    {
-        *("kind", "why", "event_type", "server_composition", "content", "size", "truncated"),
-        *("stored_at", "received_at", "expires_at"),
-    }
-)
 _RECEIVED = frozenset(
     {
         *("provider", "envelope_from", "envelope_to", "from", "to", "cc", "reply_to", "subject"),
@@ -98,7 +92,7 @@ def all_queries(
         *(
             Queries(
                 collection=f"{name}_quarantine",
-                fields=_QUARANTINE,
+                fields=frozenset(Entry.__annotations__),
                 newest_by="received_at",
                 filters=frozenset({"why"}),
                 alone=frozenset({"server_composition"}),
@@ -106,23 +100,6 @@ def all_queries(
             for name in (collection, inbound)
         ),
     ]
-
-
-def commands(queries: list[Queries]) -> Iterator[str]:
-    """Yield the gcloud commands that create and remove indexes, without `--database`."""
-    for each in queries:
-        for name in each.exempted():
-            yield (
-                f"gcloud firestore indexes fields update {name}"
-                f" --collection-group={each.collection} --disable-indexes"
-            )
-        for name, gcloud, _ in each.composites():
-            yield (
-                "gcloud firestore indexes composite create"
-                f" --collection-group={each.collection}"
-                f" --field-config=field-path={name},{gcloud}"
-                f" --field-config=field-path={each.newest_by},order=descending"
-            )
 
 
 def definitions(queries: list[Queries]) -> dict[str, Any]:
