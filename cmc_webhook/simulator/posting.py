@@ -67,8 +67,9 @@ class Answer:
         return self.text.startswith("2")
 
 
-def _post(parts: SplitResult, message: Message) -> Answer:
-    """Send *message* over a new connection; a failure is an Answer too."""
+def post(url: str, message: Message) -> Answer:
+    """Send *message* over a new connection; a failure is an Answer too. Raises ValueError."""
+    parts = parse_url(url)
     secure = parts.scheme == "https"
     kind = http.client.HTTPSConnection if secure else http.client.HTTPConnection
     path = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
@@ -117,13 +118,12 @@ def deliver(
     """
     Post each message, given with its number of events, to *url*; yield the answers in order.
 
-    *senders* is the number of requests at the same time. Raises ValueError as parse_url() does.
+    *senders* is the number of requests at the same time.
     """
-    parts = parse_url(url)
 
     def send(message: Message, events: int) -> Answer:
         pace.wait(events)
-        return Answer("not sent", 0.0) if pace.stopped.is_set() else _post(parts, message)
+        return Answer("not sent", 0.0) if pace.stopped.is_set() else post(url, message)
 
     with ThreadPoolExecutor(senders) as pool:
         try:
