@@ -16,11 +16,7 @@ _MOST_STEPS_BACK = 40
 
 @dataclass(frozen=True, slots=True)
 class ListPage:
-    """
-    The documents of one page, and the URLs of the pages around it.
-
-    *newest* and *newer* are None on the first page, *older* on the last.
-    """
+    """A page; *newest* and *newer* are URLs, None on the first page, like *older* on the last."""
 
     documents: Sequence[Document]
     documents_read: int

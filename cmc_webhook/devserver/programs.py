@@ -132,11 +132,7 @@ def console(port: int, function_port: int, environ: Mapping[str, str]) -> Progra
 
 
 def free_port(port: int, option: str) -> int:
-    """
-    Return *port*, or any free one for 0.
-
-    Raises StartError, which names the command line's *option*, if the port is in use.
-    """
+    """Return *port*, or any free one for 0. Raises StartError, which names *option*, if in use."""
     with socket.socket() as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:

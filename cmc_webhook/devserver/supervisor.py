@@ -15,11 +15,7 @@ _POLL_S = 0.1
 
 
 class Supervisor:
-    """
-    Supervises programs in one thread, so that their lines do not mix.
-
-    SIGINT, SIGTERM and SIGHUP end run(). *verbose* prints lines as they are.
-    """
+    """Supervises programs in one thread; SIGINT, SIGTERM, SIGHUP end it; *verbose*: lines as is."""
 
     def __init__(self, *, verbose: bool) -> None:
         self._verbose = verbose

@@ -51,11 +51,7 @@ class Message:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """
-    The answer to a request.
-
-    *text* is the HTTP status, or why there is none; *counts* are those of a 200.
-    """
+    """An answer; *text* is its HTTP status or why there is none, *counts* are those of a 200."""
 
     text: str
     seconds: float
@@ -115,11 +111,7 @@ class Pace:
 def deliver(
     url: str, messages: Iterable[tuple[Message, int]], *, pace: Pace, senders: int
 ) -> Iterator[Answer]:
-    """
-    Post each message, given with its number of events, to *url*; yield the answers in order.
-
-    *senders* is the number of requests at the same time.
-    """
+    """Post messages with their numbers of events, *senders* at a time; yield answers in order."""
 
     def send(message: Message, events: int) -> Answer:
         pace.wait(events)

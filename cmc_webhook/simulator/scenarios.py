@@ -27,11 +27,7 @@ _SUPPRESSED = ("10", "11")
 
 
 class Step(NamedTuple):
-    """
-    One event of a mail: a status, or one of several bounce codes.
-
-    It happens *earliest* to *latest* seconds after the event before it.
-    """
+    """A status or bounce codes, *earliest* to *latest* seconds after the event before."""
 
     words: tuple[str, ...]
     earliest: int = 0

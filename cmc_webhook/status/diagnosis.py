@@ -64,11 +64,7 @@ _STAGE = re.compile(r"\(in reply to (?:end of )?(DATA|RCPT TO)(?: command)?\)\s*
 
 
 class _Rule(NamedTuple):
-    """
-    One line of the table: the diagnosis of a reply that matches all of it.
-
-    *enhanced* is a pattern of the whole enhanced status code, *text* one of the reply.
-    """
+    """The diagnosis of a reply that matches all of it; *enhanced* is the whole status code."""
 
     diagnosis: Diagnosis
     receivers: tuple[Receiver, ...]
@@ -121,11 +117,7 @@ def diagnose(code: str, reason: str, to_domain: str) -> Diagnosis | None:
 
 
 def may_be_filtered(code: str, reason: str, to_domain: str) -> bool:
-    """
-    Return whether a carrier says "unknown user" and this may be the recipient's filter.
-
-    The arguments are those of diagnose. Where it finds a diagnosis, that stands.
-    """
+    """Return whether a reply without diagnosis may come of the recipient's own filter."""
     if code in _NOT_DIAGNOSED or receiver_of(to_domain, reason) not in AMBIGUOUS:
         return False
     return code == "2" or re.search(_UNKNOWN_USER, reason, re.IGNORECASE) is not None

@@ -67,11 +67,7 @@ class _Folded(NamedTuple):
 
 
 class StatusStore:
-    """
-    The documents that events are folded into, and the quarantine of *collection*. Thread-safe.
-
-    Without *cache*, every document is read before it is written.
-    """
+    """The documents and the quarantine of *collection*; no *cache*: always read. Thread-safe."""
 
     def __init__(
         self,
