@@ -81,7 +81,7 @@ MUTATIONS = [
         ),
         (
             "a broken connection is the end of the body",
-            "        raise _incomplete() from error",
+            "        raise BodyIncomplete(_TRUNCATED) from error",
             '        return b""',
         ),
     ),
