@@ -28,11 +28,7 @@ _LARGEST_FORM = 16_384
 
 class _Page(Flask):
     def send_static_file(self, filename: str) -> flask.Response:
-        """
-        Return the file with its content read and the file closed.
-
-        Werkzeug's server closes no response whose reader hangs up, and would leave the file open.
-        """
+        """Return the file, read and closed: Werkzeug leaves it open for a reader who hangs up."""
         response = super().send_static_file(filename)
         response.direct_passthrough = False
         response.get_data()
