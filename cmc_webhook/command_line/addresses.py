@@ -181,12 +181,12 @@ def _describe(connection: Connection, address: str, document: Document | None) -
         click.echo(text("stops.alone"))
     if verdict.cause and (at := later_success(document, statuses)):
         click.echo(text("stops.later_success", time=shown(at, zone)))
-    known = evidence(document, texts(), zone)
-    for line in known.operator:
+    decided, facts = evidence(document, texts(), zone)
+    for line in decided:
         click.echo(printable(line))
-    if known.facts:
+    if facts:
         click.echo(f"\n{click.style(text('stops.facts'), bold=True)}")
-    for fact, reply in known.facts:
+    for fact, reply in facts:
         click.echo(printable(fact))
         if reply:
             click.echo(f"    {printable(reply)}")

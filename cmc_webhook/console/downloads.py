@@ -9,10 +9,10 @@ from typing import IO
 
 from flask import Response, send_file
 
+from cmc_webhook.console.site import request_texts
 from cmc_webhook.reading.documents import Document
 from cmc_webhook.reading.queries import Listing
 from cmc_webhook.reading.spreadsheets import csv_line
-from cmc_webhook.reading.texts import Texts
 
 # How many documents are read for a CSV.
 MOST_ROWS = 100_000
@@ -43,17 +43,21 @@ def download(file: IO[bytes], name: str) -> Response:
 def spreadsheet(
     listing: Listing,
     lines: Callable[[Iterable[Sequence[Document]]], Iterator[str]],
-    texts: Texts,
     cut: str,
     name: str,
 ) -> Response:
-    """Return *lines* of *listing* as a CSV of this name; the last one, *cut*, if it has more."""
+    """
+    Return *lines* of *listing* as a CSV of this name.
+
+    The last line is the text *cut* if there may be more.
+    """
+    ending = request_texts().text(cut, count=f"{MOST_ROWS:,}")
 
     def content() -> Iterator[str]:
         pages = itertools.islice(listing.pages(_PAGE), MOST_ROWS // _PAGE)
         yield from lines(pages)
         if listing.documents_read >= MOST_ROWS:
-            yield csv_line([texts.text(cut, count=f"{MOST_ROWS:,}")])
+            yield csv_line([ending])
 
     response = Response(content(), content_type="text/csv; charset=utf-8")
     response.headers.set("Content-Disposition", "attachment", filename=name)

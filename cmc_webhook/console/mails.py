@@ -80,7 +80,6 @@ def mails(site: Site) -> Blueprint:
         return spreadsheet(
             site.statuses.listing(filters),
             lambda pages: csv_lines(chain.from_iterable(pages), site.zone, with_head=True),
-            request_texts(),
             "csv.cut",
             name,
         )

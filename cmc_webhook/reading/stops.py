@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import UTC, datetime
-from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
 from cmc_webhook.reading.documents import Document
@@ -17,15 +16,10 @@ from cmc_webhook.status.stop_rule import counted
 COLUMNS = ("address", "reason", "since", "until", "remark")
 
 
-class Evidence(NamedTuple):
-    """What a verdict rests on: the decision of an operator, and each fact with its reply."""
-
-    operator: Sequence[str]
-    facts: Sequence[tuple[str, str]]
-
-
-def evidence(document: Document, texts: Texts, zone: ZoneInfo) -> Evidence:
-    """Return in words what an address document holds."""
+def evidence(
+    document: Document, texts: Texts, zone: ZoneInfo
+) -> tuple[list[str], list[tuple[str, str]]]:
+    """Return what an operator decided on an address, and each bounce with its reply."""
     facts, operator = document.fields.get("facts", []), document.fields.get("operator")
     decided = []
     if operator:
@@ -39,20 +33,17 @@ def evidence(document: Document, texts: Texts, zone: ZoneInfo) -> Evidence:
         why = short_cause({**fact, "bounce_cause": fact.get("cause", "")}, texts)
         about = (shown(fact["at"], zone), why, fact.get("server_composition", ""), settled)
         told.append(("  ".join(filter(None, about)), fact.get("reason", "")))
-    return Evidence(decided, told)
+    return decided, told
 
 
 def began(since: datetime | None, until: datetime | None) -> Callable[[Document], bool] | None:
     """Return the condition that a stop began *since* and before *until*, None for none."""
-    if not since and not until:
-        return None
-    now = datetime.now(UTC)
 
     def is_in(document: Document) -> bool:
-        at = verdict_of(document, now).since
+        at = verdict_of(document, datetime.now(UTC)).since
         return bool(at and (not since or at >= since) and (not until or at < until))
 
-    return is_in
+    return is_in if since or until else None
 
 
 def rows(
