@@ -545,21 +545,21 @@ def test_the_sentence_has_the_numbers_of_the_rule():
     assert said == {
         "hard for 30 days": [
             "Do not mail this address until 2025-07-01 00:00: permanent errors.",
-            "2025-07-01 00:00まで送信対象外です。理由:恒久的なエラー",
+            "2025-07-01 00:00まで送信対象外です。理由:恒久的なエラー。",
         ],
         "hard": [
             "Do not mail this address without end: permanent errors on 2 days within 365 days.",
-            "期限なしで送信対象外です。理由:恒久的なエラー(365日以内に2日)",
+            "期限なしで送信対象外です。理由:恒久的なエラー(365日以内に2日)。",
         ],
         "doubtful": [
             "Do not mail this address until 2025-08-31 00:00:"
             " errors that may be permanent on 2 days within 365 days.",
-            "2025-08-31 00:00まで送信対象外です。理由:恒久的とは確定できないエラー(365日以内に2日)",
+            "2025-08-31 00:00まで送信対象外です。理由:恒久的とは確定できないエラー(365日以内に2日)。",
         ],
         "soft": [
             "Do not mail this address until 2025-07-03 00:00:"
             " temporary errors on 3 days within 30 days.",
-            "2025-07-03 00:00まで送信対象外です。理由:一時的なエラー(30日以内に3日)",
+            "2025-07-03 00:00まで送信対象外です。理由:一時的なエラー(30日以内に3日)。",
         ],
         "none": [
             "This address may be mailed: nothing on record stops it.",
