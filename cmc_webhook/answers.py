@@ -6,6 +6,7 @@ the function's webhook, and turns what became of it into an answer and a log lin
 """
 
 import io
+import threading
 import time
 from collections import Counter
 from dataclasses import dataclass, field
@@ -32,6 +33,7 @@ from cmc_webhook.errors import (
 )
 from cmc_webhook.logs import LogEntry, Throttle, log, trace_of
 from cmc_webhook.reasons import Reason
+from cmc_webhook.refusals import Refusals
 
 # The HTTP status and the public error code of each error. A subclass answers like its base.
 ERRORS: dict[type[WebhookError], tuple[HTTPStatus, str]] = {
@@ -48,6 +50,10 @@ _RETRY_AFTER_S = 10
 _EXPECTED = {Reason.NOT_SUPPORTED_YET}
 # Errors of an authenticated sender, which an operator should look at.
 _ALARMING = (MalformedEnvelope, StoreUnavailable)
+_ONLY_REFUSED = (
+    "Posts were refused and none was accepted for ten minutes: compare the key, or user and"
+    " password, in CMC with those of this function."
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,6 +102,8 @@ class Endpoint:
         self._credentials = credentials
         self._project = project
         self._throttle = Throttle()
+        self._refusals = Refusals()
+        self._lock = threading.Lock()
 
     def answer(self, request: Request) -> Response:
         """Answer *request*. The framework answers 500 to an exception that is not ours."""
@@ -138,6 +146,8 @@ class Endpoint:
         limit = webhook.largest_body if known else webhook.largest_unknown_body
         body = read_body(request.stream, request.content_length, webhook.largest_body, limit)
         entry.credential = head or credentials.admit_body(find_api_keys(body))
+        with self._lock:
+            self._refusals.accept(time.monotonic())
         return body
 
     def _refuse(self, error: WebhookError, entry: LogEntry) -> Response:
@@ -159,8 +169,10 @@ class Endpoint:
 
     def _log(self, entry: LogEntry, error: WebhookError | None) -> None:
         failed = isinstance(error, _ALARMING)
+        if isinstance(error, NotAuthenticated) and (posts := self._only_refused()):
+            failed, entry.posts, entry.detail = True, posts, _ONLY_REFUSED
         # One missing role makes every post fail with the same detail.
-        if error and (not failed or isinstance(error, StoreMisconfigured)):
+        elif error and (not failed or isinstance(error, StoreMisconfigured)):
             entry.posts = self._throttle.admit(entry.detail or entry.error)
             if not entry.posts:
                 return
@@ -175,6 +187,10 @@ class Endpoint:
                 f" quarantined {entry.quarantined}."
             )
         log(entry)
+
+    def _only_refused(self) -> int:
+        with self._lock:
+            return self._refusals.refuse(time.monotonic())
 
 
 def _mail_key(request: Request) -> tuple[str, str]:

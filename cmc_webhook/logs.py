@@ -53,6 +53,7 @@ class LogEntry:
     unchanged: int | None = _about("records", "already known")
     quarantined: int | None = _about("records", "now in quarantine")
     why: Counter[str] | None = _about("records by word", "reasons of the quarantined")
+    sender_auth: int | None = _about("records", "refused for the sender's SPF, DKIM or DMARC")
     lag_s: float | None = _about("seconds", "arrival minus `created`, of the newest event")
     bytes: int | None = _about("bytes", "of the body; received mail only")
     rpcs: Counter[str] | None = _about("calls by name", "to Firestore and Cloud Storage")

@@ -30,8 +30,11 @@ MAIN = Path(__file__).parents[1] / "main.py"
 # How often the random tests run, and how often with --all.
 NUMBERS = {"--seeds": (18, 180), "--rounds": (1, 3), "--fuzz": (200, 2000)}
 # Every server comes from one of these fixtures, or from what a test imports of these modules.
-SERVERS = {"firestore_address", "storage_url", "serve_app", "browser"}
-STARTERS = ("tests.support.processes", "tests.support.server", "tests.by_hand", "cmc_webhook.local")
+SERVERS = {"firestore_address", "storage_url", "serve_app", "browser", "cloud"}
+STARTERS = (
+    *("tests.support.processes", "tests.support.server", "tests.by_hand", "cmc_webhook.local"),
+    "tests.deployment.conftest",
+)
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

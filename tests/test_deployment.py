@@ -3,7 +3,7 @@ The commands of .github/DEPLOYMENT.md, run as a reader pastes them.
 
 Programs on PATH stand in for gcloud and the others: they note their arguments and answer as the
 document expects. Whether the real gcloud takes these arguments is tested with those of every
-document.
+document; what `deploy` runs, in tests/deployment.
 """
 
 import itertools
@@ -15,14 +15,14 @@ from typing import NamedTuple
 
 import pytest
 
+from cmc_webhook.deployment import steps
 from cmc_webhook.settings import DEFAULTS
 from tests.support.processes import ROOT
 
 TEXT = (ROOT / ".github" / "DEPLOYMENT.md").read_text()
-BLOCKS = re.findall(r"^```sh\n(.*?)^```$", TEXT, re.M | re.S)
-VARIABLES, HELPERS, RUNNING, *STEPS = BLOCKS
+VARIABLES, *STEPS = BLOCKS = re.findall(r"^```sh\n(.*?)^```$", TEXT, re.M | re.S)
 # What the text asks the reader to choose.
-CHOICES = "REVISION=cmc-webhook-00003-abc\nUNUSED=3\n"
+CHOICES = "OLDER=v0.1.0\nBACKUP=projects/p/locations/l/backups/b\nMINUTE=2026-11-27T09:00:00Z\n"
 
 # Notes each argument, then what came on standard input if it was asked for, then an end mark.
 STAND_IN = r"""#!/bin/bash
@@ -30,8 +30,6 @@ stdin=
 case "$*" in *--data-file=-*) stdin=$(cat) ;; esac
 printf '%s\0' "${0##*/}" "$@" "$stdin" $'\x1e' >>"$CALLS"
 case "$*" in
-  "functions list"*secretEnvironmentVariables*) printf 'cmc-webhook\t4\ncmc-inbound\t4\n' ;;
-  "functions list"*) printf 'cmc-webhook\ncmc-inbound\n' ;;
   "secrets versions access"*) printf 'first-key\nsecond-key\n' ;;
   "secrets versions "*) echo 5 ;;
   "rand "*) echo new-key ;;
@@ -56,7 +54,7 @@ def paste(script, folder):
     """Return the calls that an interactive shell makes when *script* is pasted into it."""
     programs = folder / "bin"
     programs.mkdir(exist_ok=True)
-    for name in ("gcloud", "curl", "npx", "openssl", "python"):
+    for name in ("gcloud", "npx", "openssl", "python", "git"):
         (programs / name).write_text(STAND_IN)
         (programs / name).chmod(0o755)
     calls = folder / "calls"
@@ -74,7 +72,7 @@ def paste(script, folder):
 @pytest.fixture(scope="module")
 def calls(tmp_path_factory):
     """The calls of the whole document, from top to bottom."""
-    script = VARIABLES + HELPERS + CHOICES + "".join(STEPS) + RUNNING
+    script = VARIABLES + CHOICES + "".join(STEPS)
     return paste(script, tmp_path_factory.mktemp("whole"))
 
 
@@ -91,91 +89,86 @@ def options(call):
     return found
 
 
+def section(heading):
+    """Return the blocks under a heading."""
+    text = TEXT.partition(f"\n## {heading}\n")[2].partition("\n## ")[0]
+    return re.findall(r"^```sh\n(.*?)^```$", text, re.M | re.S)
+
+
 def test_every_variable_is_guarded():
     for block in BLOCKS:
         assert re.findall(r"\$[A-Z]\w*|\$\{[A-Z_]+\}", block) == []
 
 
-@pytest.mark.parametrize("block", [RUNNING, *STEPS], ids=lambda block: block.splitlines()[0][:40])
+@pytest.mark.parametrize("block", STEPS, ids=lambda block: block.splitlines()[0][:40])
 def test_a_block_pasted_into_a_new_terminal_calls_nothing(block, tmp_path):
-    called = paste(HELPERS + block, tmp_path)
+    called = paste(block, tmp_path)
 
     assert [str(call) for call in called if call.program != "openssl"] == []
 
 
 def test_no_argument_is_empty(calls):
-    assert len(calls) > 60
+    assert len(calls) > 40
     for call in calls:
         assert "" not in call.arguments, call
         assert not any(argument.endswith("=") for argument in call.arguments), call
 
 
+def test_every_command_names_the_project(calls):
+    """gcloud's own configuration may name another."""
+    for call in calls:
+        if call.program in ("gcloud", "python") and "replay" not in call.arguments:
+            assert "your-project" in str(call), call
+
+
+def test_deploying_is_one_command():
+    first, *_ = section("Deploy")
+
+    assert first == (
+        'python -m cmc_webhook deploy --project "${PROJECT:?}" --alert-email you@example.jp\n'
+    )
+
+
 def test_the_settings_of_the_functions_exist(calls):
-    deployed = commands(calls, "gcloud functions deploy cmc-")
     pairs = [
         pair.partition("=")[0]
-        for call in deployed
+        for call in commands(calls, "gcloud functions deploy cmc-")
         for name in ("--set-env-vars", "--update-env-vars", "--set-secrets", "--update-secrets")
         for value in options(call).get(name, [])
         for pair in value.split(",")
     ]
 
-    assert {name for name in pairs if name.startswith("CMC_")} >= {"CMC_DATABASE", "CMC_MAIL_KEYS"}
-    assert set(pairs) <= {*DEFAULTS, "GOOGLE_CLOUD_PROJECT", "THREADS"}
-
-
-def test_threads_equal_concurrency(calls):
-    created = [call for call in commands(calls, "gcloud functions deploy") if "--gen2" in str(call)]
-
-    ours = [call for call in created if "THREADS" in str(call)]
-    assert [call.arguments[2] for call in ours] == ["cmc-webhook", "cmc-inbound"]
-    for call in ours:
-        [settings], [concurrency] = options(call)["--set-env-vars"], options(call)["--concurrency"]
-        assert f"THREADS={concurrency}" in settings.split(",")
+    assert {*pairs} == {"CMC_BASIC_CREDENTIALS", "CMC_MAIL_KEYS", "CMC_LOG_UNSTORED"}
+    assert {*pairs} <= {*DEFAULTS}
 
 
 def test_versions_of_secrets_come_from_google_and_never_from_the_document(calls):
-    assert re.findall(r"keys:\d", TEXT) == []
-    pinned = re.findall(r"keys:(\d+)", " ".join(map(str, calls)))
-    assert set(pinned) == {"5"}
+    assert re.findall(r"(?:keys|basic):\d", TEXT) == []
+    pinned = re.findall(r"(?:keys|basic):(\d+)", " ".join(map(str, calls)))
+    assert pinned == ["5", "5"]
 
 
-def test_an_upgrade_names_no_setting_and_no_secret(tmp_path):
-    section = TEXT.partition("\n## Upgrade\n")[2].partition("\n## ")[0]
-    [block] = re.findall(r"^```sh\n(.*?)^```$", section, re.M | re.S)
+def test_going_back_is_two_commands_and_names_no_setting_and_no_secret(tmp_path):
+    [block] = section("Go back")
 
-    deployed = commands(paste(VARIABLES + HELPERS + block, tmp_path), "gcloud functions deploy")
+    checked_out, deployed = paste(VARIABLES + CHOICES + block, tmp_path)
 
-    assert [call.arguments[2] for call in deployed] == ["cmc-webhook", "cmc-inbound"]
-    for call in deployed:
-        assert options(call).keys() <= {
-            *call.arguments[:3],
-            *("--region", "--source", "--serve-all-traffic-latest-revision"),
-        }
+    assert str(checked_out) == "git checkout v0.1.0"
+    assert deployed.has("gcloud functions deploy cmc-webhook ")
+    assert options(deployed).keys() - {*deployed.arguments[:3]} == {
+        *("--gen2", "--project", "--region", "--source", "--remove-labels"),
+        "--serve-all-traffic-latest-revision",
+    }
+    # By these labels the next deploy sees which code runs.
+    [labels] = options(deployed)["--remove-labels"]
+    assert {*labels.split(",")} == {*steps.LABELS}
 
 
-def test_a_rotation_keeps_the_old_keys_covers_both_functions_and_destroys_nothing(calls):
-    added = commands(calls, "gcloud secrets versions add")
-    assert [call.stdin for call in added] == ["new-key\nfirst-key\nsecond-key", "first-key"]
-    read = commands(calls, "gcloud secrets versions access 4 --secret=cmc-api-keys")
-    assert len(read) == 3  # of both steps, and for the key of the running function
-    moved = [call for call in calls if "--update-secrets=CMC_API_KEYS=cmc-api-keys:5" in str(call)]
-    assert [call.arguments[2] for call in moved] == ["cmc-webhook", "cmc-inbound"] * 2
-    disabled = commands(calls, "gcloud secrets versions disable")
-    assert [call.arguments[3] for call in disabled] == ["3"]
+def test_nothing_is_destroyed(calls):
     assert "destroy" not in " ".join(map(str, calls))
 
 
-def test_a_roll_back_lists_the_revisions_first(calls):
-    texts = [str(call) for call in calls]
-    listed = texts.index("gcloud run revisions list --service=cmc-webhook --region=asia-northeast1")
-    [sent] = [i for i, text in enumerate(texts) if "--to-revisions=" in text]
-
-    assert listed < sent
-    assert texts[sent].endswith("--to-revisions=cmc-webhook-00003-abc=100")
-
-
 def test_the_screen_of_cmc_comes_after_url_and_key():
-    order = ["gcloud functions deploy cmc-webhook --gen2", 'echo "${URL:?}"', "エンドポイントURL"]
+    order = ["python -m cmc_webhook deploy", "prints the URL and", "Enter both in CMC"]
 
     assert sorted(order, key=TEXT.index) == order

@@ -237,6 +237,7 @@ COMMANDS = (
         "doctor",
         "doctor:doctor",
         option("--last", default=200, type=click.IntRange(1, 1000)),
+        option("--deployment", "with_gcloud", is_flag=True),
         firestore_options,
     ),
 )

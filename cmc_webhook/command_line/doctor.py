@@ -17,6 +17,7 @@ from google.api_core.exceptions import (
 
 from cmc_webhook.command_line.checks import Deployment, Problem, bounces_alone, problems
 from cmc_webhook.command_line.rendering import labelled
+from cmc_webhook.deployment.comparison import compare
 from cmc_webhook.reading import table
 from cmc_webhook.reading.connection import (
     Connection,
@@ -39,8 +40,12 @@ _MOST_NAMED = 10
 _INDENT = 4
 
 
-def doctor(where: FirestoreOptions, last: int) -> None:
+def doctor(where: FirestoreOptions, last: int, with_gcloud: bool) -> None:
     """Print what is wrong with a deployment, and what to do. Exit status 1 if anything is."""
+    if with_gcloud:
+        if not where.project:
+            raise click.UsageError(text("usage.deployment"))
+        sys.exit(0 if compare(where.project) else 1)
     connection = connected(where)
     deployment = _deployment(connection, last)
     found = problems(deployment)

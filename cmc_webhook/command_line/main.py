@@ -7,6 +7,7 @@ import click
 from cmc_webhook import __version__
 from cmc_webhook.command_line.commands import COMMANDS
 from cmc_webhook.console.__main__ import main as console
+from cmc_webhook.deployment.commands import COMMANDS as DEPLOYMENT
 from cmc_webhook.devserver.__main__ import main as devserver
 from cmc_webhook.reading.cli import Group, Option
 from cmc_webhook.reading.language import text
@@ -54,7 +55,7 @@ def _print_version(ctx: click.Context, _: click.Parameter, asked: bool) -> None:
 
 main = _Commands(
     "main",
-    *(devserver, console, *COMMANDS),
+    *(devserver, console, *COMMANDS, *DEPLOYMENT),
     params=[
         Option(
             ["--version"],

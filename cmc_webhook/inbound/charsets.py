@@ -72,10 +72,9 @@ def decode(content: bytes, charset: str = "", *, html: bool = False) -> Decoded:
     if not content:
         return Decoded("", charset, certain=True)
     for mark, name in _BYTE_ORDER_MARKS:
-        if content.startswith(mark):
-            found = _decode_as(content[len(mark) :], name)
-            if found is not None:
-                return Decoded(found, name, certain=True)
+        found = _decode_as(content[len(mark) :], name) if content.startswith(mark) else None
+        if found is not None:
+            return Decoded(found, name, certain=True)
     declared = charset.strip(" \t\"'").lower()
     if html and declared in ("", *_ASCII) and (meta := _META.search(content[:_META_WITHIN])):
         declared = meta[1].decode().lower()
@@ -85,9 +84,8 @@ def decode(content: bytes, charset: str = "", *, html: bool = False) -> Decoded:
         declared = "iso-2022-jp"  # its escape sequences are ASCII
     if declared and (text := _decode_as(content, declared)) is not None:
         return Decoded(text, declared, certain=True)
-    text = _decode_as(content, "utf-8")
-    if text is not None:
-        # Hardly a text of another charset is valid UTF-8 by accident.
+    # Hardly a text of another charset is valid UTF-8 by accident.
+    if (text := _decode_as(content, "utf-8")) is not None:
         return Decoded(text, "utf-8", certain=not declared)
     return _guess(content, declared)
 
@@ -98,8 +96,7 @@ def text_of(content: bytes, charset: str = "") -> str:
 
 
 def _guess(content: bytes, declared: str) -> Decoded:
-    damaged = _damaged(content, declared) or _damaged(content, "utf-8")
-    if damaged:
+    if damaged := _damaged(content, declared) or _damaged(content, "utf-8"):
         return damaged
     for name, fits in _GUESSES.items():
         text = _decode_as(content, name)
@@ -113,13 +110,11 @@ def _damaged(content: bytes, charset: str) -> Decoded | None:
     codec = _codec(charset)
     if codec is None or codec == "cp1252":
         return None
-    codec = {"iso2022_jp": "iso2022_jp_ext"}.get(codec, codec)
-    text = content.decode(codec, "replace")
-    beyond_ascii = _beyond_ascii(text)
+    text = content.decode("iso2022_jp_ext" if codec == "iso2022_jp" else codec, "replace")
     # A wrong charset damages about every second character.
-    if text.count("\ufffd") * 10 <= beyond_ascii:
-        return Decoded(text, charset, certain=False)
-    return None
+    if text.count("\ufffd") * 10 > _beyond_ascii(text):
+        return None
+    return Decoded(text, charset, certain=False)
 
 
 def _decode_as(content: bytes, charset: str) -> str | None:
@@ -149,11 +144,6 @@ def _codec(charset: str) -> str | None:
         return None
     codec = _SUPERSETS.get(codec, codec)
     return None if codec in _REFUSED else codec
-
-
-def _windows_1252(content: bytes) -> str:
-    # Python's codec refuses the five bytes that Microsoft left out.
-    return content.decode("latin-1").translate(_WINDOWS_1252)
 
 
 def _shift_jis(content: bytes) -> str:
@@ -248,7 +238,8 @@ _DECODERS: dict[str, Callable[[bytes], str]] = {
     "cp932": _shift_jis,
     "iso2022_jp": _iso_2022_jp,
     "euc_jp": _euc_jp,
-    "cp1252": _windows_1252,
+    # Python's codec refuses the five bytes that Microsoft left out.
+    "cp1252": lambda content: content.decode("latin-1").translate(_WINDOWS_1252),
 }
 # Python's codecs by what they are taken for where the name is known to Python only.
 _SUPERSETS = {

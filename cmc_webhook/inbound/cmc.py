@@ -18,10 +18,8 @@ def read_cmc(parts: Parts) -> Mail:
         parts.text("envelope-from"),
         [recipient["address"] for recipient in recipients if "address" in recipient],
         {
-            "subject": parts.text("subject"),
-            "filter": parts.text("filter"),
-            "server_composition": parts.text("server_composition"),
-            "attachments": parts.text("attachments"),
+            name: parts.text(name)
+            for name in ("subject", "filter", "server_composition", "attachments")
         },
     )
 

@@ -10,12 +10,12 @@ import math
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 from cmc_webhook.inbound.charsets import decode, text_of
 from cmc_webhook.inbound.encoded_words import decode_words
 from cmc_webhook.inbound.headers import (
-    Headers,
     auto_submitted,
     date,
     message_id,
@@ -93,9 +93,6 @@ def mail_document(mail: Mail, bucket: str) -> MailDocument:
         # From the provider if the header lacks the field.
         fields.add(name, lambda: read(header.values(name) or [extras.get(name, "")]))
 
-    def extra(name: str) -> None:
-        fields.add(name, lambda: one_line(extras.get(name, ""), _SHORT_BYTES))
-
     fields.add("provider", lambda: mail.provider)
     fields.add("envelope_from", lambda: one_line(mail.envelope_from, ADDRESS_BYTES))
     fields.add("envelope_to", lambda: _recipients(mail))
@@ -111,7 +108,7 @@ def mail_document(mail: Mail, bucket: str) -> MailDocument:
     fields.add("status_of", lambda: _status_of(mail))
     fields.add("auto_submitted", lambda: auto_submitted(header))
     for name in ("spf", "dkim", "sender_ip", "filter", "server_composition"):
-        extra(name)
+        fields.add(name, partial(one_line, extras.get(name, ""), _SHORT_BYTES))
     fields.add("spam_score", lambda: _number(extras.get("spam_score", "")))
     fields.add("attachments_missing", lambda: _missing(mail))
     attachments = [_attachment(file, document, fields) for file in contents.attachments]
@@ -119,8 +116,7 @@ def mail_document(mail: Mail, bucket: str) -> MailDocument:
     fields.add("headers", lambda: [_header(name, value) for name, value in header.items])
     _add_body("text", contents.text, document, fields)
     _add_body("html", contents.html, document, fields)
-    if contents.raw is not None:
-        raw = contents.raw
+    if (raw := contents.raw) is not None:
         fields.add("raw_stored_at", lambda: document.add_object(raw))
     fields.add("schema_version", lambda: SCHEMA_VERSION)
     fields.add("unreadable_fields", lambda: fields.unreadable)
@@ -130,12 +126,8 @@ def mail_document(mail: Mail, bucket: str) -> MailDocument:
 
 
 def _id(mail: Mail) -> str:
-    """
-    Return the id, which depends on message id, envelope and contents: the same for a repeat.
-
-    Contents count because anybody can send another mail with the same message id. Without
-    a message id, the header counts instead.
-    """
+    """Return the id, which is the same for a repeat."""
+    # Contents count because anybody can send another mail with the same message id.
     contents = mail.contents
     items = [f"{name}:{value}" for name, value in contents.headers.items]
     identity = message_id(contents.headers) or digest(
@@ -168,28 +160,20 @@ def _status_of(mail: Mail) -> str:
     answered += message_ids(header.first("references"))[-1:]
     for file in contents.attachments:
         if file.content_type.partition(";")[0].strip().lower() in _ORIGINALS:
-            answered.append(message_id(_head(file.content)))
+            # Some programs write a blank line before the header.
+            blank = 8 - len(file.content[:8].ljust(8).lstrip(b"\r\n"))
+            answered.append(message_id(split_head(memoryview(file.content)[blank:])[0]))
     if not any(answered) and _is_bounce(mail):
-        answered += [_quoted_id(part) for part in contents.text]
+        # Old programs put a copy of the mail's header into the text.
+        texts = (text_of(part.content[:_LONGEST_DECODED], part.charset) for part in contents.text)
+        answered += [found[1] for found in map(_MESSAGE_ID_LINE.search, texts) if found]
     return next(filter(None, answered), "")
-
-
-def _head(content: bytes) -> Headers:
-    """Return the header of an attached mail, before which some programs write a blank line."""
-    start = re.match(rb"[\r\n]{0,8}", content)
-    return split_head(memoryview(content)[start.end() if start else 0 :])[0]
 
 
 def _is_bounce(mail: Mail) -> bool:
     found = sender(mail.contents.headers.values("from")) or {}
     local_part = found.get("address", found.get("name", "")).partition("@")[0]
     return auto_submitted(mail.contents.headers) == "bounce" or local_part.lower() in _BOUNCING
-
-
-def _quoted_id(part: Text) -> str:
-    """Return the id in the copy of the mail's header, which old programs put into the text."""
-    found = _MESSAGE_ID_LINE.search(text_of(part.content[:_LONGEST_DECODED], part.charset))
-    return found[1] if found else ""
 
 
 def _missing(mail: Mail) -> int | None:

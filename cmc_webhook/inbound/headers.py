@@ -20,30 +20,13 @@ _BLANK_LINE = re.compile(rb"(?:\A|\n)\r*+(?:\n|\Z)")
 # A line, and those that continue it.
 _LOGICAL_LINE = re.compile(rb"[^\n]*+(?:\n(?=[ \t])[^\n]*+)*+(?:\n|\Z)")
 _FIELD = re.compile(rb"([!-9;-~]++)[ \t]*+:[ \t]*+(.*)", re.DOTALL)
-# Zones by name, in hours; those of RFC 5322 are known to Python. None has a second meaning in use.
-_ZONES = {
-    "JST": 9,
-    "KST": 9,
-    "HKT": 8,
-    "SGT": 8,
-    "AWST": 8,
-    "AEST": 10,
-    "AEDT": 11,
-    "NZST": 12,
-    "NZDT": 13,
-    "WET": 0,
-    "WEST": 1,
-    "CET": 1,
-    "MET": 1,
-    "CEST": 2,
-    "MEST": 2,
-    "EET": 2,
-    "EEST": 3,
-    "MSK": 3,
-    "AKST": -9,
-    "AKDT": -8,
-    "HST": -10,
-}
+# Zones by name; those of RFC 5322 are known to Python. None has a second meaning in use.
+_OFFSETS = (
+    "JST+0900 KST+0900 HKT+0800 SGT+0800 AWST+0800 AEST+1000 AEDT+1100 NZST+1200 NZDT+1300"
+    " WET+0000 WEST+0100 CET+0100 MET+0100 CEST+0200 MEST+0200 EET+0200 EEST+0300 MSK+0300"
+    " AKST-0900 AKDT-0800 HST-1000"
+)
+_ZONES: dict[str, str] = dict(re.findall(r"([A-Z]+)(\S+)", _OFFSETS))
 _ZONE = re.compile(r"(?<=[\d\s])([A-Z]{3,4})\s*$", re.I)
 
 
@@ -127,26 +110,18 @@ def message_id(headers: Headers) -> str:
 
 def date(headers: Headers) -> datetime | None:
     """Return the date of the mail in UTC; None if it has none that can be read."""
+    value = _ZONE.sub(lambda zone: _ZONES.get(zone[1].upper(), zone[0]), headers.first("date"))
     try:
-        written = parsedate_to_datetime(_with_offset(headers.first("date")))
+        written = parsedate_to_datetime(value)
         # -0000 is UTC without a known local time zone (RFC 5322, 3.3).
         return written.replace(tzinfo=written.tzinfo or UTC).astimezone(UTC)
     except (ValueError, TypeError, IndexError, OverflowError):
         return None
 
 
-def _with_offset(value: str) -> str:
-    zone = _ZONE.search(value)
-    hours = _ZONES.get(zone[1].upper()) if zone else None
-    return value if zone is None or hours is None else f"{value[: zone.start()]}{hours:+03d}00"
-
-
 def auto_submitted(headers: Headers) -> str:
-    """
-    Return ``bounce``, or the word of RFC 3834, for an automatic mail; else empty text.
-
-    Not every program sets Auto-Submitted; the other fields are those in common use.
-    """
+    """Return ``bounce``, or the word of RFC 3834, for an automatic mail; else empty text."""
+    # Not every program sets Auto-Submitted; the other fields are those in common use.
     report = headers.first("content-type").lower()
     if "delivery-status" in report or headers.first("x-failed-recipients"):
         return "bounce"

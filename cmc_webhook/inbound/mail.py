@@ -35,11 +35,7 @@ class Attachment:
 
 @dataclass(frozen=True, slots=True)
 class Contents:
-    """
-    The contents of a mail; *raw* is the whole mail if the provider posts it.
-
-    A mail has several texts if a picture or the footer of a list stands between them.
-    """
+    """The contents, in several texts if pictures part them; *raw* is the whole mail, if posted."""
 
     headers: Headers
     text: list[Text] = field(default_factory=list)

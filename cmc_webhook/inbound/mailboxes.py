@@ -44,7 +44,9 @@ class _Mailbox:
 
     def add(self, kind: str, token: str) -> None:
         if kind == "angle":
-            self._add_angle(token)
+            if self.angle is not None:  # it was part of the name, because it is no address
+                self.pieces.append([f"<{self.angle}>"])
+            self.angle = token[1:].rstrip(">").strip()
         elif kind == "comment":
             self.comments.append(_ESCAPED.sub(r"\1", token[1:-1]))
         elif kind != "blank":
@@ -55,20 +57,12 @@ class _Mailbox:
                 self.pieces.append([token])
         self.glued = kind in ("quoted", "text")
 
-    def _add_angle(self, token: str) -> None:
-        if self.angle is not None:  # it was part of the name, because it is no address
-            self.pieces.append([f"<{self.angle}>"])
-        self.angle = token[1:].rstrip(">").strip()
-
-    def words(self) -> list[str]:
-        return ["".join(pieces) for pieces in self.pieces]
-
     def is_bare(self) -> bool:
         """Return whether this is one address without brackets."""
         return self.angle is None and len(self.pieces) == 1 and "@" in "".join(self.pieces[0])
 
     def result(self) -> dict[str, str]:
-        words = self.words()
+        words = ["".join(pieces) for pieces in self.pieces]
         address = self.angle
         if address is None:
             at = next((n for n, word in enumerate(words) if _is_address(word)), None)
@@ -107,8 +101,7 @@ def addresses(values: Iterable[str]) -> list[dict[str, str]]:
     for whole in values:
         value = whole[:room]
         room -= len(value)
-        results = (mailbox.result() for mailbox in _mailboxes(value))
-        found += [result for result in results if result]
+        found += filter(None, (mailbox.result() for mailbox in _mailboxes(value)))
     return found[:_MOST_ADDRESSES]
 
 

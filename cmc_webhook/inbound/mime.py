@@ -42,20 +42,15 @@ class _Reader:
         # Mails that are shown in this one, its body if it has no other.
         self.inline_mails: list[bytes] = []
 
-    def read(self, content: memoryview, depth: int = 0, default: str = "text/plain") -> _Found:
-        headers, body = split_head(content)
-        return self.read_part(headers, body, depth, default)
-
-    def read_part(self, headers: Headers, body: memoryview, depth: int, default: str) -> _Found:
+    def read(self, headers: Headers, body: memoryview, depth: int, default: str) -> _Found:
         self._parts += 1
         if self._parts > multipart.MOST_PARTS:
             raise UnreadableMail(Reason.TOO_MANY_PARTS)
         kind, parameters = content_type(headers, default)
         if kind.startswith("multipart/") and depth < _DEEPEST:
             inner = "message/rfc822" if kind == "multipart/digest" else "text/plain"
-            boundary = parameters.get("boundary", "")
-            found = [self.read(part, depth + 1, inner) for part in _parts(body, boundary)]
-            if found:
+            parts = map(split_head, _parts(body, parameters.get("boundary", "")))
+            if found := [self.read(*part, depth + 1, inner) for part in parts]:
                 return _one_of(found) if kind == "multipart/alternative" else _all_of(found)
             kind = "text/plain"
         return self._leaf(headers, body, kind, parameters)
@@ -83,22 +78,19 @@ class _Reader:
 
 
 def read_mime(raw: bytes) -> Contents:
-    """
-    Return the contents of *raw*: its texts, its HTML, and the rest as attachments.
-
-    Raises UnreadableMail if it has too many parts.
-    """
+    """Return the contents of the mail *raw*. Raises UnreadableMail if it has too many parts."""
     # Old programs of one system end lines with CR alone.
     readable = raw if b"\n" in raw else raw.replace(b"\r", b"\n")
     headers, body = split_head(memoryview(readable))
     reader = _Reader()
-    found = reader.read_part(headers, body, 0, "text/plain")
+    found = reader.read(headers, body, 0, "text/plain")
     if not any(found.texts.values()):
         for kind, text in reader.named.items():
             found.texts[kind].append(text)
     if not any(found.texts.values()):
         for mail in list(reader.inline_mails):
-            for kind, texts in reader.read(memoryview(mail), _DEEPEST - 1).texts.items():
+            shown = reader.read(*split_head(memoryview(mail)), _DEEPEST - 1, "text/plain")
+            for kind, texts in shown.texts.items():
                 found.texts[kind] += texts
     return Contents(headers, found.texts["text/plain"], found.texts["text/html"], found.files, raw)
 

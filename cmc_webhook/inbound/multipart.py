@@ -6,15 +6,14 @@ A piece is a view into the whole, not a copy: a mail of 30 MB is in memory often
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
+from typing import NamedTuple
 
 # More are an attack; the attachments of such a mail could not be stored in time either.
 MOST_PARTS = 200
 _LONGEST_BOUNDARY = 200  # bytes; RFC 2046 allows 70
 
 
-@dataclass(frozen=True, slots=True)
-class Piece:
+class Piece(NamedTuple):
     """What stands between two delimiters; *closed* if the one before it is the last."""
 
     content: memoryview

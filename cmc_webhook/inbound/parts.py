@@ -70,20 +70,15 @@ def read_parts(body: bytes) -> Parts:
         return Parts(_read_multipart(body, first[1].rstrip(b" \t")))
     if len(body) > _LARGEST_JSON:
         raise UnreadableMail(Reason.TOO_LONG)
-    fields = [
-        Part(name, _as_bytes(values[0]))
-        for name, values in read_fields(body).values.items()
-        if values
-    ]
+    found = read_fields(body).values
+    fields = [Part(name, _as_bytes(values[0])) for name, values in found.items() if values]
     if not fields:
         raise UnreadableMail(Reason.UNREADABLE_BODY)
     return Parts(fields)
 
 
 def _as_bytes(value: Any) -> bytes:
-    if value is None:
-        return b""
-    text = value if isinstance(value, str) else json.dumps(value)
+    text = value if isinstance(value, str) else "" if value is None else json.dumps(value)
     try:
         return text.encode(errors="surrogateescape")  # bytes that were not UTF-8 come back
     except UnicodeEncodeError:  # a lone surrogate of a JSON escape

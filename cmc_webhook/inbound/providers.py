@@ -10,12 +10,7 @@ from cmc_webhook.reasons import Reason
 
 
 def read_mail(parts: Parts) -> Mail:
-    """
-    Return the mail in *parts*.
-
-    Raises MalformedEnvelope if they are a status of sent mail, UnreadableMail if they
-    cannot be read.
-    """
+    """Return the mail. Raises MalformedEnvelope for a status of sent mail, or UnreadableMail."""
     if parts.fields.keys() >= CMC_MAIL:
         return read_cmc(parts)
     if parts.fields.keys() >= SENDGRID_MAIL:

@@ -12,6 +12,8 @@ from cmc_webhook.inbound.mime import read_mime
 from cmc_webhook.inbound.parts import Part, Parts
 from cmc_webhook.reasons import Reason
 
+_EXTRAS = ["from", "to", "cc", "subject", "spf", "dkim", "spam_score", "sender_ip", "attachments"]
+
 
 def read_sendgrid(parts: Parts) -> Mail:
     """Return the mail in *parts*. Raises UnreadableMail if its envelope cannot be read."""
@@ -25,11 +27,7 @@ def read_sendgrid(parts: Parts) -> Mail:
         _contents(parts) if raw is None else read_mime(raw),
         str(envelope.get("from") or ""),
         [str(recipient) for recipient in recipients],
-        {
-            **{name: parts.text(name) for name in ("from", "to", "cc", "subject")},
-            **{name: parts.text(name) for name in ("spf", "dkim", "spam_score", "sender_ip")},
-            "attachments": parts.text("attachments"),
-        },
+        {name: parts.text(name) for name in _EXTRAS},
     )
 
 

@@ -41,15 +41,14 @@ def _base64(content: memoryview) -> Content:
         padded = other[0].startswith(b"=")
         end = other.start() + 1 if padded else bytes(content[: other.end()]).rfind(b"\n") + 1
     encoded = content[:end]
+    decoded = b""
     if _UP_TO_PADDING.fullmatch(encoded):
         with contextlib.suppress(binascii.Error):  # letters or padding are missing
-            return _content(binascii.a2b_base64(encoded), content, end)
-    letters = bytes(encoded).translate(None, b" \t\r\n\f\v")
-    pieces = re.split(rb"=++", letters, maxsplit=_MOST_PIECES)
-    return _content(b"".join(map(base64_piece, pieces)), content, end)
-
-
-def _content(decoded: bytes, content: memoryview, end: int) -> Content:
+            decoded = binascii.a2b_base64(encoded)
+    if not decoded:
+        letters = bytes(encoded).translate(None, b" \t\r\n\f\v")
+        pieces = re.split(rb"=++", letters, maxsplit=_MOST_PIECES)
+        decoded = b"".join(map(base64_piece, pieces))
     if not decoded:
         return Content(bytes(content))  # not encoded at all
     return Content(decoded, bytes(content[end:]))

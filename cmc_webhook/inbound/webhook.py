@@ -1,5 +1,7 @@
 """Stores received mails: attachments in Cloud Storage, then the document or quarantine entry."""
 
+import ctypes
+import gc
 import hashlib
 import traceback
 from collections import Counter
@@ -11,9 +13,8 @@ from cmc_webhook.database import Budget
 from cmc_webhook.dead_letters import DeadLetters
 from cmc_webhook.errors import DocumentRefused, MalformedEnvelope, StoreUnavailable
 from cmc_webhook.inbound.bucket import Bucket
-from cmc_webhook.inbound.document import MailDocument, mail_document
+from cmc_webhook.inbound.document import mail_document
 from cmc_webhook.inbound.mail import UnreadableMail
-from cmc_webhook.inbound.memory import free_cycles, return_large_blocks
 from cmc_webhook.inbound.parts import read_parts
 from cmc_webhook.inbound.providers import read_mail
 from cmc_webhook.logs import LogEntry
@@ -21,6 +22,10 @@ from cmc_webhook.reasons import Reason
 from cmc_webhook.redaction import Redactor
 from cmc_webhook.settings import InboundSettings
 from cmc_webhook.writer import Writer
+
+# A mail of 30 MB is in several large blocks.
+_M_MMAP_THRESHOLD = -3
+_LARGE_BLOCK = 1024 * 1024
 
 
 class InboundWebhook:
@@ -36,7 +41,7 @@ class InboundWebhook:
     def __init__(
         self, settings: InboundSettings, writer: Writer, bucket: Bucket, redactor: Redactor
     ) -> None:
-        return_large_blocks()
+        _return_large_blocks()
         self._collection = settings.collection
         self._writer = writer
         self._bucket = bucket
@@ -57,13 +62,17 @@ class InboundWebhook:
         except StoreUnavailable as error:
             self._dead_letters.log_body(body)
             failure = type(error)(*error.args)
-        free_cycles()
+        # Google's clients keep the errors of all tries in a cycle, and so what was not uploaded.
+        gc.collect()
         raise failure
 
     def _keep(self, body: bytes, received_at: datetime, budget: Budget, entry: LogEntry) -> Receipt:
         try:
             document = mail_document(read_mail(read_parts(body)), self._bucket.name)
-            return self._store(document, received_at, budget)
+            self._bucket.upload(document.objects, budget)
+            documents = {document.id: document.fields}
+            made = self._writer.create(self._collection, documents, received_at, budget)
+            return Receipt(stored=len(made), unchanged=1 - len(made))
         except UnreadableMail as error:
             why = error.why
         except DocumentRefused:
@@ -80,12 +89,6 @@ class InboundWebhook:
         self._quarantine(body, why, received_at, budget)
         return Receipt(stored=0, unchanged=0, quarantined=Counter([why.value]))
 
-    def _store(self, document: MailDocument, received_at: datetime, budget: Budget) -> Receipt:
-        self._bucket.upload(document.objects, budget)
-        documents = {document.id: document.fields}
-        made = self._writer.create(self._collection, documents, received_at, budget)
-        return Receipt(stored=len(made), unchanged=1 - len(made))
-
     def _quarantine(self, body: bytes, why: Reason, received_at: datetime, budget: Budget) -> None:
         content = self._redactor.redact(body)
         name = f"quarantine/{hashlib.sha256(content).hexdigest()}"
@@ -98,6 +101,13 @@ class InboundWebhook:
         self._bucket.upload({name: content}, budget)
         collection = f"{self._collection}_quarantine"
         self._writer.create(collection, {name.partition("/")[2]: entry}, received_at, budget)
+
+
+def _return_large_blocks() -> None:
+    """Make glibc give each block over 1 MiB back when it is freed, not keep it per thread."""
+    mallopt = getattr(ctypes.CDLL(None), "mallopt", None)
+    if mallopt:  # another C library has none
+        mallopt(_M_MMAP_THRESHOLD, _LARGE_BLOCK)
 
 
 def _place(error: Exception) -> str:

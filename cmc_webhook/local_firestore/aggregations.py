@@ -26,8 +26,7 @@ def check_aggregations(aggregations: Sequence[Message]) -> None:
     for alias in aliases:
         field_paths.check_field_name(alias)
     for aggregation in aggregations:
-        kind = aggregation.WhichOneof("operator")
-        if kind is None:
+        if aggregation.WhichOneof("operator") is None:
             raise InvalidArgument("An aggregation has no operator.")
         if aggregation.count.HasField("up_to") and aggregation.count.up_to.value <= 0:
             raise InvalidArgument("A count goes up to more than zero.")
@@ -52,8 +51,7 @@ def aggregate(
     """
     unnamed = itertools.count(1)
     return {
-        aggregation.alias or f"field_{next(unnamed)}": _compute(aggregation, documents, found)
-        for aggregation in aggregations
+        a.alias or f"field_{next(unnamed)}": _compute(a, documents, found) for a in aggregations
     }
 
 
@@ -66,21 +64,10 @@ def _compute(aggregation: Message, documents: Sequence[Message], found: int) -> 
     path = field_paths.parse(getattr(aggregation, kind).field.field_path)
     values = [value_at(document, path) for document in documents]
     numbers = [number(value) for value in values if value is not None and is_number(value)]
-    return _sum(numbers) if kind == "sum" else _average(numbers)
-
-
-def _sum(numbers: Sequence[int | float]) -> Message:
+    # As IEEE 754 does: infinite on overflow, where math.fsum raises.
+    double = sum(map(float, numbers), 0.0)
+    if kind == "avg":
+        return Value(double_value=double / len(numbers)) if numbers else Value(null_value=0)
     if all(isinstance(n, int) for n in numbers) and (total := sum(numbers)) in _INTEGERS:
         return Value(integer_value=total)
-    return Value(double_value=_double_sum(numbers))
-
-
-def _average(numbers: Sequence[int | float]) -> Message:
-    if not numbers:
-        return Value(null_value=0)
-    return Value(double_value=_double_sum(numbers) / len(numbers))
-
-
-def _double_sum(numbers: Iterable[int | float]) -> float:
-    """Sum as IEEE 754 does: infinite on overflow, where math.fsum raises."""
-    return sum(map(float, numbers), 0.0)
+    return Value(double_value=double)

@@ -4,20 +4,12 @@ from collections.abc import Iterator
 
 from google.api_core.exceptions import InvalidArgument
 
-from cmc_webhook.local_firestore import messages, queries, writes
+from cmc_webhook.local_firestore import messages, queries, resource_names, writes
 from cmc_webhook.local_firestore.aggregations import aggregate, aggregated_paths, check_aggregations
 from cmc_webhook.local_firestore.errors import Refusal, status
-from cmc_webhook.local_firestore.index_check import IndexCheck
+from cmc_webhook.local_firestore.indexes import IndexCheck
 from cmc_webhook.local_firestore.messages import Message, timestamp
-from cmc_webhook.local_firestore.resource_names import (
-    DocumentName,
-    check_database,
-    check_id,
-    check_parent,
-    database_of,
-    id_key,
-    parse_document_of,
-)
+from cmc_webhook.local_firestore.resource_names import DocumentName, database_of, parse_document_of
 from cmc_webhook.local_firestore.storage import ReadResult, Storage, StorageReader, StorageWriter
 from cmc_webhook.local_firestore.transactions import Read, Transactions
 
@@ -35,7 +27,7 @@ class Calls:
 
     def batch_get_documents(self, request: Message) -> Iterator[Message]:
         """Yield each document of the request once, found or missing."""
-        check_database(request.database)
+        resource_names.check_database(request.database)
         names = {name: parse_document_of(request.database, name) for name in request.documents}
         mask = queries.parse_mask(request)
         begun, result, read_time = self._run(
@@ -54,24 +46,27 @@ class Calls:
 
     def list_documents(self, request: Message) -> Message:
         """Return one page of a collection, by id; missing documents have only a name."""
-        check_parent(request.parent)
-        check_id(request.collection_id)
+        resource_names.check_parent(request.parent)
+        resource_names.check_id(request.collection_id)
         mask = queries.parse_mask(request)
         with self._storage.reading() as latest:
-            ids, token = _page(_ids(latest, request), request)
+            found = latest.document_ids(request.parent, request.collection_id)
+            if request.show_missing:
+                below = latest.parents_under(f"{request.parent}/{request.collection_id}")
+                found |= {path.partition("/")[0] for path in below}
+            ids, token = _page(found, request)
             response = messages.ListDocumentsResponse(next_page_token=token)
             for document_id in ids:
                 name = DocumentName(request.parent, request.collection_id, document_id)
-                document = latest.get(name)
-                if document:
+                if document := latest.get(name):
                     response.documents.append(queries.project(document, mask))
                 else:
                     response.documents.add(name=str(name))
         return response
 
     def list_collection_ids(self, request: Message) -> Message:
-        """Return one page of the collections of a document, or of the root."""
-        check_parent(request.parent)
+        """Return one page of the ids of collections directly under a document or the root."""
+        resource_names.check_parent(request.parent)
         with self._storage.reading() as latest:
             ids, token = _page(latest.collection_ids(request.parent), request)
         return messages.ListCollectionIdsResponse(collection_ids=ids, next_page_token=token)
@@ -100,9 +95,7 @@ class Calls:
         self._index_check.check(query)
 
         def read(reader: StorageReader) -> ReadResult:
-            if paths:
-                return reader.select(query)
-            return ReadResult((), found=reader.count(query))
+            return reader.select(query) if paths else ReadResult((), found=reader.count(query))
 
         begun, result, read_time = self._run(request, database_of(request.parent), read)
         response = messages.RunAggregationQueryResponse(transaction=begun, read_time=read_time)
@@ -126,7 +119,7 @@ class Calls:
         return response
 
     def begin_transaction(self, request: Message) -> Message:
-        check_database(request.database)
+        resource_names.check_database(request.database)
         begun = self._transactions.begin(request.database, request.options)
         return messages.BeginTransactionResponse(transaction=begun)
 
@@ -136,7 +129,7 @@ class Calls:
 
     def commit(self, request: Message) -> Message:
         """Apply all writes in order with one commit time, or none of them."""
-        check_database(request.database)
+        resource_names.check_database(request.database)
         changes = writes.parse_writes(request.writes, request.database)
         if request.transaction and changes:
             self._transactions.check_writable(request.transaction, request.database)
@@ -150,7 +143,7 @@ class Calls:
 
     def batch_write(self, request: Message) -> Message:
         """Apply each write separately, with its own time; a malformed one refuses the request."""
-        check_database(request.database)
+        resource_names.check_database(request.database)
         changes = writes.parse_writes(request.writes, request.database)
         if len({change.name for change in changes}) < len(changes):
             raise InvalidArgument("A batch has two writes to one document.")
@@ -172,9 +165,8 @@ class Calls:
         self, request: Message, database: str, read: Read
     ) -> tuple[bytes, ReadResult, Message]:
         """Return the id of the transaction that the request begins or b"", result, read time."""
-        begun = b""
-        if request.HasField("new_transaction"):
-            begun = self._transactions.begin(database, request.new_transaction)
+        begins = request.HasField("new_transaction")
+        begun = self._transactions.begin(database, request.new_transaction) if begins else b""
         result, time_us = self._transactions.run(begun or request.transaction, database, read)
         return begun, result, timestamp(time_us)
 
@@ -187,20 +179,11 @@ def _apply(change: writes.Change, writer: StorageWriter, time_us: int) -> Messag
     return result
 
 
-def _ids(latest: StorageReader, request: Message) -> set[str]:
-    """Return the ids of a collection, with show_missing also those of missing parents."""
-    ids = latest.document_ids(request.parent, request.collection_id)
-    if request.show_missing:
-        below = latest.parents_under(f"{request.parent}/{request.collection_id}")
-        ids |= {path.partition("/")[0] for path in below}
-    return ids
-
-
 def _page(ids: set[str], request: Message) -> tuple[list[str], str]:
     """Return those of *ids* on the requested page, sorted, and the token of the next page."""
     if request.page_size < 0:
         raise InvalidArgument("The page size is negative.")
     size = min(request.page_size or _PAGE_SIZE, _PAGE_SIZE)
-    last = request.page_token
-    left = [each for each in sorted(ids, key=id_key) if not last or id_key(each) > id_key(last)]
+    key, last = resource_names.id_key, request.page_token
+    left = [each for each in sorted(ids, key=key) if not last or key(each) > key(last)]
     return left[:size], left[size - 1] if len(left) > size else ""

@@ -10,6 +10,18 @@ from cmc_webhook.local_firestore.errors import Refusal, StartError
 # "CMCf" in ASCII, and the version of the tables below.
 _APPLICATION_ID = 0x434D4366
 _VERSION = 1
+_NOT_OURS = "is not a file of this server: choose another with --data."
+_DAMAGED = "is damaged: replace it by a copy, or choose another with --data."
+_READ_ONLY = "cannot be written: change its permissions, or choose another with --data."
+# By extended or primary code.
+_START_ERRORS = {
+    sqlite3.SQLITE_BUSY: "is in use by another server: stop that one, or choose another file.",
+    sqlite3.SQLITE_NOTADB: _NOT_OURS,
+    sqlite3.SQLITE_CORRUPT: _DAMAGED,
+    sqlite3.SQLITE_READONLY: _READ_ONLY,
+    # What SQLite reports if it may only read the file, which a lock for writing needs.
+    sqlite3.SQLITE_IOERR_LOCK: _READ_ONLY,
+}
 _SCHEMA = f"""
     BEGIN;
     CREATE TABLE documents (
@@ -39,7 +51,9 @@ def open_file(path: str) -> sqlite3.Connection:
         if connection:
             connection.close()
         if isinstance(error, sqlite3.Error):
-            raise StartError(_explain(error, path)) from error
+            extended = getattr(error, "sqlite_errorcode", 0)
+            why = _START_ERRORS.get(extended) or _START_ERRORS.get(_code(error))
+            raise StartError(f"{path} {why or f'cannot be used: {error}.'}") from error
         raise
     return connection
 
@@ -63,7 +77,7 @@ def _prepare(connection: sqlite3.Connection, path: str) -> None:
     (tables,) = connection.execute("SELECT count(*) FROM sqlite_schema").fetchone()
     connection.execute("COMMIT")
     if tables and application_id != _APPLICATION_ID:
-        raise StartError(f"{path} is not a file of this server: choose another with --data.")
+        raise StartError(f"{path} {_NOT_OURS}")
     if version > _VERSION:
         raise StartError(
             f"{path} was written by a newer version of this server: use that one, or choose"
@@ -71,29 +85,11 @@ def _prepare(connection: sqlite3.Connection, path: str) -> None:
         )
     [(found,)] = connection.execute("PRAGMA quick_check(1)")
     if found != "ok":
-        raise StartError(_damaged(path))
+        raise StartError(f"{path} {_DAMAGED}")
     connection.execute("PRAGMA journal_mode = WAL")
     connection.execute("PRAGMA synchronous = FULL")
     if not tables:
         connection.executescript(_SCHEMA)
-
-
-def _explain(error: sqlite3.Error, path: str) -> str:
-    code = _code(error)
-    if code == sqlite3.SQLITE_BUSY:
-        return f"{path} is in use by another server: stop that one, or choose another file."
-    if code == sqlite3.SQLITE_NOTADB:
-        return f"{path} is not a file of this server: choose another with --data."
-    if code == sqlite3.SQLITE_CORRUPT:
-        return _damaged(path)
-    # What SQLite reports if it may only read the file, which a lock for writing needs.
-    if code == sqlite3.SQLITE_READONLY or error.sqlite_errorcode == sqlite3.SQLITE_IOERR_LOCK:
-        return f"{path} cannot be written: change its permissions, or choose another with --data."
-    return f"{path} cannot be used: {error}."
-
-
-def _damaged(path: str) -> str:
-    return f"{path} is damaged: replace it by a copy, or choose another with --data."
 
 
 def _code(error: sqlite3.Error) -> int:

@@ -68,16 +68,14 @@ def put(fields: Message, path: FieldPath, value: Message) -> None:
 
 def remove(fields: Message, path: FieldPath) -> None:
     """Delete *path* if it exists; a map that becomes empty stays."""
-    inner = _parent_map(fields, path)
-    if inner is not None:
+    if (inner := _parent_map(fields, path)) is not None:
         inner.pop(path[-1], None)
 
 
 def copy(source: Message, target: Message, paths: Iterable[FieldPath]) -> None:
     """Copy each of *paths* that *source* has to *target*."""
     for path in paths:
-        value = get(source, path)
-        if value is not None:
+        if (value := get(source, path)) is not None:
             put(target, path, value)
 
 

@@ -19,13 +19,8 @@ _Operator = StructuredQuery.FieldFilter.Operator
 _Unary = StructuredQuery.UnaryFilter.Operator
 _LISTS = (_Operator.IN, _Operator.NOT_IN, _Operator.ARRAY_CONTAINS_ANY)
 _NEGATIVE = {"NOT_EQUAL", "NOT_IN", "IS_NOT_NAN", "IS_NOT_NULL"}
-_INEQUALITIES = {
-    "LESS_THAN",
-    "LESS_THAN_OR_EQUAL",
-    "GREATER_THAN",
-    "GREATER_THAN_OR_EQUAL",
-    *_NEGATIVE,
-}
+_COMPARISONS = {"LESS_THAN", "LESS_THAN_OR_EQUAL", "GREATER_THAN", "GREATER_THAN_OR_EQUAL"}
+_INEQUALITIES = _COMPARISONS | _NEGATIVE
 _CONTAINS = {"ARRAY_CONTAINS", "ARRAY_CONTAINS_ANY"}
 
 
@@ -86,7 +81,17 @@ def parse_filter(where: Message) -> Alternatives:
             raise InvalidArgument(
                 "A maximum of 1 'ARRAY_CONTAINS' filter is allowed per disjunction."
             )
-    _check_together([*_operators(where)])
+    # Rules: https://github.com/googleapis/googleapis/blob/master/google/firestore/v1/query.proto
+    operators = [*_operators(where)]
+    if sum(operator in _NEGATIVE for operator in operators) > 1:
+        raise InvalidArgument(
+            "Only a single 'NOT_EQUAL', 'NOT_IN', 'IS_NOT_NAN', or 'IS_NOT_NULL' filter allowed"
+            " per query."
+        )
+    if "NOT_IN" in operators and not {"IN", "ARRAY_CONTAINS_ANY", "OR"}.isdisjoint(operators):
+        raise InvalidArgument(
+            "'NOT_IN' cannot be used in the same query with 'IN', 'ARRAY_CONTAINS_ANY' or 'OR'."
+        )
     unequal = inequality_paths(alternatives)
     if unequal and NAME in filtered_paths(alternatives) - unequal:
         raise InvalidArgument(
@@ -118,23 +123,6 @@ def _operators(where: Message) -> Iterator[str]:
         yield _Operator.Name(where.field_filter.op)
 
 
-def _check_together(operators: Sequence[str]) -> None:
-    """
-    Raise InvalidArgument if *operators* cannot be combined in one query.
-
-    Rules: https://github.com/googleapis/googleapis/blob/master/google/firestore/v1/query.proto
-    """
-    if sum(operator in _NEGATIVE for operator in operators) > 1:
-        raise InvalidArgument(
-            "Only a single 'NOT_EQUAL', 'NOT_IN', 'IS_NOT_NAN', or 'IS_NOT_NULL' filter allowed"
-            " per query."
-        )
-    if "NOT_IN" in operators and not {"IN", "ARRAY_CONTAINS_ANY", "OR"}.isdisjoint(operators):
-        raise InvalidArgument(
-            "'NOT_IN' cannot be used in the same query with 'IN', 'ARRAY_CONTAINS_ANY' or 'OR'."
-        )
-
-
 def _disjunctions(where: Message) -> int:
     if where.HasField("composite_filter"):
         counts = [_disjunctions(part) for part in where.composite_filter.filters]
@@ -147,16 +135,13 @@ def _disjunctions(where: Message) -> int:
 
 def _parse(where: Message) -> list[list[FieldTest]]:
     kind = where.WhichOneof("filter_type")
-    if kind == "composite_filter":
-        return _parse_composite(where.composite_filter)
+    if kind is None:
+        raise InvalidArgument("A filter has no type.")
     if kind == "field_filter":
         return [[_parse_field(where.field_filter)]]
     if kind == "unary_filter":
         return [[_parse_unary(where.unary_filter)]]
-    raise InvalidArgument("A filter has no type.")
-
-
-def _parse_composite(composite: Message) -> list[list[FieldTest]]:
+    composite = where.composite_filter
     parts = [_parse(part) for part in composite.filters]
     if composite.op == composite.OR:
         return list(chain.from_iterable(parts))

@@ -1,15 +1,16 @@
 """
-Which indexes the real Firestore requires for a query. Pure.
-
+Which indexes the real Firestore requires for a query.
 It answers a part of a query that is joined by AND from one index, or from several whose entries it
 merges: each starts with fields that are tested for equality and ends with the order of the query.
 Rules: https://cloud.google.com/firestore/docs/query-data/index-overview
 """
 
+import logging
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
+from google.api_core.exceptions import FailedPrecondition
 from google.cloud.firestore_v1.field_path import render_field_path
 
 from cmc_webhook.local_firestore.errors import StartError
@@ -18,6 +19,7 @@ from cmc_webhook.local_firestore.filters import FieldTest
 from cmc_webhook.local_firestore.queries import Order, Query
 from cmc_webhook.local_firestore.resource_names import Scope
 
+_log = logging.getLogger(__name__)
 _NAME = "__name__"
 _ASCENDING, _DESCENDING, _CONTAINS = "ASCENDING", "DESCENDING", "CONTAINS"
 
@@ -40,43 +42,30 @@ class Index:
             for path, mode in self.fields
         ]
         [(path, mode), *others] = configs
-        of_single_field = not others and path != _NAME
-        if of_single_field and self.group:
-            return (
-                f"a field override of {path} in {self.collection} with {mode} and queryScope"
-                " COLLECTION_GROUP (in the Firebase CLI's firestore.indexes.json)"
-            )
-        if of_single_field:
-            return (
-                f"gcloud firestore indexes fields update {path}"
-                f" --collection-group={self.collection} --index={mode}"
-            )
-        scope = " --query-scope=collection-group" if self.group else ""
+        command, collection = "gcloud firestore indexes", f"--collection-group={self.collection}"
+        if others or path == _NAME:
+            scope = " --query-scope=collection-group" if self.group else ""
+            fields = " ".join(f"--field-config=field-path={path},{mode}" for path, mode in configs)
+            return f"{command} composite create {collection}{scope} {fields}"
+        if not self.group:
+            return f"{command} fields update {path} {collection} --index={mode}"
         return (
-            "gcloud firestore indexes composite create"
-            f" --collection-group={self.collection}{scope} "
-            + " ".join(f"--field-config=field-path={path},{mode}" for path, mode in configs)
+            f"a field override of {path} in {self.collection} with {mode} and queryScope"
+            " COLLECTION_GROUP (in the Firebase CLI's firestore.indexes.json)"
         )
 
 
 @dataclass(frozen=True, slots=True)
 class IndexDefinitions:
-    """
-    The indexes that were created.
-
-    *overridden*: collection and path of the fields without the automatic indexes.
-    """
+    """The indexes; *overridden*: collection and path of the fields without automatic indexes."""
 
     created: frozenset[Index] = frozenset()
     overridden: frozenset[tuple[str, str]] = frozenset()
 
 
 def parse_definitions(content: Mapping[str, Any]) -> IndexDefinitions:
-    """
-    Parse the content of a firestore.indexes.json of the Firebase CLI, or raise StartError.
-
-    Format: https://firebase.google.com/docs/reference/firestore/indexes
-    """
+    """Parse the content of a firestore.indexes.json of the Firebase CLI, or raise StartError."""
+    # Format: https://firebase.google.com/docs/reference/firestore/indexes
     try:
         overrides = content.get("fieldOverrides", [])
         indexes = [
@@ -108,12 +97,29 @@ def _parse_index(
     return Index(collection, group, tuple(modes))
 
 
-def missing_indexes(query: Query, defined: IndexDefinitions) -> set[Index]:
-    """
-    Return one index for each alternative of the query that none of *defined* answers.
+class IndexCheck:
+    """Checks queries against *defined*; None: log each missing index once and refuse nothing."""
 
-    Firestore may also accept several smaller indexes instead of one.
-    """
+    def __init__(self, defined: IndexDefinitions | None) -> None:
+        self._defined = defined
+        self._logged: set[Index] = set()
+
+    def check(self, query: Query) -> None:
+        """Raise FailedPrecondition if the query needs an index that is not defined."""
+        missing = missing_indexes(query, self._defined or IndexDefinitions())
+        if self._defined is None:
+            for index in missing - self._logged:
+                self._logged.add(index)
+                _log.info(
+                    "the real Firestore needs an index for this query: %s", index.how_to_create()
+                )
+        elif missing:
+            how = "; ".join(sorted(index.how_to_create() for index in missing))
+            raise FailedPrecondition(f"The query requires an index. You can create it with: {how}")
+
+
+def missing_indexes(query: Query, defined: IndexDefinitions) -> set[Index]:
+    """Return an index for each alternative that has none; several smaller ones may do instead."""
     missing = (_missing(query.scope, tests, query.orders, defined) for tests in query.alternatives)
     return {index for index in missing if index}
 

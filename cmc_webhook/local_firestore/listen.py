@@ -13,7 +13,7 @@ from typing import TypeAlias
 from google.api_core.exceptions import InvalidArgument, ResourceExhausted, ServiceUnavailable
 
 from cmc_webhook.local_firestore.errors import Refusal, status
-from cmc_webhook.local_firestore.index_check import IndexCheck
+from cmc_webhook.local_firestore.indexes import IndexCheck
 from cmc_webhook.local_firestore.listen_targets import ListenTarget, parse_target
 from cmc_webhook.local_firestore.messages import ListenResponse, Message, TargetChange
 from cmc_webhook.local_firestore.resource_names import check_database
@@ -45,16 +45,13 @@ class Listener:
         while (event := self._events.get()) is not None:
             if isinstance(event, Refusal):
                 raise event
-            if isinstance(event, Commit):
-                yield from self._send_commit(event)
-            else:
+            if not isinstance(event, Commit):
                 yield from self._handle(event)
-
-    def _send_commit(self, commit: Commit) -> Iterator[Message]:
-        messages = [m for target in self._targets.values() for m in target.update(commit)]
-        yield from messages
-        if messages:
-            yield _target_change(_Type.NO_CHANGE, None, commit.time_us)
+                continue
+            messages = [m for target in self._targets.values() for m in target.update(event)]
+            yield from messages
+            if messages:
+                yield _target_change(_Type.NO_CHANGE, None, event.time_us)
 
     def _handle(self, request: Message) -> Iterator[Message]:
         check_database(request.database)

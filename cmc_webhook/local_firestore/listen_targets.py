@@ -15,11 +15,9 @@ from cmc_webhook.local_firestore.transactions import Read
 @dataclass(slots=True, kw_only=True)
 class ListenTarget:
     """
-    One target. Its methods yield the messages for the client.
+    One target; its methods yield the messages for the client, also which *names* are missing.
 
-    *read* finds the candidates, *matches* tells whether a single document is one, and
-    *window* applies the limit to them. The client is also told which of *names* do not
-    exist.
+    *read* and *matches* find the candidates, all or one; *window* applies the limit to them.
     """
 
     id: int

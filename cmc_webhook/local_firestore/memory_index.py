@@ -8,7 +8,7 @@ queries.py say what a range is, and do the rest.
 """
 
 import sqlite3
-from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Generator, Iterable, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field
 from itertools import chain
@@ -30,6 +30,8 @@ _MAX_FILTERS = 500
 
 # The name of a document and its sort key for each order of the query.
 Row: TypeAlias = tuple[DocumentName, Sequence[bytes]]
+# Each with its id.
+_Documents: TypeAlias = Iterable[tuple[str, Message]]
 
 
 @dataclass(slots=True)
@@ -93,7 +95,9 @@ class MemoryIndex:
         missing = sorted(paths - table.columns.keys())
         if not missing:
             return table
-        if self._is_writing() or len(table.columns) + len(missing) > _MAX_COLUMNS:
+        # A rollback could undo changes to the tables behind this object's back.
+        writing = self._connection.in_transaction
+        if writing or len(table.columns) + len(missing) > _MAX_COLUMNS:
             return None
         if collection not in self._tables and not self._is_large(collection):
             return None
@@ -113,10 +117,6 @@ class MemoryIndex:
         self._tables[collection] = table
         return table
 
-    def _is_writing(self) -> bool:
-        """Whether a rollback could still undo changes to the tables behind this object's back."""
-        return self._connection.in_transaction
-
     def _is_large(self, collection: tuple[str, ...]) -> bool:
         found = self._connection.execute(
             "SELECT 1 FROM documents WHERE parent = ? AND collection = ? LIMIT 1 OFFSET ?",
@@ -124,28 +124,20 @@ class MemoryIndex:
         )
         return found.fetchone() is not None
 
-    def _fill(
-        self,
-        table: _Table,
-        columns: Mapping[FieldPath, str],
-        documents: Iterable[tuple[str, Message]],
-    ) -> None:
-        """Write the keys of *documents*, each given with its id, into *columns*."""
+    def _fill(self, table: _Table, columns: Mapping[FieldPath, str], documents: _Documents) -> None:
+        """Write the keys of *documents* into *columns*."""
         names = ", ".join(columns.values())
         marks = ", ".join("?" * len(columns))
         updates = ", ".join(f"{column} = excluded.{column}" for column in columns.values())
         self._connection.executemany(
             f"INSERT INTO {table.name} (id, {names}) VALUES (?, {marks})"
             f" ON CONFLICT DO UPDATE SET {updates}",
-            (
-                [document_id, *(_key(document, path) for path in columns)]
-                for document_id, document in documents
-            ),
+            ([each, *(_key(document, path) for path in columns)] for each, document in documents),
         )
 
     def _add_indexes(self, table: _Table, query: Query) -> None:
         """Create a SQL index on each field tested for equality, followed by the first order."""
-        if self._is_writing():
+        if self._connection.in_transaction:  # as in _table_with
             return
         ordered = table.columns[query.orders[0].path]
         tests = chain.from_iterable(query.alternatives)
@@ -166,9 +158,12 @@ class MemoryIndex:
             for key, order in zip(keys, query.orders, strict=True)
         )
         matching, parameters = _matching(table, query)
-        for operator, bound in _bounds(query):
-            matching += f" AND {keys[0]} {operator} ?"
-            parameters.append(bound)
+        # SQL reads no more than needed, if the first order has bounds by the cursors.
+        operators = ("<=", ">=") if query.orders[0].descending else (">=", "<=")
+        for operator, cursor in zip(operators, (query.start, query.end), strict=True):
+            if cursor and cursor.keys:
+                matching += f" AND {keys[0]} {operator} ?"
+                parameters.append(cursor.keys[0])
         rows = self._connection.execute(
             f"SELECT id, {', '.join(keys)} {matching} ORDER BY {', '.join(orders)}", parameters
         )
@@ -186,22 +181,9 @@ def _matching(table: _Table, query: Query) -> tuple[str, list[bytes]]:
     ]
     matching = " OR ".join(f"({text or 'TRUE'})" for text in alternatives) or "FALSE"
     # A document without the field is not in an ordered result. Every document has a name.
-    present = "".join(
-        f" AND {table.columns[order.path]} IS NOT NULL"
-        for order in query.orders
-        if order.path != NAME
-    )
+    ordered = [table.columns[order.path] for order in query.orders if order.path != NAME]
+    present = "".join(f" AND {column} IS NOT NULL" for column in ordered)
     return f"FROM {table.name} WHERE ({matching}){present}", parameters
-
-
-def _bounds(query: Query) -> Iterator[tuple[str, bytes]]:
-    """Yield bounds of the first order by the cursors, so that SQL reads no more than needed."""
-    operators = (">=", "<=")
-    if query.orders[0].descending:
-        operators = operators[::-1]
-    for operator, cursor in zip(operators, (query.start, query.end), strict=True):
-        if cursor and cursor.keys:
-            yield operator, cursor.keys[0]
 
 
 def _condition(column: str, test: FieldTest, parameters: list[bytes]) -> str:

@@ -7,15 +7,8 @@ from typing import NamedTuple, TypeAlias, TypeVar
 
 from google.api_core.exceptions import InvalidArgument
 
-from cmc_webhook.local_firestore import field_paths
+from cmc_webhook.local_firestore import field_paths, filters
 from cmc_webhook.local_firestore.field_paths import NAME, FieldPath
-from cmc_webhook.local_firestore.filters import (
-    Alternatives,
-    filtered_paths,
-    inequality_paths,
-    parse_filter,
-    value_at,
-)
 from cmc_webhook.local_firestore.messages import Document, Message, StructuredQuery
 from cmc_webhook.local_firestore.resource_names import Scope, check_id, check_parent
 from cmc_webhook.local_firestore.sort_keys import sort_key
@@ -44,7 +37,7 @@ class Query:
     """A parsed StructuredQuery; *orders* is complete, down to the document name."""
 
     scope: Scope
-    alternatives: Alternatives
+    alternatives: filters.Alternatives
     orders: Sequence[Order]
     start: QueryCursor | None
     end: QueryCursor | None
@@ -58,21 +51,21 @@ class Query:
 
 
 def parse_query(parent: str, structured: Message, aggregated: Iterable[FieldPath] = ()) -> Query:
-    """
-    Parse *structured*, a query under *parent*, or raise a Refusal.
-
-    *aggregated* are the fields of sums and averages, by which Firestore orders too.
-    """
+    """Parse a query under *parent*, which is ordered by *aggregated*, too; or raise a Refusal."""
     if structured.offset < 0 or structured.limit.value < 0:
         raise InvalidArgument("Neither offset nor limit can be negative.")
     check_parent(parent)
-    selector = _parse_selector(structured)
+    if len(structured.from_) != 1:
+        raise InvalidArgument("A query is from one collection, or from all of them.")
+    [selector] = structured.from_
+    if selector.collection_id:
+        check_id(selector.collection_id)
     # Without a filter every document matches.
     where = structured.HasField("where")
-    alternatives: Alternatives = parse_filter(structured.where) if where else [[]]
+    alternatives: filters.Alternatives = filters.parse_filter(structured.where) if where else [[]]
     orders = _parse_orders(structured, alternatives, aggregated)
     if not selector.collection_id and (
-        filtered_paths(alternatives) - {NAME} or orders != [Order(NAME, descending=False)]
+        filters.filtered_paths(alternatives) - {NAME} or orders != [Order(NAME, descending=False)]
     ):
         raise InvalidArgument(
             "A query of all collections is filtered by __name__ only, and ordered by it, ascending."
@@ -95,7 +88,7 @@ def evaluate(query: Query, documents: Iterable[Message]) -> tuple[list[Message],
     rows = []
     for document in documents:
         if any(all(test.matches(document) for test in tests) for tests in query.alternatives):
-            values = [value_at(document, order.path) for order in query.orders]
+            values = [filters.value_at(document, order.path) for order in query.orders]
             # A document without the field is not in an ordered result.
             if None not in values:
                 rows.append((document, [sort_key(value) for value in values]))
@@ -105,11 +98,7 @@ def evaluate(query: Query, documents: Iterable[Message]) -> tuple[list[Message],
 
 
 def window(query: Query, rows: Iterable[tuple[T, Sequence[bytes]]]) -> tuple[list[T], int]:
-    """
-    Apply cursors, offset and limit to *rows*; also return how many the offset skipped.
-
-    *rows* are sorted, each with its sort key for each of the orders.
-    """
+    """Return what *query* keeps of sorted *rows*, each with its keys, and how many it skipped."""
     found = (row for row, keys in rows if _within(keys, query))
     skipped = sum(1 for _ in islice(found, query.offset))
     return list(islice(found, query.limit)), skipped
@@ -131,29 +120,21 @@ def parse_mask(request: Message) -> Mask:
     return [field_paths.parse(text) for text in request.mask.field_paths]
 
 
-def _parse_selector(structured: Message) -> Message:
-    selectors = structured.from_
-    if len(selectors) != 1:
-        raise InvalidArgument("A query is from one collection, or from all of them.")
-    if selectors[0].collection_id:
-        check_id(selectors[0].collection_id)
-    return selectors[0]
-
-
 def _parse_orders(
-    structured: Message, alternatives: Alternatives, aggregated: Iterable[FieldPath]
+    structured: Message, alternatives: filters.Alternatives, aggregated: Iterable[FieldPath]
 ) -> list[Order]:
-    """
-    Return the orders, with those that Firestore adds.
-
-    Rules: StructuredQuery.order_by in
-    https://github.com/googleapis/googleapis/blob/master/google/firestore/v1/query.proto
-    """
-    orders = [_parse_order(order) for order in structured.order_by]
+    """Return the orders, with those that Firestore adds."""
+    # Rules: StructuredQuery.order_by in
+    # https://github.com/googleapis/googleapis/blob/master/google/firestore/v1/query.proto
+    down = StructuredQuery.Direction.DESCENDING
+    orders = [
+        Order(field_paths.parse(order.field.field_path), order.direction == down)
+        for order in structured.order_by
+    ]
     paths = [order.path for order in orders]
     if len(set(paths)) < len(paths):
         raise InvalidArgument("A query orders by a field only once.")
-    added = inequality_paths(alternatives) - set(paths) - {NAME}
+    added = filters.inequality_paths(alternatives) - set(paths) - {NAME}
     descending = bool(orders) and orders[-1].descending
     orders += [Order(path, descending) for path in sorted(added)]
     if NAME in paths and orders[-1].path != NAME:
@@ -161,15 +142,10 @@ def _parse_orders(
         raise InvalidArgument(f"Order by clause cannot contain more fields after the key {last}")
     known = {order.path for order in orders}
     unordered = [path for path in aggregated if path not in known]
-    if unordered and (NAME in paths or NAME in filtered_paths(alternatives)):
+    if unordered and (NAME in paths or NAME in filters.filtered_paths(alternatives)):
         raise InvalidArgument("This query requires an index that has fields after __name__.")
     orders += [Order(path, descending) for path in unordered]
     return orders if NAME in paths else [*orders, Order(NAME, descending)]
-
-
-def _parse_order(order: Message) -> Order:
-    path = field_paths.parse(order.field.field_path)
-    return Order(path, order.direction == StructuredQuery.Direction.DESCENDING)
 
 
 def _parse_cursor(structured: Message, name: str, orders: Sequence[Order]) -> QueryCursor | None:

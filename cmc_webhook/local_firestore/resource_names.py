@@ -29,11 +29,7 @@ class DocumentName(NamedTuple):
 
 
 class Scope(NamedTuple):
-    """
-    The collections of a query: those directly under *parent*, or also under its *descendants*.
-
-    An empty *collection* means every collection.
-    """
+    """Collections directly under *parent*, or also its *descendants*; all if no *collection*."""
 
     parent: str
     collection: str

@@ -11,8 +11,7 @@ import grpc
 
 from cmc_webhook.local_firestore.calls import Calls
 from cmc_webhook.local_firestore.errors import Refusal, StartError
-from cmc_webhook.local_firestore.index_check import IndexCheck
-from cmc_webhook.local_firestore.indexes import IndexDefinitions, parse_definitions
+from cmc_webhook.local_firestore.indexes import IndexCheck, parse_definitions
 from cmc_webhook.local_firestore.listen import MOST_LISTENERS, Listener, Listeners
 from cmc_webhook.local_firestore.messages import Message
 from cmc_webhook.local_firestore.storage import Storage
@@ -36,22 +35,14 @@ _OPTIONS = [
 class FirestoreServer:
     """A running server on *address*."""
 
-    def __init__(
-        self,
-        storage: Storage,
-        port: int,
-        host: str = LOOPBACK,
-        indexes: IndexDefinitions | None = None,
-    ) -> None:
+    def __init__(self, storage: Storage, host: str, port: int, index_check: IndexCheck) -> None:
         self._storage = storage
         self._threads = ThreadPoolExecutor(_THREADS, thread_name_prefix="firestore")
         self._server = grpc.server(self._threads, options=_OPTIONS)
-        index_check = IndexCheck(indexes)
         self._listeners = Listeners(storage, index_check)
         handlers = _handlers(Calls(storage, index_check), self._listeners)
-        self._server.add_generic_rpc_handlers(
-            (grpc.method_handlers_generic_handler(_SERVICE, handlers), _NotServed())
-        )
+        generic = grpc.method_handlers_generic_handler(_SERVICE, handlers)
+        self._server.add_generic_rpc_handlers((generic,))
         try:
             self.port: int = self._server.add_insecure_port(f"{host}:{port}")
         except RuntimeError as error:
@@ -88,25 +79,13 @@ def start(
     Keep the returned server: it also stops when it is garbage-collected. Raise StartError
     if it cannot start.
     """
-    definitions = None if indexes is None else parse_definitions(indexes)
+    index_check = IndexCheck(None if indexes is None else parse_definitions(indexes))
     storage = Storage(data)
     try:
-        return FirestoreServer(storage, port, host, definitions)
+        return FirestoreServer(storage, host, port, index_check)
     except StartError:
         storage.close()
         raise
-
-
-class _NotServed(grpc.GenericRpcHandler):  # type: ignore[misc]  # grpc has no types
-    """Refuses all other methods."""
-
-    def service(self, handler_call_details: Any) -> Any:
-        def refuse(requests: Any, context: Any) -> Iterator[Message]:
-            method = handler_call_details.method.rpartition("/")[2]
-            context.abort(grpc.StatusCode.UNIMPLEMENTED, f"This server does not serve {method}.")
-            yield
-
-        return grpc.stream_stream_rpc_method_handler(refuse)
 
 
 def _handlers(calls: Calls, listeners: Listeners) -> dict[str, Any]:
@@ -155,10 +134,8 @@ def _listen_handler(listeners: Listeners) -> Any:
     def handle(requests: Iterator[bytes], context: Any) -> Iterator[Message]:
         try:
             with listeners.open() as listener:
-                thread = threading.Thread(
-                    target=_add_requests, args=(requests, listener), daemon=True
-                )
-                thread.start()
+                arguments = (requests, listener)
+                threading.Thread(target=_add_requests, args=arguments, daemon=True).start()
                 yield from listener.responses()
         except Refusal as refusal:
             context.abort(refusal.grpc_status_code, refusal.message)

@@ -46,10 +46,6 @@ def _double(number: float) -> bytes:
     return flipped.to_bytes(8, "big")
 
 
-def _timestamp(timestamp: Message) -> bytes:
-    return struct.pack(">QI", timestamp.seconds + 2**63, timestamp.nanos)
-
-
 def _bytes(content: bytes) -> bytes:
     return content.replace(b"\x00", b"\x00\xff") + b"\x00\x01"
 
@@ -71,14 +67,6 @@ def _id(resource_id: str) -> bytes:
     return bytes([rank + 1]) + data
 
 
-def _geo_point(point: Message) -> bytes:
-    return _double(point.latitude) + _double(point.longitude)
-
-
-def _array(array: Message) -> bytes:
-    return b"".join(map(sort_key, array.values)) + _END
-
-
 def _map(value: Message) -> bytes:
     fields = value.map_value.fields
     if is_vector(value):
@@ -93,10 +81,10 @@ _CONTENTS: dict[str, tuple[bytes, Callable[[Any], bytes]]] = {
     "boolean_value": (b"\x02", lambda truth: bytes([truth])),
     "integer_value": (b"\x03", _number),
     "double_value": (b"\x03", _number),
-    "timestamp_value": (b"\x04", _timestamp),
+    "timestamp_value": (b"\x04", lambda time: struct.pack(">QI", time.seconds + 2**63, time.nanos)),
     "string_value": (b"\x05", _text),
     "bytes_value": (b"\x06", _bytes),
     "reference_value": (b"\x07", _name),
-    "geo_point_value": (b"\x08", _geo_point),
-    "array_value": (b"\x09", _array),
+    "geo_point_value": (b"\x08", lambda point: _double(point.latitude) + _double(point.longitude)),
+    "array_value": (b"\x09", lambda array: b"".join(map(sort_key, array.values)) + _END),
 }

@@ -21,11 +21,7 @@ _BY_NAME = "parent = ? AND collection = ? AND id = ?"
 
 
 class ReadResult(NamedTuple):
-    """
-    The documents, how many the offset skipped before them, and how many there are.
-
-    A count has no documents.
-    """
+    """The documents, how many the offset skipped, and how many there are; a count has only that."""
 
     documents: Sequence[Message]
     skipped: int = 0
@@ -52,8 +48,7 @@ class Storage:
         self._lock = threading.Lock()
         self._connection = open_file(path)
         self._index = MemoryIndex(self._connection)
-        row = self._connection.execute("SELECT last_us FROM clock").fetchone()
-        self._last_us: int = row[0]
+        self._last_us: int = self._connection.execute("SELECT last_us FROM clock").fetchone()[0]
         # Weak: a snapshot is maintained as long as a transaction refers to it.
         self._snapshots: WeakSet[StorageReader] = WeakSet()
         self._subscribers: list[Callable[[Commit], None]] = []
@@ -158,7 +153,13 @@ class StorageReader:
 
     def _scan(self, scope: Scope, past: Mapping[str, Message | None]) -> Iterator[Message]:
         """Yield the documents in *scope*, unsorted; those in *past* as they were."""
-        condition, values = _condition(scope)
+        condition, values = "parent = ?", [scope.parent]
+        if scope.descendants:
+            condition = "(parent = ? OR parent > ? AND parent < ?)"
+            values += _range_under(scope.parent)
+        if scope.collection:
+            condition += " AND collection = ?"
+            values.append(scope.collection)
         for (data,) in self._execute(f"SELECT document FROM documents WHERE {condition}", values):
             document = Document.FromString(data)
             if document.name not in past:
@@ -220,17 +221,6 @@ def _refusing() -> Iterator[None]:
         yield
     except sqlite3.Error as error:
         raise refusal(error) from error
-
-
-def _condition(scope: Scope) -> tuple[str, list[str]]:
-    condition, values = "parent = ?", [scope.parent]
-    if scope.descendants:
-        condition = "(parent = ? OR parent > ? AND parent < ?)"
-        values += _range_under(scope.parent)
-    if scope.collection:
-        condition += " AND collection = ?"
-        values.append(scope.collection)
-    return condition, values
 
 
 def _range_under(name: str) -> tuple[str, str]:

@@ -21,12 +21,7 @@ from typing import TypeAlias, TypeVar
 from google.api_core.exceptions import Aborted, InvalidArgument
 
 from cmc_webhook.local_firestore.messages import Message
-from cmc_webhook.local_firestore.storage import (
-    ReadResult,
-    Storage,
-    StorageReader,
-    StorageWriter,
-)
+from cmc_webhook.local_firestore.storage import ReadResult, Storage, StorageReader, StorageWriter
 
 T = TypeVar("T")
 # It can be run again, to see whether its result is still the same.
@@ -71,7 +66,7 @@ class _Transaction:
 
 
 class Transactions:
-    """All open transactions; every write goes through here. Thread-safe."""
+    """All open transactions; every write goes through here. Thread-safe. The empty id is none."""
 
     def __init__(self, storage: Storage) -> None:
         self._storage = storage
@@ -95,12 +90,8 @@ class Transactions:
         return transaction_id
 
     def run(self, transaction_id: bytes, database: str, read: Read) -> tuple[ReadResult, int]:
-        """
-        Run *read*; return the result and its read time in microseconds.
-
-        It sees the snapshot of the transaction, or the current documents if the id is empty.
-        """
-        if not transaction_id:
+        """Return the result of *read* and its read time in microseconds."""
+        if not transaction_id:  # the current documents, not a snapshot
             with self._storage.reading() as latest:
                 return read(latest), latest.time_us
         with self._changed:
@@ -112,10 +103,9 @@ class Transactions:
         self, transaction_id: bytes, database: str, write: Callable[[StorageWriter], T]
     ) -> T:
         """
-        Return the result of *write*, in the transaction unless the id is empty.
+        Return the result of *write*, which may be called several times; the last is committed.
 
-        *write* may be called several times; only its last call is committed. If it raises
-        a Refusal, nothing is written and the transaction stays open.
+        If it raises a Refusal, nothing is written and the transaction stays open.
         """
         deadline = time.monotonic() + _MAX_WAIT_S
         with self._changed:

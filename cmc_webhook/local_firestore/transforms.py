@@ -2,26 +2,34 @@
 
 from google.api_core.exceptions import InvalidArgument
 
-from cmc_webhook.local_firestore.field_paths import FieldPath, get, put
+from cmc_webhook.local_firestore import limits
+from cmc_webhook.local_firestore.field_paths import FieldPath, get, parse_stored, put
 from cmc_webhook.local_firestore.messages import Message, Value
 from cmc_webhook.local_firestore.sort_keys import sort_key
 from cmc_webhook.local_firestore.values import check_elements, is_nan, is_number, number
 
 _LEAST, _MOST = -(2**63), 2**63 - 1
+_OF_ARRAYS = ("append_missing_elements", "remove_all_from_array")
 
 
-def check_transform(transform: Message, path: FieldPath) -> None:
-    """Raise a Refusal unless Firestore accepts *transform* for *path*."""
+def parse_transform(transform: Message) -> FieldPath:
+    """Return the path of *transform*, or raise a Refusal unless Firestore accepts it."""
+    path = parse_stored(transform.field_path)
+    if len(path) > limits.TRANSFORM_PATH_SEGMENTS:
+        raise InvalidArgument(
+            f'"{transform.field_path}" has over {limits.TRANSFORM_PATH_SEGMENTS} segments.'
+        )
     kind = transform.WhichOneof("transform_type")
     if kind is None:
         raise InvalidArgument(f'The transform of "{transform.field_path}" has no type.')
     if kind == "set_to_server_value":
         if transform.set_to_server_value != transform.REQUEST_TIME:
             raise InvalidArgument(f'The server value of "{transform.field_path}" is unknown.')
-    elif kind in ("append_missing_elements", "remove_all_from_array"):
+    elif kind in _OF_ARRAYS:
         check_elements(getattr(transform, kind), len(path))
     elif not is_number(getattr(transform, kind)):
         raise InvalidArgument(f'{kind} of "{transform.field_path}" needs a number.')
+    return path
 
 
 def apply_transform(fields: Message, path: FieldPath, transform: Message, time_us: int) -> Message:
@@ -32,7 +40,7 @@ def apply_transform(fields: Message, path: FieldPath, transform: Message, time_u
         value = Value()
         # The server timestamp has millisecond precision.
         value.timestamp_value.FromMicroseconds(time_us - time_us % 1000)
-    elif kind in ("append_missing_elements", "remove_all_from_array"):
+    elif kind in _OF_ARRAYS:
         compute = _append_missing if kind == "append_missing_elements" else _remove_all
         put(fields, path, compute(stored, getattr(transform, kind)))
         return Value(null_value=0)

@@ -5,6 +5,8 @@ Sizes: https://cloud.google.com/firestore/docs/storage-size
 """
 
 import math
+from collections.abc import Callable
+from typing import Any
 
 from google.api_core.exceptions import InvalidArgument, MethodNotImplemented
 
@@ -16,22 +18,9 @@ from cmc_webhook.local_firestore.resource_names import parse_document
 # From 0001-01-01 to the end of 9999.
 _FIRST_SECOND, _LAST_SECOND = -62_135_596_800, 253_402_300_799
 
-_SIZES = {
-    "null_value": 1,
-    "boolean_value": 1,
-    "integer_value": 8,
-    "double_value": 8,
-    "timestamp_value": 8,
-    "geo_point_value": 16,
-}
-
 
 def check_value(value: Message, depth: int = 0) -> None:
-    """
-    Raise a Refusal unless Firestore accepts *value*; truncate its timestamps to microseconds.
-
-    *depth* is the number of maps and arrays around it.
-    """
+    """Raise a Refusal unless Firestore accepts *value*, *depth* levels deep; cut times to µs."""
     kind = value.WhichOneof("value_type")
     if kind in ("map_value", "array_value"):
         if depth >= limits.VALUE_DEPTH:
@@ -45,11 +34,17 @@ def check_value(value: Message, depth: int = 0) -> None:
         if len(content if kind == "bytes_value" else content.encode()) > limits.VALUE_BYTES:
             raise InvalidArgument(f"A value is longer than {limits.VALUE_BYTES} bytes.")
     elif kind == "timestamp_value":
-        _check_timestamp(value.timestamp_value)
+        time = value.timestamp_value
+        in_range = _FIRST_SECOND <= time.seconds <= _LAST_SECOND and 0 <= time.nanos < 10**9
+        if not in_range:
+            raise InvalidArgument("A timestamp is outside the years 1 to 9999.")
+        time.nanos -= time.nanos % 1000
     elif kind == "reference_value":
         parse_document(value.reference_value)
     elif kind == "geo_point_value":
-        _check_geo_point(value.geo_point_value)
+        point = value.geo_point_value
+        if not (-90 <= point.latitude <= 90 and -180 <= point.longitude <= 180):
+            raise InvalidArgument("A geo point is outside -90 to 90 and -180 to 180 degrees.")
     elif kind is None:
         raise InvalidArgument("A value has no type.")
     elif kind not in _SIZES:
@@ -97,17 +92,7 @@ def number(value: Message) -> int | float:
 
 def size(value: Message) -> int:
     kind = value.WhichOneof("value_type")
-    if kind == "string_value":
-        return string_size(value.string_value)
-    if kind == "bytes_value":
-        return len(value.bytes_value)
-    if kind == "reference_value":
-        return name_size(value.reference_value)
-    if kind == "array_value":
-        return sum(size(element) for element in value.array_value.values)
-    if kind == "map_value":
-        return fields_size(value.map_value.fields)
-    return _SIZES[kind]
+    return _SIZES[kind](getattr(value, kind))
 
 
 def fields_size(fields: Message) -> int:
@@ -123,6 +108,21 @@ def string_size(text: str) -> int:
     return len(text.encode()) + 1
 
 
+_SIZES: dict[str, Callable[[Any], int]] = {
+    "null_value": lambda _: 1,
+    "boolean_value": lambda _: 1,
+    "integer_value": lambda _: 8,
+    "double_value": lambda _: 8,
+    "timestamp_value": lambda _: 8,
+    "geo_point_value": lambda _: 16,
+    "string_value": string_size,
+    "bytes_value": len,
+    "reference_value": name_size,
+    "array_value": lambda array: sum(map(size, array.values)),
+    "map_value": lambda inner: fields_size(inner.fields),
+}
+
+
 def _check_map(value: Message, depth: int) -> None:
     if not is_vector(value):
         check_fields(value.map_value.fields, depth + 1)
@@ -134,16 +134,3 @@ def _check_map(value: Message, depth: int) -> None:
         )
     if not all(is_number(element) for element in elements):
         raise InvalidArgument("A vector has numbers only.")
-
-
-def _check_timestamp(timestamp: Message) -> None:
-    if not _FIRST_SECOND <= timestamp.seconds <= _LAST_SECOND or not (
-        0 <= timestamp.nanos < 1_000_000_000
-    ):
-        raise InvalidArgument("A timestamp is outside the years 1 to 9999.")
-    timestamp.nanos -= timestamp.nanos % 1000
-
-
-def _check_geo_point(point: Message) -> None:
-    if not (-90 <= point.latitude <= 90 and -180 <= point.longitude <= 180):
-        raise InvalidArgument("A geo point is outside -90 to 90 and -180 to 180 degrees.")

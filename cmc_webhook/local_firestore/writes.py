@@ -10,17 +10,13 @@ from cmc_webhook.local_firestore import field_paths, limits
 from cmc_webhook.local_firestore.field_paths import FieldPath
 from cmc_webhook.local_firestore.messages import Document, Message, WriteResult
 from cmc_webhook.local_firestore.resource_names import DocumentName, parse_document_of
-from cmc_webhook.local_firestore.transforms import apply_transform, check_transform
+from cmc_webhook.local_firestore.transforms import apply_transform, parse_transform
 from cmc_webhook.local_firestore.values import check_fields, fields_size, name_size
 
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """
-    A parsed write.
-
-    *fields* is None for a delete; *mask* is None where the whole document is replaced.
-    """
+    """A parsed write; *fields* is None for a delete, *mask* where all of a document is replaced."""
 
     name: DocumentName
     fields: Message | None
@@ -56,10 +52,16 @@ def apply(change: Change, stored: Message | None, time_us: int) -> tuple[Message
     for path, transform in change.transforms:
         value = apply_transform(document.fields, path, transform, time_us)
         result.transform_results.append(value)
-    if stored is not None and _same(document, stored):
+    # Not ==: NaN differs from itself.
+    if stored is not None and _bytes(document) == _bytes(stored):
         result.update_time.CopyFrom(stored.update_time)
         return stored, result
-    _check_size(document)
+    size = name_size(document.name) + fields_size(document.fields) + 32
+    if size > limits.DOCUMENT_BYTES:
+        raise InvalidArgument(
+            f"Document '{document.name}' cannot be written because its size ({size:,} bytes)"
+            f" exceeds the maximum allowed size of {limits.DOCUMENT_BYTES:,} bytes."
+        )
     document.update_time.FromMicroseconds(time_us)
     if stored is None:
         document.create_time.FromMicroseconds(time_us)
@@ -83,18 +85,8 @@ def _parse_write(write: Message, database: str) -> Change:
     mask = None
     if write.HasField("update_mask"):
         mask = [field_paths.parse_stored(text) for text in write.update_mask.field_paths]
-    transforms = [_parse_transform(transform) for transform in write.update_transforms]
+    transforms = [(parse_transform(transform), transform) for transform in write.update_transforms]
     return Change(name, write.update.fields, mask, transforms, precondition)
-
-
-def _parse_transform(transform: Message) -> tuple[FieldPath, Message]:
-    path = field_paths.parse_stored(transform.field_path)
-    if len(path) > limits.TRANSFORM_PATH_SEGMENTS:
-        raise InvalidArgument(
-            f'"{transform.field_path}" has over {limits.TRANSFORM_PATH_SEGMENTS} segments.'
-        )
-    check_transform(transform, path)
-    return path, transform
 
 
 def _check_precondition(change: Change, stored: Message | None, time_us: int) -> None:
@@ -139,18 +131,5 @@ def _merge(change: Change, stored: Message | None) -> Message:
     return document
 
 
-def _same(document: Message, stored: Message) -> bool:
-    # Not ==: NaN differs from itself.
-    return bool(
-        document.SerializeToString(deterministic=True)
-        == stored.SerializeToString(deterministic=True)
-    )
-
-
-def _check_size(document: Message) -> None:
-    size = name_size(document.name) + fields_size(document.fields) + 32
-    if size > limits.DOCUMENT_BYTES:
-        raise InvalidArgument(
-            f"Document '{document.name}' cannot be written because its size ({size:,} bytes)"
-            f" exceeds the maximum allowed size of {limits.DOCUMENT_BYTES:,} bytes."
-        )
+def _bytes(document: Message) -> bytes:
+    return bytes(document.SerializeToString(deterministic=True))

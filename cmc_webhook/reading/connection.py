@@ -47,8 +47,8 @@ class Connection:
 
         client = self.client
         token = "owner" if client._emulator_host else ""
-        transport = client._firestore_api.transport
-        return Database(transport, client.project, client._database, token=token)
+        channel = client._firestore_api.transport.grpc_channel
+        return Database(channel, client.project, client._database, token=token)
 
 
 @dataclass(frozen=True, slots=True)

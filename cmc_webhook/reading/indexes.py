@@ -6,7 +6,6 @@ an indexed time limits a collection to about 500 writes a second
 (https://cloud.google.com/firestore/docs/best-practices).
 """
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -106,23 +105,6 @@ def all_queries(
             for name in (collection, inbound)
         ),
     ]
-
-
-def commands(queries: list[Queries]) -> Iterator[str]:
-    """Yield the gcloud commands that create and remove indexes, without `--database`."""
-    for each in queries:
-        for name in each.exempted():
-            yield (
-                f"gcloud firestore indexes fields update {name}"
-                f" --collection-group={each.collection} --disable-indexes"
-            )
-        for name, gcloud, _ in each.composites():
-            yield (
-                "gcloud firestore indexes composite create"
-                f" --collection-group={each.collection}"
-                f" --field-config=field-path={name},{gcloud}"
-                f" --field-config=field-path={each.newest_by},order=descending"
-            )
 
 
 def definitions(queries: list[Queries]) -> dict[str, Any]:

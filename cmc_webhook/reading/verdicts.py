@@ -90,13 +90,13 @@ def sentence(verdict: Verdict, texts: Texts, zone: ZoneInfo) -> str:
         key = "verdict.stopped_days" if several else "verdict.stopped"
         days, within = (line.days, line.within) if line else (0, 0)
         said.append(texts.text(key, cause=cause, end=end, days=days, within=within))
-    else:
-        said.append(texts.text("verdict.allowed"))
     if verdict.unsubscribed_from:
         names = ", ".join(verdict.unsubscribed_from)
         said.append(texts.text("verdict.unsubscribed", compositions=names))
     if verdict.blocked_at:
         said.append(texts.text("verdict.blocked", time=shown(verdict.blocked_at, zone)))
+    if not verdict.cause:
+        said.append(texts.text("verdict.otherwise" if said else "verdict.allowed"))
     return texts.joined(said)
 
 

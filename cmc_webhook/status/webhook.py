@@ -1,7 +1,7 @@
 """Stores the posts of CMC's event webhook: from the body to documents and quarantine."""
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 
 from cmc_webhook.answers import Receipt
@@ -12,13 +12,15 @@ from cmc_webhook.fields import Fields, read_fields
 from cmc_webhook.logs import LogEntry, Throttle, log
 from cmc_webhook.redaction import Redactor
 from cmc_webhook.settings import StatusSettings
+from cmc_webhook.status.diagnosis import Diagnosis, diagnose
 from cmc_webhook.status.envelope import read_envelope, wrap
-from cmc_webhook.status.events import UnreadableRecord, read_events
+from cmc_webhook.status.events import Status, StatusEvent, UnreadableRecord, read_events
 from cmc_webhook.status.pending import Pending, by_address, by_mail
 from cmc_webhook.status.quarantine import quarantined_body, quarantined_record
 from cmc_webhook.status.store import Saved, StatusStore
 
 _CLOCK_SKEW_S = 300
+_NOT_TAKEN = (Status.DEFERRED, Status.FAILED, Status.BOUNCED)
 
 
 class StatusWebhook:
@@ -48,14 +50,16 @@ class StatusWebhook:
         """
         received_at = datetime.now(UTC)
         try:
-            receipt = self._keep_records(read_fields(body), received_at, budget)
+            receipt = self._keep_records(read_fields(body), received_at, budget, entry)
         except MalformedEnvelope:
             self._keep_body(body, received_at, budget)
             raise
         self._watch_clock(receipt.lag_s)
         return receipt
 
-    def _keep_records(self, fields: Fields, received_at: datetime, budget: Budget) -> Receipt:
+    def _keep_records(
+        self, fields: Fields, received_at: datetime, budget: Budget, entry: LogEntry
+    ) -> Receipt:
         envelope = read_envelope(fields.values)
         events, unreadable = read_events(envelope, self._zone, received_at, is_utf8=fields.is_utf8)
         mails = self._store.named(self._collection, by_mail(events))
@@ -78,17 +82,20 @@ class StatusWebhook:
                 if name not in done
                 for e in each.events
             ]
-            left += [entry.record for entry in unreadable]
+            left += [u.record for u in unreadable]
             # A record is in the document of its mail and in that of its address.
             left = [*{id(record): record for record in left}.values()]
             self._dead_letters.log_envelopes(wrap(left, envelope, MOST_BYTES))
             raise
+        finally:
+            stored = (e for name in mails.keys() & saved.stored for e in mails[name].events)
+            entry.sender_auth = _sender_auth(stored) or None
         return Receipt(
             stored=sum(len(mails[name].events) for name in mails.keys() & saved.stored),
             unchanged=sum(len(mails[name].events) for name in mails.keys() & saved.unchanged),
             lag_s=min(((received_at - e.at).total_seconds() for e in events), default=None),
-            quarantined=Counter(entry.why.value for entry in (*unreadable, *refused)),
-            beside=Counter(entry.why.value for entry in beside),
+            quarantined=Counter(u.why.value for u in (*unreadable, *refused)),
+            beside=Counter(u.why.value for u in beside),
         )
 
     def _keep_body(self, body: bytes, received_at: datetime, budget: Budget) -> None:
@@ -108,6 +115,16 @@ class StatusWebhook:
                 " zone chosen for the webhook in CMC."
             )
             log(LogEntry(severity="WARNING", message=message, posts=posts))
+
+
+def _sender_auth(events: Iterable[StatusEvent]) -> int:
+    """Return how many of *events* say that the sender failed authentication."""
+    return sum(
+        diagnose(event.bounce_code, event.reason, event.description.get("to_domain", ""))
+        is Diagnosis.SENDER_AUTH
+        for event in events
+        if event.status in _NOT_TAKEN
+    )
 
 
 def _refused(documents: Mapping[str, Pending], saved: Saved) -> list[UnreadableRecord]:

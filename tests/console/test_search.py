@@ -195,7 +195,7 @@ def test_nothing_found_says_where_it_was_searched(visit, sent):
     text = html.unescape(page.text)
 
     assert page.status_code == 200
-    assert "mails from 2025-01-25 14:00:01 to 2025-01-25 14:03:06 (Japan time)" in text
+    assert "from that of 2025-01-25 14:00:01 to that of 2025-01-25 14:03:06 (Japan time)" in text
     assert text.count("<li>recipient (") == text.count("<li>X-Api-Data,") == 1
     assert "It cannot find a part in the middle, a name, a subject or the text" in text
     assert "https://smtps.jp/docs/userguide/report/errorlog" in text
@@ -250,7 +250,7 @@ def test_a_wrong_first_letter_is_not_found_as_the_page_says(visit, sent):
 
     assert "There are none." in text
     assert "such as a wrong first letter, is not found." in text
-    assert "From 2025-01-25 14:00:01 to 2025-01-25 14:03:06 (Japan time) there is no mail" in text
+    assert "the mail of 2025-01-25 14:00:01 to that of 2025-01-25 14:03:06 (Japan time)" in text
 
 
 def store(client, number, to, **fields):

@@ -15,6 +15,9 @@ import pytest
 from cmc_webhook.command_line import checks
 from cmc_webhook.command_line.main import main as commands
 from cmc_webhook.console.periods import NAMED
+from cmc_webhook.deployment import alerts
+from cmc_webhook.deployment.costs import monthly_costs
+from cmc_webhook.deployment.steps import LABELS, Wanted, table
 from cmc_webhook.reading.cli import Option
 from cmc_webhook.reading.meanings import (
     CARRIERS,
@@ -43,7 +46,7 @@ from tests.test_document import make_event
 PACKAGE = Path(__file__).parents[2] / "cmc_webhook"
 SOURCES = {
     path: path.read_text()
-    for tool in ("reading", "console", "command_line", "devserver")
+    for tool in ("reading", "console", "command_line", "devserver", "deployment")
     for path in (PACKAGE / tool).rglob("*")
     if path.suffix in (".py", ".html")
 }
@@ -52,6 +55,19 @@ KEY = r"[a-z_]+\.[a-z0-9_]+"
 SUCCEEDED = {f"succeeded_{carrier}" for carrier in ("docomo", "au", "softbank")}
 CARRIER = "unknown_user_carrier"
 PARTS = ("happened", "customer", "todo")
+# Every kind of step of a deployment.
+STEPS = table(
+    Wanted(
+        project="p",
+        region="us-central1",
+        database="d",
+        inbound=True,
+        retention_days=1,
+        alert_email="a@example.jp",
+        mail_every=1,
+    )
+)
+STATES = {"right", "missing", "different", "building", "unseen"}
 SEARCHED = {"to", "to_domain", "api_data", "message_id"}
 
 
@@ -97,8 +113,20 @@ WORDS = {
     "search": {f"{field}{end}" for field in SEARCHED for end in ("", "_begins")},
     "searched": SEARCHED,
     "duration": {"hours", "minutes", "seconds"},
+    "step": {step.name for step in STEPS},
+    "alert": {*alerts.FILTERS, alerts.SILENCE},
+    "alert_todo": {*alerts.FILTERS, alerts.SILENCE},
+    "cost": {*monthly_costs(1), "total"},
+    # Those that need words of their own.
+    "hint": {"apis", "database", "function", "public"},
+    "difference": {
+        *LABELS,
+        "DATASTORE_MODE",
+        *("indexes", "email", "condition", "disabled", "channel"),
+    },
 }
 COMPUTED = {
+    *(f"{table}.{state}" for table in ("plan", "comparison") for state in STATES),
     *(f"received.{name}_file" for name in ("text", "html", "headers", "raw")),
     *(f"stats.by_{name}" for name in ("status", "day", "cause", "domain")),
     *(f"filter.{name}" for name in (*FILTERS, "q", "file")),

@@ -4,7 +4,8 @@ import pytest
 from google.api_core.exceptions import InvalidArgument
 from google.cloud import firestore
 
-from cmc_webhook.local_firestore.server import FirestoreServer
+from cmc_webhook.local_firestore.indexes import IndexCheck
+from cmc_webhook.local_firestore.server import LOOPBACK, FirestoreServer
 from cmc_webhook.local_firestore.storage import Storage
 
 pytestmark = pytest.mark.builtin
@@ -26,7 +27,7 @@ def clock():
 @pytest.fixture
 def timed(clock, monkeypatch):
     """A client of a server on *clock*."""
-    server = FirestoreServer(Storage(":memory:", clock=clock), 0)
+    server = FirestoreServer(Storage(":memory:", clock=clock), LOOPBACK, 0, IndexCheck(None))
     monkeypatch.setenv("FIRESTORE_EMULATOR_HOST", server.address)
     yield firestore.Client(project="timed")
     server.stop()

@@ -55,10 +55,10 @@ def test_a_value_of_another_service_is_not_stored(api, database, make_write):
         api.commit(database=database, writes=[make_write({"f": {"function_value": {"name": "x"}}})])
 
 
-def test_a_method_that_is_not_served_is_named(firestore_address):
+def test_a_method_that_is_not_served_is_refused(firestore_address):
     with grpc.insecure_channel(firestore_address) as channel:
         call = channel.unary_unary("/google.firestore.v1.Firestore/ExecutePipeline")
-        with pytest.raises(grpc.RpcError, match="ExecutePipeline") as raised:
+        with pytest.raises(grpc.RpcError) as raised:
             call(b"")
 
     assert raised.value.code() is grpc.StatusCode.UNIMPLEMENTED

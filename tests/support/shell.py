@@ -39,7 +39,7 @@ set -eu
 command_not_found_handle() {
   printf '%s\\0' "$#" "$@" >> "$CALLS"
   if [ -p /dev/stdin ]; then cat > /dev/null; fi
-  echo latest
+  case "$*" in *serviceConfig.uri*) echo https://function.example ;; *) echo latest ;; esac
 }
 """
 _MODULES = {
@@ -168,8 +168,8 @@ def _check_module(module, arguments):
     assert all(f'"{option}"' in source for option in options if option != "--help"), arguments
 
 
-def check_gcloud(found):
-    """Fail unless gcloud's own parser takes each of *found*; skip where there is no gcloud."""
+def gcloud_python():
+    """Return gcloud's own Python and the path of its modules; skip where there is no gcloud."""
     if not shutil.which("gcloud"):
         pytest.skip("gcloud is not installed")
     about = "value(basic.python_location,installation.sdk_root)"
@@ -178,12 +178,23 @@ def check_gcloud(found):
     )
     python, root = told.stdout.split("\t")
     library = Path(root.strip(), "lib")
-    refused = subprocess.run(
-        [python, Path(__file__).with_name("gcloud_parser.py")],
-        env={"PYTHONPATH": f"{library}:{library}/third_party", "CLOUDSDK_CORE_PROJECT": "p"},
-        input=json.dumps(found),
+    return python, f"{library}:{library}/third_party"
+
+
+def run_in_gcloud(script, given):
+    """Return what *script* prints, run by gcloud's own Python with *given* as JSON on stdin."""
+    python, path = gcloud_python()
+    return subprocess.run(
+        [python, "-c", script],
+        env={"PYTHONPATH": path, "CLOUDSDK_CORE_PROJECT": "p"},
+        input=json.dumps(given),
         capture_output=True,
         text=True,
         check=True,
     ).stdout
+
+
+def check_gcloud(found):
+    """Fail unless gcloud's own parser takes each of *found*."""
+    refused = run_in_gcloud(Path(__file__).with_name("gcloud_parser.py").read_text(), found)
     assert refused == "", refused

@@ -1,0 +1,101 @@
+"""`deploy`: from a checkout to production."""
+
+import difflib
+import sys
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import click
+
+from cmc_webhook.deployment import plan
+from cmc_webhook.deployment.deployed import FUNCTIONS, Function, ours
+from cmc_webhook.deployment.gcloud import Gcloud, GcloudError, Refused, say, secret
+from cmc_webhook.deployment.run import Run
+from cmc_webhook.deployment.script import script
+from cmc_webhook.deployment.steps import FUNCTION, INBOUND, Wanted, regions, table
+from cmc_webhook.deployment.survey import Seen, Site, survey, visit
+from cmc_webhook.reading.cli import confirm
+from cmc_webhook.reading.connection import settings_here
+from cmc_webhook.reading.language import text
+
+_DEFAULT_MAILS = 100_000
+
+
+def deploy(project: str, yes: bool, as_script: bool, **typed: Any) -> None:
+    """Deploy, or print the steps from nothing as a bash script."""
+    typed = {name: value for name, value in typed.items() if value not in (None, ())}
+    if "database" in typed:
+        settings_here(typed["database"])  # raises SettingsError for an impossible name
+    gcloud = Gcloud(project)
+    if not as_script:
+        _deploy(gcloud, typed, yes)
+        return
+    aim = _aim(typed, Site(gcloud, (), {}, {}, ()), yes)
+    for line in script(table(aim), aim):
+        click.echo(line)
+
+
+def _deploy(gcloud: Gcloud, typed: Mapping[str, Any], yes: bool) -> None:
+    """Look, print the plan, ask, take the steps, and say what to enter in CMC."""
+    account, site = gcloud.account(), visit(gcloud)
+    deployed = site.deployed
+    aim = _aim(typed, site, yes)
+    steps = table(aim)
+    gcloud.require({step.look[0] for step in steps} & {"alpha", "beta"})
+    seen = survey(gcloud, steps, site.services)
+    mails = typed.get("mails_per_month") or _DEFAULT_MAILS
+    for line in (
+        *plan.plan(seen, aim, mails),
+        *plan.upgrade(deployed.get(FUNCTION), seen, aim),
+    ):
+        click.echo(line)
+    _show_roles(gcloud, seen, account)
+    plan.refuse_impossible(seen)
+    if all(each.state in ("right", "building") for each in seen):
+        say("deploy.nothing_to_do")
+        return
+    if not yes:
+        confirm(text("deploy.ask"))
+    for group in plan.by_name(Run(gcloud).carry_out(steps)):
+        say("deploy.still_building", step=plan.step_text(group))
+    say("deploy.done", project=gcloud.project)
+    for name, function in ours(gcloud.json(FUNCTIONS)).items():
+        if name not in deployed:
+            _show_screen(gcloud, function, aim)
+
+
+def _aim(typed: Mapping[str, Any], site: Site, yes: bool) -> Wanted:
+    """Return what is wanted; ask how long mails are kept where nothing says it. Raises Refused."""
+    typed = dict(typed)
+    if "retention_days" not in typed and FUNCTION not in site.deployed:
+        if yes or not sys.stdin.isatty():
+            raise Refused("deploy.no_retention")
+        days = click.IntRange(0, 99_999)
+        question = text("deploy.ask_days")
+        typed["retention_days"] = click.prompt(question, type=days, err=True)
+    aim = site.wanted(typed)
+    if aim.region not in regions():
+        nearest = difflib.get_close_matches(aim.region, regions(), n=1, cutoff=0)[0]
+        raise Refused("deploy.unknown_region", region=aim.region, nearest=nearest)
+    if aim.database == "(default)" and "database" not in typed:
+        raise Refused("deploy.default_database")
+    return aim
+
+
+def _show_roles(gcloud: Gcloud, seen: Sequence[Seen], account: str) -> None:
+    kind = "serviceAccount" if account.endswith(".gserviceaccount.com") else "user"
+    try:
+        policy = gcloud.json(("projects", "get-iam-policy", gcloud.project))
+    except GcloudError:
+        policy = None
+    if roles := plan.missing_roles(seen, policy, f"{kind}:{account}"):
+        say("deploy.roles", account=account, project=gcloud.project, roles="\n  ".join(roles))
+
+
+def _show_screen(gcloud: Gcloud, function: Function, aim: Wanted) -> None:
+    """Say what to enter in CMC. The key is shown on a terminal only."""
+    access = function.key_command()
+    command = f"gcloud {' '.join(access)} --project={aim.project}"
+    key = secret(gcloud.text(access).split("\n")[0], command)
+    screen = "deploy.screen_inbound" if function.name == INBOUND else "deploy.screen"
+    say(screen, url=function.url, secret=key, zone=aim.time_zone)

@@ -1,0 +1,98 @@
+"""The plan in plain words: what is there, what will be made, who must allow it, what it costs."""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any
+
+from cmc_webhook import __version__
+from cmc_webhook.deployment.costs import monthly_costs
+from cmc_webhook.deployment.deployed import Function
+from cmc_webhook.deployment.gcloud import Refused
+from cmc_webhook.deployment.steps import Step, Wanted
+from cmc_webhook.deployment.survey import Seen
+from cmc_webhook.reading.language import text, texts
+
+_MOST_SUBJECTS = 3
+# The version since which documents have fields that `rebuild` adds to older ones.
+_REBUILT_SINCE = (0, 2, 0)
+_DAYS_OF_A_YEAR = 365
+
+
+def by_name(steps: Sequence[Step]) -> list[list[Step]]:
+    """Return *steps* in groups of one name, in their order."""
+    groups: dict[str, list[Step]] = {}
+    for step in steps:
+        groups.setdefault(step.name, []).append(step)
+    return list(groups.values())
+
+
+def step_text(steps: Sequence[Step]) -> str:
+    """Return the words for *steps* of one name."""
+    subjects = [step.subject for step in steps]
+    shown = ", ".join(subjects[:_MOST_SUBJECTS]) + (" …" if subjects[_MOST_SUBJECTS:] else "")
+    return text(f"step.{steps[0].name}", subject=shown, count=len(steps))
+
+
+def plan(seen: Sequence[Seen], wanted: Wanted, mails: int) -> Iterator[str]:
+    """Yield the lines of the plan, at most 40."""
+    yield text("plan.place", project=wanted.project, region=wanted.region, database=wanted.database)
+    for state in ("right", "missing", "different", "building", "unseen"):
+        group = [each for each in seen if each.state == state]
+        if group:
+            yield text(f"plan.{state}")
+        for steps in by_name([each.step for each in group]):
+            of_name = [each for each in group if each.step.name == steps[0].name]
+            words = {word for each in of_name for word in each.differences or ()}
+            what = f": {difference_text(words)}" if state == "different" else ""
+            yield f"  {step_text(steps)}{what}"
+    days = wanted.retention_days
+    yield text("plan.retention" if days else "plan.for_ever", days=days)
+    usd = sum(monthly_costs(mails, days or _DAYS_OF_A_YEAR).values())
+    values = {"usd": f"{usd:,.2f}", "mails": f"{mails:,}", "instances": wanted.max_instances}
+    yield text("plan.cost" if days else "plan.cost_of_a_year", **values)
+    if wanted.database == "(default)":
+        yield text("plan.rules")
+
+
+def difference_text(differences: Iterable[str]) -> str:
+    """Return the words for what differs."""
+    return ", ".join(texts().name("difference", word) for word in sorted(differences))
+
+
+def upgrade(function: Function | None, seen: Sequence[Seen], wanted: Wanted) -> Iterator[str]:
+    """Yield what an older deployment needs, and what works meanwhile."""
+    version = ".".join(map(str, function.version)) if function else __version__
+    if version == __version__:
+        return
+    yield text("plan.older" if version else "plan.unlabelled", old=version, new=__version__)
+    if any(each.step.name == "index" and each.state != "right" for each in seen):
+        yield text("plan.meanwhile")
+    if function and function.version < _REBUILT_SINCE:
+        yield text("plan.rebuild", project=wanted.project, database=wanted.database)
+
+
+def refuse_unseen(seen: Sequence[Seen]) -> None:
+    """Raise Refused for the first thing that may not be looked at."""
+    for each in seen:
+        if each.refused:
+            what = step_text([each.step])
+            raise Refused("plan.no_look", step=what, said=each.refused, role=each.step.role)
+
+
+def refuse_impossible(seen: Sequence[Seen]) -> None:
+    """Raise Refused for the first thing that may not be looked at or cannot be changed."""
+    refuse_unseen(seen)
+    for each in seen:
+        if each.state == "different" and not each.step.mend(each.differences):
+            words = difference_text(each.differences or ())
+            raise Refused("plan.impossible", step=step_text([each.step]), what=words)
+
+
+def missing_roles(seen: Sequence[Seen], policy: Any, member: str) -> list[str]:
+    """Return the roles for what is to be done that *policy* does not give to *member*."""
+    todo = [each.step for each in seen if each.state != "right"]
+    needed = {step.role for step in todo}
+    if any(step.name == "function" for step in todo):
+        needed.add("roles/iam.serviceAccountUser")
+    bindings: Sequence[Mapping[str, Any]] = (policy or {}).get("bindings", ())
+    held = {each.get("role") for each in bindings if member in each.get("members", ())}
+    return [] if "roles/owner" in held else sorted(needed - held)
