@@ -614,8 +614,10 @@ def test_no_two_texts_contradict_each_other(domain, number):
             assert found == [None] * number
 
 
-# The verdict itself, and the texts of the commands that list, change and forget it.
-OF_THE_VERDICT = {"verdict", "stop", "stops", "checked", "forget", "command", "option", "column"}
+# The verdict itself, and the texts of page and commands that list, change and forget it.
+OF_THE_VERDICT = {
+    *("verdict", "stop", "stops", "checked", "check_file", "forget", "command", "option", "column"),
+}
 
 
 def test_no_text_about_a_mail_speaks_of_stopping():
