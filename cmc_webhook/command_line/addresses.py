@@ -2,7 +2,6 @@
 
 import shlex
 import shutil
-import sys
 import tempfile
 from collections import Counter
 from contextlib import ExitStack
@@ -16,7 +15,7 @@ from cmc_webhook.command_line.commands import PageOptions
 from cmc_webhook.command_line.paging import print_page
 from cmc_webhook.command_line.rendering import columns
 from cmc_webhook.reading.checking import MOST_BY_ID, MOST_SUCCESSES, Source, check
-from cmc_webhook.reading.cli import confirm
+from cmc_webhook.reading.cli import confirm, progress_bar
 from cmc_webhook.reading.connection import Connection, FirestoreOptions
 from cmc_webhook.reading.csv_files import CsvFile, UnreadableFileError
 from cmc_webhook.reading.decisions import store_decision
@@ -95,8 +94,7 @@ def check_file(
                 composition,
                 many=table.length > MOST_BY_ID,
             )
-            hidden = not sys.stderr.isatty()
-            with click.progressbar(length=table.length, file=sys.stderr, hidden=hidden) as bar:
+            with progress_bar(length=table.length) as bar:
                 for part in check(table, answer, source, texts(), connection.zone):
                     counts.update(part)
                     bar.update(part.total())
@@ -145,7 +143,6 @@ def block(where: FirestoreOptions, address: str, note: str) -> None:
 
 
 def addresses_of(connection: Connection) -> MailAddresses:
-    """Return the documents of addresses."""
     return MailAddresses(connection.client, connection.address_collection)
 
 

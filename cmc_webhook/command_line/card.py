@@ -14,7 +14,6 @@ from cmc_webhook.reading.documents import Document
 from cmc_webhook.reading.meanings import (
     Explanation,
     Link,
-    explain,
     is_bounce_alone,
     short_cause,
     status_word,
@@ -38,7 +37,7 @@ def card_lines(card: Card, texts: Texts, zone: ZoneInfo) -> Iterator[str]:
     for each in said:
         yield from table.wrap(table.printable(each), table.terminal_width())
     newest = card.mails[0].fields if card.mails else {}
-    yield from _explanation_lines(newest, explain_card(card, texts, zone), texts)
+    yield from meaning_lines(newest, explain_card(card, texts, zone), texts)
     if reason := newest.get("reason"):
         yield from _part(texts.text("card.reply"), reason)
     if right := with_right_domain(card.address):
@@ -49,7 +48,10 @@ def card_lines(card: Card, texts: Texts, zone: ZoneInfo) -> Iterator[str]:
         yield from _part(texts.text("card.siblings"), texts.text("card.siblings_about"))
         yield from _rows([sibling.mail for sibling in card.siblings], texts, zone)
     if card.mails:
-        yield from _part(texts.text("card.counts"), *_numbers(card, texts, zone))
+        counts = (f"{texts.name('status', word)}: {n:,}" for word, n in card.counts.most_common())
+        first = f"{texts.text('card.first')}: {shown(card.first, zone)}"
+        last = f"{texts.text('card.last')}: {shown(card.last, zone)}"
+        yield from _part(texts.text("card.counts"), ", ".join(counts), first, last)
         yield from _part(texts.text("card.newest", count=len(card.mails)))
         yield from _rows(card.mails, texts, zone)
     read = "card.read" if card.is_complete else "card.read_part"
@@ -57,14 +59,10 @@ def card_lines(card: Card, texts: Texts, zone: ZoneInfo) -> Iterator[str]:
     yield texts.text(read, count=f"{card.documents_read:,}")
 
 
-def meaning_lines(fields: Mapping[str, Any], texts: Texts, zone: ZoneInfo) -> Iterator[str]:
-    """Yield what the status document *fields* means, in three parts."""
-    return _explanation_lines(fields, explain(fields, texts, zone), texts)
-
-
-def _explanation_lines(
+def meaning_lines(
     fields: Mapping[str, Any], explanation: Explanation, texts: Texts
 ) -> Iterator[str]:
+    """Yield what the status document *fields* means, in three parts."""
     alone = [texts.text("mail.bounce_alone")] if is_bounce_alone(fields) else []
     yield from _part(texts.text("mail.happened"), explanation.happened, *alone)
     yield from _part(texts.text("mail.customer"), f"({texts.text('customer.warning')})")
@@ -81,13 +79,6 @@ def _explanation_lines(
 
 def _link(link: Link) -> str:
     return f"{link.text}: {link.url}"
-
-
-def _numbers(card: Card, texts: Texts, zone: ZoneInfo) -> Iterator[str]:
-    counts = (f"{texts.name('status', word)}: {n:,}" for word, n in card.counts.most_common())
-    yield ", ".join(counts)
-    yield f"{texts.text('card.first')}: {shown(card.first, zone)}"
-    yield f"{texts.text('card.last')}: {shown(card.last, zone)}"
 
 
 def _rows(mails: Sequence[Document], texts: Texts, zone: ZoneInfo) -> Iterator[str]:

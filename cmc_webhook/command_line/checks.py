@@ -3,7 +3,7 @@
 import re
 import statistics
 import uuid
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any, NamedTuple
@@ -67,8 +67,7 @@ class Deployment:
     latest: Sequence[Document]
     oldest: Sequence[Document]
     documents: Mapping[str, Sequence[Document]]
-    quarantined: int
-    received_quarantined: int
+    quarantined: Mapping[str, int]
     missing_indexes: Sequence[str]
     failed_looks: Mapping[str, Sequence[str]]
 
@@ -92,7 +91,12 @@ def _settings(deployment: Deployment) -> Iterator[Problem]:
 
 
 def _credentials(deployment: Deployment) -> Iterator[Problem]:
-    secrets = _secrets(deployment.settings)
+    # Of a pair only a part is secret.
+    secrets = [
+        (name, each if name == API_KEYS else each.partition(":")[2])
+        for name, values in deployment.settings.credentials.items()
+        for each in values
+    ]
     allowed = deployment.environ.get("CMC_ALLOW_UNAUTHENTICATED", "").strip().lower() == "true"
     if allowed and not (deployment.refused_setting or secrets):
         yield Problem("open_to_all")
@@ -111,7 +115,7 @@ def _arrival(deployment: Deployment) -> Iterator[Problem]:
         if not deployment.failed_looks:
             yield Problem("nothing_received", remedy="quiet")
         return
-    quiet = deployment.now - _received(deployment.latest[0])
+    quiet = deployment.now - deployment.latest[0].fields["last_received_at"]
     if quiet > _QUIET:
         yield Problem("quiet", {"days": quiet.days})
 
@@ -130,7 +134,7 @@ def _zone(deployment: Deployment) -> Iterator[Problem]:
 def _clock(deployment: Deployment) -> Iterator[Problem]:
     if _zone_error(deployment.latest, deployment.settings.time_zone):
         return
-    lags = _lags(deployment.latest)[:_LATEST]
+    lags = [lag for mail in deployment.latest if (lag := _lag(mail)) is not None][:_LATEST]
     if lags and (median := statistics.median_low(lags)) < -_SKEW:
         yield Problem("clock", {"seconds": f"{-median.total_seconds():.0f}"})
 
@@ -171,10 +175,7 @@ def _documents(deployment: Deployment) -> Iterator[Problem]:
 
 
 def _quarantine(deployment: Deployment) -> Iterator[Problem]:
-    for name, count in (
-        ("quarantined", deployment.quarantined),
-        ("received_quarantined", deployment.received_quarantined),
-    ):
+    for name, count in deployment.quarantined.items():
         if count:
             yield Problem(name, {"count": f"{count:,}"})
 
@@ -190,29 +191,13 @@ def _expiry(deployment: Deployment) -> Iterator[Problem]:
         yield Problem("no_ttl", remedy="expiry_and_indexes")
 
 
-_CHECKS: Mapping[str, Callable[[Deployment], Iterator[Problem]]] = {
-    "settings": _settings,
-    "credentials": _credentials,
-    "reading": _reading,
-    "arrival": _arrival,
-    "zone": _zone,
-    "clock": _clock,
-    "bounces": _bounces,
-    "version": _version,
-    "documents": _documents,
-    "quarantine": _quarantine,
-    "indexes": _indexes,
-    "expiry": _expiry,
+_CHECKS = {
+    check.__name__.removeprefix("_"): check
+    for check in (
+        *(_settings, _credentials, _reading, _arrival, _zone, _clock),
+        *(_bounces, _version, _documents, _quarantine, _indexes, _expiry),
+    )
 }
-
-
-def _secrets(settings: StatusSettings) -> list[tuple[str, str]]:
-    """Return each secret of *settings* with its variable; of a pair only what is secret."""
-    return [
-        (variable, secret if variable == API_KEYS else secret.partition(":")[2])
-        for variable, secrets in settings.credentials.items()
-        for secret in secrets
-    ]
 
 
 class _ZoneError(NamedTuple):
@@ -258,7 +243,8 @@ def _by_arrival(mails: Sequence[Document], zone: ZoneInfo) -> _ZoneError | None:
     events = [_newest_event(mail) for mail, _ in judged]
     now = datetime.now(UTC).astimezone(zone).utcoffset() or timedelta()
     # A burst of mails that arrives late looks the same, unless the zone is a usual one.
-    if len(lags) < _FEWEST or not (_spread(events) > _BURST or now + offset in _USUAL_ZONES):
+    is_burst = max(events) - min(events) <= _BURST
+    if len(lags) < _FEWEST or (is_burst and now + offset not in _USUAL_ZONES):
         return None
     return _ZoneError(offset, _LIKELY, len(lags))
 
@@ -268,10 +254,6 @@ def _near_quarter(offset: timedelta) -> timedelta:
     rounded = _QUARTER * round(offset / _QUARTER)
     is_offset = _SMALLEST_OFFSET <= abs(rounded) <= _FARTHEST_ZONE
     return rounded if is_offset and abs(offset - rounded) <= _NEAR else timedelta()
-
-
-def _spread(times: Sequence[datetime]) -> timedelta:
-    return max(times) - min(times)
 
 
 def _queued_minus_id(fields: Mapping[str, Any]) -> timedelta | None:
@@ -292,22 +274,14 @@ def _clock_of(message_id: str) -> datetime | None:
     return _UUID_EPOCH + timedelta(microseconds=made.time // 10) if made.version == 1 else None
 
 
-def _lags(mails: Sequence[Document]) -> list[timedelta]:
-    return [lag for mail in mails if (lag := _lag(mail)) is not None]
-
-
 def _lag(mail: Document) -> timedelta | None:
     """Return the time from the newest event of *mail* to the last post about it."""
     if not mail.fields.get("events") or "last_received_at" not in mail.fields:
         return None
-    return _received(mail) - _newest_event(mail)
+    lag: timedelta = mail.fields["last_received_at"] - _newest_event(mail)
+    return lag
 
 
 def _newest_event(mail: Document) -> datetime:
     times: list[datetime] = [event["at"] for event in mail.fields["events"]]
     return max(times)
-
-
-def _received(mail: Document) -> datetime:
-    at: datetime = mail.fields["last_received_at"]
-    return at

@@ -9,14 +9,14 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from cmc_webhook.command_line.values import (
-    AddressType,
-    CursorType,
-    IdType,
-    RateType,
-    TextType,
-    TimeType,
+    ADDRESS,
+    ID,
+    POSITION,
+    RATE,
+    TEXT,
+    TIME,
+    ZONE,
     WordType,
-    ZoneType,
 )
 from cmc_webhook.reading.cli import Group, adding, command, option
 from cmc_webhook.reading.language import text
@@ -26,6 +26,7 @@ from cmc_webhook.simulator.scenarios import OFFERED
 if TYPE_CHECKING:
     from cmc_webhook.reading.queries import Cursor
 
+_FILES = click.Choice(["csv", "jsonl"])
 _STATUSES = ("queued", "deferred", "succeeded", "failed", "bounce")
 # A forward error is a bounce to Firestore, with a word of its own for people.
 _STATUS = WordType("status", without=("forward_error",))
@@ -44,24 +45,30 @@ class PageOptions:
 _json = option("--json", "json_lines", is_flag=True)
 _yes = option("--yes", is_flag=True)
 _inbound = option("--inbound", is_flag=True)
-_everything = option("--all", "everything", is_flag=True)
-_rate = option("--rate", default=0.0, type=RateType())
+_name = click.argument("name", metavar="ID")
+_entries = (
+    click.argument("names", metavar="[ID]...", nargs=-1),
+    option("--all", "everything", is_flag=True),
+    _yes,
+)
+_rate = option("--rate", default=0.0, type=RATE)
+_file = click.argument("file", type=click.File("rb"))
 _output = option("-o", "--output", metavar="FILE", type=click.Path(dir_okay=False, path_type=Path))
-_address = click.argument("address", type=AddressType())
+_address = click.argument("address", type=ADDRESS)
 _note = option("--note", default="")
-_domain = option("--domain", default="", type=TextType())
+_domain = option("--domain", default="", type=TEXT)
 _FILTERS = (
     option("--status", "statuses", multiple=True, type=_STATUS, metavar="STATUS"),
-    option("--to", default="", type=TextType()),
+    option("--to", default="", type=TEXT),
     _domain,
-    option("--message-id", default="", type=TextType()),
-    option("--api-data", default="", type=TextType()),
+    option("--message-id", default="", type=TEXT),
+    option("--api-data", default="", type=TEXT),
     option("--cause", "causes", multiple=True, type=WordType("cause"), metavar="CAUSE"),
     option("--class", "classes", multiple=True, type=WordType("class"), metavar="CLASS"),
     option("--diagnosis", "diagnoses", multiple=True, type=WordType("diagnosis"), metavar="WORD"),
-    option("--composition", default="", type=TextType()),
-    option("--since", type=TimeType()),
-    option("--until", type=TimeType()),
+    option("--composition", default="", type=TEXT),
+    option("--since", type=TIME),
+    option("--until", type=TIME),
 )
 
 
@@ -86,7 +93,7 @@ def _page(function: Callable[..., Any]) -> Callable[..., Any]:
     """Give *function* the options of a page, as its argument *page*."""
 
     @option("--limit", default=50, type=click.IntRange(1, 1000))
-    @option("--after", type=CursorType())
+    @option("--after", type=POSITION)
     @_json
     @functools.wraps(function)
     def with_page(limit: int, after: "Cursor | None", json_lines: bool, **options: Any) -> Any:
@@ -99,6 +106,10 @@ def _here(name: str, place: str, *options: Callable[..., Any]) -> click.Command:
     return command(name, f"command_line.{place}", *options)
 
 
+def _reading(name: str, place: str, *options: Callable[..., Any]) -> click.Command:
+    return _here(name, place, *options, firestore_options)
+
+
 COMMANDS = (
     _here(
         "send",
@@ -108,136 +119,83 @@ COMMANDS = (
         option("--scenario", type=click.Choice(OFFERED), metavar="NAME"),
         option("--count", default=1, type=click.IntRange(1)),
         option("--recipients", default=1, type=click.IntRange(1, 1000)),
-        option("--rate", default=0.0, type=RateType(), entry="events"),
+        option("--rate", default=0.0, type=RATE, entry="events"),
         option("--format", "form", default="form", type=click.Choice(["form", "json"])),
         option("--version", default=2, type=click.IntRange(1, 2)),
-        option("--zone", type=ZoneType()),
+        option("--zone", type=ZONE),
         option("--seed", type=int),
-        option("--end", type=TimeType()),
+        option("--end", type=TIME),
         option("--concurrency", default=1, type=click.IntRange(1, 64)),
         option("--real-url", is_flag=True),
         function_options,
     ),
-    _here("list", "statuses:list_mails", _filters, _page, firestore_options),
-    _here(
-        "show",
-        "statuses:show",
-        click.argument("name", metavar="ADDRESS|ID"),
-        _json,
-        firestore_options,
-    ),
-    _here(
+    _reading("list", "statuses:list_mails", _filters, _page),
+    _reading("show", "statuses:show", click.argument("name", metavar="ADDRESS|ID"), _json),
+    _reading(
         "stats",
         "stats:stats",
         option("--days", default=7, type=click.IntRange(1, 366)),
         _domain,
         option("--json", "as_object", is_flag=True),
-        firestore_options,
     ),
-    _here(
+    _reading(
         "export",
         "export:export",
         _filters,
-        option(
-            "--format",
-            "form",
-            type=click.Choice(["csv", "jsonl"]),
-            default="csv",
-            entry="file_format",
-        ),
+        option("--format", "form", type=_FILES, default="csv", entry="file_format"),
         _output,
-        option("--after", type=CursorType(), entry="continue_export"),
-        firestore_options,
+        option("--after", type=POSITION, entry="continue_export"),
     ),
     Group(
         "addresses",
-        _here(
+        _reading(
             "addresses list",
             "addresses:list_addresses",
             option("--csv", "as_csv", is_flag=True),
             option("--cause", type=_STOP, metavar="CAUSE", entry="stop_cause"),
-            option("--domain", default="", type=TextType(), entry="address_domain"),
-            option("--since", type=TimeType(), entry="stopped_since"),
+            option("--domain", default="", type=TEXT, entry="address_domain"),
+            option("--since", type=TIME, entry="stopped_since"),
             _page,
-            firestore_options,
         ),
-        _here(
+        _reading(
             "addresses check",
             "addresses:check_file",
-            click.argument("file", type=click.File("rb")),
+            _file,
             option("--column", default=""),
-            option("--composition", type=TextType(), entry="through"),
+            option("--composition", type=TEXT, entry="through"),
             _output,
-            firestore_options,
         ),
-        _here("addresses show", "addresses:show", _address, firestore_options),
-        _here("addresses allow", "addresses:allow", _address, _note, _yes, firestore_options),
-        _here("addresses block", "addresses:block", _address, _note, firestore_options),
+        _reading("addresses show", "addresses:show", _address),
+        _reading("addresses allow", "addresses:allow", _address, _note, _yes),
+        _reading("addresses block", "addresses:block", _address, _note),
     ),
-    _here("forget", "forget:forget", _address, _yes, firestore_options),
+    _reading("forget", "forget:forget", _address, _yes),
     Group(
         "inbound",
-        _here("inbound list", "received:list_mails", _page, firestore_options),
-        _here(
-            "inbound show",
-            "received:show",
-            click.argument("name", metavar="ID"),
-            _json,
-            firestore_options,
-        ),
+        _reading("inbound list", "received:list_mails", _page),
+        _reading("inbound show", "received:show", _name, _json),
     ),
     Group(
         "quarantine",
-        _here("quarantine list", "quarantine:list_entries", _page, _inbound, firestore_options),
-        _here(
-            "quarantine show",
-            "quarantine:show",
-            click.argument("name", metavar="ID"),
-            _inbound,
-            firestore_options,
-        ),
-        _here(
-            "quarantine replay",
-            "quarantine:replay",
-            click.argument("names", metavar="[ID]...", nargs=-1),
-            _everything,
-            _yes,
-            function_options,
-            firestore_options,
-        ),
-        _here(
-            "quarantine delete",
-            "quarantine:delete",
-            click.argument("names", metavar="[ID]...", nargs=-1),
-            _everything,
-            _yes,
-            _inbound,
-            firestore_options,
-        ),
+        _reading("quarantine list", "quarantine:list_entries", _page, _inbound),
+        _reading("quarantine show", "quarantine:show", _name, _inbound),
+        _reading("quarantine replay", "quarantine:replay", *_entries, function_options),
+        _reading("quarantine delete", "quarantine:delete", *_entries, _inbound),
     ),
-    _here(
-        "replay",
-        "replay:replay",
-        click.argument("file", type=click.File("rb")),
-        _rate,
-        _yes,
-        function_options,
-    ),
-    _here(
+    _here("replay", "replay:replay", _file, _rate, _yes, function_options),
+    _reading(
         "rebuild",
         "rebuild:rebuild",
         option("--addresses", "of_addresses", is_flag=True),
-        option("--zone", type=ZoneType(), entry="zone_of_times"),
+        option("--zone", type=ZONE, entry="zone_of_times"),
         option("--store", is_flag=True),
-        option("--after", type=IdType(), entry="continue_rebuild"),
+        option("--after", type=ID, entry="continue_rebuild"),
         _yes,
-        firestore_options,
     ),
-    _here(
+    _reading(
         "doctor",
         "doctor:doctor",
         option("--last", default=200, type=click.IntRange(1, 1000)),
         option("--deployment", "with_gcloud", is_flag=True),
-        firestore_options,
     ),
 )

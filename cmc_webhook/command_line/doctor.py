@@ -87,23 +87,6 @@ def _shown(name: str, value: object) -> str:
     return named + text("doctor.more", count=f"{left:,}") if left > 0 else named
 
 
-class _Looks:
-    """Looks into Firestore of which each may fail; *failed* has what each error hid."""
-
-    def __init__(self) -> None:
-        self.failed: dict[str, list[str]] = {}
-
-    def at(self, what: str, read: Callable[[], T], otherwise: T) -> T:
-        """Return what *read* returns; *otherwise* if Firestore answers with an error."""
-        try:
-            return read()
-        except (RetryError, ServiceUnavailable, DeadlineExceeded):
-            raise  # nothing else would be answered either
-        except GoogleAPIError as error:
-            self.failed.setdefault(str(error).splitlines()[0], []).append(what)
-            return otherwise
-
-
 def _deployment(connection: Connection, last: int) -> Deployment:
     statuses = MailStatuses(connection.client, connection.collection)
     kept = Quarantine(connection.client, connection.collection)
@@ -114,10 +97,21 @@ def _deployment(connection: Connection, last: int) -> Deployment:
         settings = settings_with_credentials()
     except SettingsError as error:
         refused = str(error)
-    looks = _Looks()
+    failed: dict[str, list[str]] = {}
+
+    def look(what: str, read: Callable[[], T], otherwise: T) -> T:
+        """Return what *read* returns; *otherwise* if Firestore answers with an error."""
+        try:
+            return read()
+        except (RetryError, ServiceUnavailable, DeadlineExceeded):
+            raise  # nothing else would be answered either
+        except GoogleAPIError as error:
+            failed.setdefault(str(error).splitlines()[0], []).append(what)
+            return otherwise
+
     nothing: list[Document] = []
-    latest = looks.at("mails", lambda: statuses.last_received(last), nothing)
-    odd = looks.at("odd_mails", lambda: statuses.oddly_received(_ODD), nothing)
+    latest = look("mails", lambda: statuses.last_received(last), nothing)
+    odd = look("odd_mails", lambda: statuses.oddly_received(_ODD), nothing)
     documents: dict[str, Callable[[], list[Document]]] = {
         "entries": lambda: kept.heads(_ODD),
         "received_mails": lambda: received.listing().page(_ODD),
@@ -130,11 +124,13 @@ def _deployment(connection: Connection, last: int) -> Deployment:
         real=connection.real,
         now=datetime.now(UTC),
         latest=latest,
-        oldest=looks.at("oldest", statuses.first_received, nothing),
+        oldest=look("oldest", statuses.first_received, nothing),
         documents={"mails": [*latest, *odd]}
-        | {what: looks.at(what, read, nothing) for what, read in documents.items()},
-        quarantined=looks.at("quarantine", kept.count, 0),
-        received_quarantined=looks.at("received_quarantine", received_kept.count, 0),
-        missing_indexes=looks.at("indexes", statuses.missing_indexes, []),
-        failed_looks=looks.failed,
+        | {what: look(what, read, nothing) for what, read in documents.items()},
+        quarantined={
+            "quarantined": look("quarantine", kept.count, 0),
+            "received_quarantined": look("received_quarantine", received_kept.count, 0),
+        },
+        missing_indexes=look("indexes", statuses.missing_indexes, []),
+        failed_looks=failed,
     )

@@ -26,11 +26,7 @@ def print_page(
     table: Callable[[list[Document]], Iterable[str]],
     empty: Callable[[], str],
 ) -> None:
-    """
-    Print a page of *listing* as lines of *table* or of JSON, and on stderr how to continue.
-
-    *empty* returns the sentence for an empty list.
-    """
+    """Print a page of *listing*, and on stderr how to continue, or *empty* where there is none."""
     documents = listing.page(page.limit, page.after)
     if page.json_lines:
         lines: Iterable[str] = (document_json(each, zone) for each in documents)

@@ -2,7 +2,6 @@
 
 import itertools
 import re
-from collections.abc import Iterator
 from typing import Any
 
 import click
@@ -27,6 +26,7 @@ from cmc_webhook.reading.quarantine import (
 from cmc_webhook.reading.times import shown
 from cmc_webhook.simulator.posting import is_loopback, saved_message, without_query
 
+_COLUMNS = ("id", "received", "why", "content")
 _SHORT_ID = 12
 # Characters of a content, which may have a megabyte in one line.
 _LONGEST_CONTENT = 200
@@ -36,13 +36,13 @@ _READ_AT_ONCE = 50
 def list_entries(where: FirestoreOptions, page: PageOptions, inbound: bool) -> None:
     """Print entries, the newest first."""
     connection = connected(where)
-
-    def rows(entries: list[Document]) -> Iterator[str]:
-        names = ("id", "received", "why", "content")
-        return columns(names, [_row(entry, connection) for entry in entries], (2, 3))
-
-    listing = _quarantine(connection, inbound).listing()
-    print_page(listing, page, connection.zone, table=rows, empty=lambda: text("entries.none"))
+    print_page(
+        _quarantine(connection, inbound).listing(),
+        page,
+        connection.zone,
+        table=lambda found: columns(_COLUMNS, [_row(each, connection) for each in found], (2, 3)),
+        empty=lambda: text("entries.none"),
+    )
 
 
 def show(where: FirestoreOptions, name: str, inbound: bool) -> None:

@@ -23,7 +23,7 @@ from cmc_webhook.command_line.addresses_of_mails import (
 from cmc_webhook.database import Budget, Database, Held
 from cmc_webhook.errors import StoreUnavailable
 from cmc_webhook.reading import table
-from cmc_webhook.reading.cli import confirm
+from cmc_webhook.reading.cli import confirm, progress_bar
 from cmc_webhook.reading.connection import Connection, FirestoreOptions
 from cmc_webhook.reading.language import text
 from cmc_webhook.reading.options import connected
@@ -77,12 +77,7 @@ def rebuild(
 
 
 class _Run:
-    """
-    One pass over documents, page by page.
-
-    All documents up to *after* are done. *store*: whether differences are written. *left* has
-    the ids of those that stay as they are, by reason.
-    """
+    """One pass over documents, done up to *after*; *left* has the ids of those left, by reason."""
 
     def __init__(self, database: Database, store: bool, after: str | None) -> None:
         self._database = database
@@ -101,13 +96,8 @@ class _Run:
         fields: Iterable[str],
         compute: Callable[[Page], dict[str, Result]],
     ) -> None:
-        """
-        Compute the documents of *pages*, about *number*, and write their *fields* that change.
-
-        Raises GoogleAPIError or StoreUnavailable.
-        """
-        hidden = not sys.stderr.isatty()
-        with click.progressbar(length=number, file=sys.stderr, hidden=hidden) as progress:
+        """Compute *pages*, write what changes. Raises GoogleAPIError or StoreUnavailable."""
+        with progress_bar(length=number) as progress:
             for page in pages:
                 results = self._do(page, tuple(fields), compute)
                 for name in page:
@@ -116,7 +106,6 @@ class _Run:
                 progress.update(len(page))
 
     def report(self) -> Iterator[str]:
-        """Yield what was done, in lines."""
         done = "rebuilt.changed" if self.store else "rebuilt.would_change"
         yield text(done, read=f"{self._read:,}", changed=f"{self._changed:,}")
         for name, number in self._fields.most_common():

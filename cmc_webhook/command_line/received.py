@@ -1,7 +1,6 @@
 """`inbound list` and `inbound show`: received mail."""
 
 from collections.abc import Iterator, Mapping
-from typing import Any
 from zoneinfo import ZoneInfo
 
 import click
@@ -10,12 +9,12 @@ from cmc_webhook.command_line.commands import PageOptions
 from cmc_webhook.command_line.paging import print_page
 from cmc_webhook.command_line.rendering import (
     columns,
-    document_json,
+    document_lines,
     field_lines,
     labelled,
     not_readable,
 )
-from cmc_webhook.command_line.statuses import SHORT_ID, find_mails
+from cmc_webhook.command_line.statuses import SHORT_ID, by_id, no_mail
 from cmc_webhook.reading import table
 from cmc_webhook.reading.connection import FirestoreOptions
 from cmc_webhook.reading.documents import Document
@@ -49,15 +48,11 @@ def list_mails(where: FirestoreOptions, page: PageOptions) -> None:
 def show(where: FirestoreOptions, name: str, json_lines: bool) -> None:
     """Print received mails with their text and attachments."""
     connection = connected(where)
-    mails = find_mails(ReceivedMails(connection.client, connection.inbound_collection), name)
-    for number, mail in enumerate(mails):
-        if json_lines:
-            click.echo(document_json(mail, connection.zone))
-            continue
-        if number:
-            click.echo()
-        for line in _description(mail, connection.zone):
-            click.echo(line)
+    mails = by_id(ReceivedMails(connection.client, connection.inbound_collection), name)
+    if not mails:
+        raise no_mail(name)
+    for line in document_lines(mails, connection.zone, json_lines, _description):
+        click.echo(line)
 
 
 def _row(mail: Document, zone: ZoneInfo) -> list[str]:
@@ -83,44 +78,26 @@ def _description(mail: Document, zone: ZoneInfo) -> Iterator[str]:
             yield from field_lines(name, f"{shown(fields[name], zone)} ({zone.key})")
     for name in _PEOPLE:
         if name in fields:
-            yield from field_lines(name, _people(fields[name]))
+            people = fields[name] if isinstance(fields[name], list) else [fields[name]]
+            yield from field_lines(name, ", ".join(map(_person, people)))
     yield from field_lines("message_id", fields.get("message_id", ""))
     for name in _DETAILS:
         if name in fields:
-            yield from field_lines(name, _plain(fields[name]))
-    yield from _attachments(fields.get("attachments", ()))
-    yield ""
-    yield from _text(fields)
-
-
-def _attachments(files: Any) -> Iterator[str]:
-    for file in files:
+            yield from field_lines(name, shown(fields[name], zone))
+    for file in fields.get("attachments", ()):
         size = text("received.bytes", count=f"{file.get('size', 0):,}")
         about = ", ".join(filter(None, (size, file.get("content_type"))))
         name = file.get("file_name", text("list.no_name"))
         yield from field_lines("attachment", f"{name} ({about})")
         # In one line, so that it can be copied.
         yield f"    {table.printable(file.get('stored_at', ''))}"
-
-
-def _text(fields: Mapping[str, Any]) -> Iterator[str]:
+    yield ""
     if "text" in fields:
         yield from table.paragraphs(fields["text"])
     elif "html" in fields:
         yield text("list.html_alone", count=f"{len(fields['html']):,}")
 
 
-def _people(value: Any) -> str:
-    people = value if isinstance(value, list) else [value]
-    return ", ".join(map(_person, people))
-
-
 def _person(person: Mapping[str, str]) -> str:
     name, address = person.get("name", ""), person.get("address", "")
     return f"{name} <{address}>" if name and address else name or address
-
-
-def _plain(value: Any) -> str:
-    if isinstance(value, list):
-        return ", ".join(map(str, value))
-    return str(value)

@@ -4,7 +4,7 @@ import base64
 import json
 import math
 import sys
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -18,7 +18,7 @@ from cmc_webhook.reading.times import in_zone
 from cmc_webhook.status.events import Status
 
 LABEL = 20
-# A name that Firestore gives to no field.
+# What a field `id` of another writer is called: a name that Firestore gives to no field.
 _OTHER_ID = "__id__"
 _COLOURS = {
     Status.SUCCEEDED: "green",
@@ -30,22 +30,30 @@ _COLOURS = {
 
 
 def document_json(document: Document, zone: ZoneInfo) -> str:
-    """
-    Return every field of a document as one line of JSON, with its id as ``id``.
-
-    Times are in *zone*, bytes in base64. A field ``id`` of another writer is ``__id__``.
-    """
+    """Return all fields and the ``id`` as a line of JSON, times in *zone*, bytes in base64."""
     fields = dict(document.stored)
     other = {_OTHER_ID: fields.pop("id")} if "id" in fields else {}
     return as_json({"id": document.id, **fields, **other}, zone)
 
 
-def as_json(value: Any, zone: ZoneInfo) -> str:
-    """
-    Return *value* as one line of strict JSON without control characters.
+def document_lines(
+    documents: Sequence[Document],
+    zone: ZoneInfo,
+    json_lines: bool,
+    describe: Callable[[Document, ZoneInfo], Iterator[str]],
+) -> Iterator[str]:
+    """Yield each document as a line of JSON, or as *describe* does, with a blank line between."""
+    for number, document in enumerate(documents):
+        if json_lines:
+            yield document_json(document, zone)
+            continue
+        if number:
+            yield ""
+        yield from describe(document, zone)
 
-    Other values than those of JSON are text, as in Firestore's REST API: "NaN", base64.
-    """
+
+def as_json(value: Any, zone: ZoneInfo) -> str:
+    """Return a line of strict JSON without controls; other values are text: "NaN", base64."""
     # Only UTF-8 has every character; elsewhere an escape means the same.
     escaped = (sys.stdout.encoding or "").lower() not in ("utf-8", "utf8")
     line = json.dumps(_json_value(value, zone), ensure_ascii=escaped, allow_nan=False)
@@ -100,12 +108,7 @@ def columns(
     elastic: Sequence[int],
     statuses: Sequence[str] = (),
 ) -> Iterator[str]:
-    """
-    Yield *rows* below the headings of the columns *names*.
-
-    The columns *elastic* are cut to fit the terminal. With *statuses*, one for each row, the
-    column "status" has its colour.
-    """
+    """Yield headings and *rows*, *elastic* columns cut to fit, "status" in colour by *statuses*."""
     if not rows:
         return
     headings = [text(f"column.{name}") for name in names]

@@ -47,12 +47,8 @@ def stats(where: FirestoreOptions, days: int, domain: str, as_object: bool) -> N
 
 
 def _period(first: date, last: date, zone: ZoneInfo) -> Period:
-    """Return the period of these days in *zone*."""
-    return Period(_midnight(first, zone), _midnight(last + timedelta(days=1), zone))
-
-
-def _midnight(day: date, zone: ZoneInfo) -> datetime:
-    return datetime.combine(day, time(), zone).astimezone(UTC)
+    days = (first, last + timedelta(days=1))
+    return Period(*(datetime.combine(day, time(), zone).astimezone(UTC) for day in days))
 
 
 def _report(

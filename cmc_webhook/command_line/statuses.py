@@ -2,7 +2,7 @@
 
 import re
 import shlex
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -15,7 +15,7 @@ from cmc_webhook.command_line.rendering import (
     LABEL,
     coloured,
     columns,
-    document_json,
+    document_lines,
     field_lines,
     labelled,
     not_readable,
@@ -26,10 +26,10 @@ from cmc_webhook.reading.connection import FirestoreOptions
 from cmc_webhook.reading.documents import Document
 from cmc_webhook.reading.language import text, texts
 from cmc_webhook.reading.mail_addresses import MailAddresses
-from cmc_webhook.reading.meanings import status_word
+from cmc_webhook.reading.meanings import explain, status_word
 from cmc_webhook.reading.options import connected
 from cmc_webhook.reading.pasted import searches
-from cmc_webhook.reading.received import ReceivedMails
+from cmc_webhook.reading.queries import Collection
 from cmc_webhook.reading.statuses import Filters, MailStatuses
 from cmc_webhook.reading.times import shown
 from cmc_webhook.status.events import Status
@@ -67,33 +67,20 @@ def show(where: FirestoreOptions, name: str, json_lines: bool) -> None:
     is_address = "@" in name and not name.strip().startswith("<")
     addresses = MailAddresses(connection.client, connection.address_collection)
     card = read_card(statuses, addresses, name) if is_address else None
-    if card and card.mails:
-        mails, lines = card.mails, card_lines(card, texts(), zone)
+    mails = card.mails if card else ()
+    mails = mails or by_id(statuses, name) or _found(statuses, name)
+    if card and not json_lines and (card.mails or not mails):
+        lines = card_lines(card, texts(), zone)  # without a mail, what to do about that
     else:
-        mails = _by_id(statuses, name) or _found(statuses, name)
-        lines = _descriptions(mails, zone)
-        if card and not mails:
-            lines = card_lines(card, texts(), zone)  # what to do where there is no mail
-    if json_lines:
-        lines = (document_json(mail, zone) for mail in mails)
+        lines = document_lines(mails, zone, json_lines, _description)
     for line in lines:
         click.echo(line)
     if not mails:
-        raise _no_mail(name)
+        raise no_mail(name)
 
 
-def find_mails(collection: MailStatuses | ReceivedMails, name: str) -> list[Document]:
-    """
-    Return the mails whose message id is *name*, or whose document id begins with it.
-
-    Raises ClickException if there is none.
-    """
-    if mails := _by_id(collection, name):
-        return mails
-    raise _no_mail(name)
-
-
-def _by_id(collection: MailStatuses | ReceivedMails, name: str) -> list[Document]:
+def by_id(collection: Collection, name: str) -> list[Document]:
+    """Return the mails whose message id is *name*, or whose document id begins with it."""
     name = name.strip()
     is_id = re.match("[0-9a-f]{4}-", name) and "/" not in name
     return (collection.beginning(name) if is_id else []) or collection.of_message(name)
@@ -105,7 +92,7 @@ def _found(statuses: MailStatuses, name: str) -> list[Document]:
     return statuses.listing(Filters(search=found[0])).page(SHOWN) if found else []
 
 
-def _no_mail(name: str) -> click.ClickException:
+def no_mail(name: str) -> click.ClickException:
     return click.ClickException(text("list.no_mail", name=table.printable(name)))
 
 
@@ -152,13 +139,6 @@ def _row(mail: Document, zone: ZoneInfo, wide: bool) -> list[str]:
     ]
 
 
-def _descriptions(mails: Sequence[Document], zone: ZoneInfo) -> Iterator[str]:
-    for number, mail in enumerate(mails):
-        if number:
-            yield ""
-        yield from _description(mail, zone)
-
-
 def _description(mail: Document, zone: ZoneInfo) -> Iterator[str]:
     fields = mail.fields
     yield click.style(table.printable(fields.get("message_id", "")), bold=True)
@@ -173,7 +153,7 @@ def _description(mail: Document, zone: ZoneInfo) -> Iterator[str]:
             yield from field_lines(name, texts().name(_TABLES.get(name, ""), fields[name]))
     first, last = (shown(fields.get(f"{n}_received_at"), zone) for n in ("first", "last"))
     yield from field_lines("arrivals", text("show.received", first=first, last=last, zone=zone))
-    yield from meaning_lines(fields, texts(), zone)
+    yield from meaning_lines(fields, explain(fields, texts(), zone), texts())
     yield ""
     for event in fields.get("events", ()):
         code = event.get("bounce_code") or event.get("raw_status", "")

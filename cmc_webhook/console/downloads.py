@@ -46,11 +46,7 @@ def spreadsheet(
     cut: str,
     name: str,
 ) -> Response:
-    """
-    Return *lines* of *listing* as a CSV of this name.
-
-    The last line is the text *cut* if there may be more.
-    """
+    """Return *lines* of *listing* as a CSV; the last one is the text *cut* if more may follow."""
     ending = request_texts().text(cut, count=f"{MOST_ROWS:,}")
 
     def content() -> Iterator[str]:

@@ -41,12 +41,7 @@ class Answer(NamedTuple):
 
 
 class Source:
-    """
-    Answers at the time *now*; *composition* is the one that the mail is to go through.
-
-    *calls* and *reads* are what Firestore was asked, and what it bills. Of *many* addresses,
-    all stopped ones are read at once.
-    """
+    """Answers at *now* for mail through *composition*; of *many*, all stopped are read at once."""
 
     def __init__(
         self,
@@ -68,7 +63,7 @@ class Source:
         """Return an answer for each of at most queries.AT_ONCE addresses, in lower case."""
         ids = {address_id(each): each for each in wanted}
         if self._all is None and ids:
-            found = queries.get_all(self._addresses.collection, ids, ADDRESS)
+            found = self._addresses.get_all([*ids])
             answers = {each.id: self._answer(each) for each in found}
             self._count(1, len(ids))
         else:
@@ -106,11 +101,7 @@ class Source:
 def check(
     table: CsvFile, target: IO[bytes], source: Source, texts: Texts, zone: ZoneInfo
 ) -> Iterator[Counter[str]]:
-    """
-    Write *table* with its answers to *target*; yield for each part how many rows have which reason.
-
-    The reason is empty for rows that may be mailed.
-    """
+    """Write *table* with its answers; yield how many rows have which reason, "" if allowed."""
     target.write(table.bom)
     rows = table.rows()
     if table.has_header:

@@ -11,7 +11,7 @@ import os
 import signal
 import sys
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from importlib import import_module
 from io import TextIOWrapper
 from typing import Any, TypeAlias
@@ -49,11 +49,25 @@ class Option(click.Option):
         return super().get_help_record(ctx)
 
 
+class Parsed(click.ParamType[Any]):
+    """What *read* returns for a text; if it raises ValueError, the text *wrong* says so."""
+
+    def __init__(self, name: str, read: Callable[[str], Any], wrong: str) -> None:
+        self.name = name
+        self._read = read
+        self._wrong = wrong
+
+    def convert(self, value: Any, param: Any, ctx: Any) -> Any:
+        try:
+            return self._read(value)
+        except ValueError:
+            self.fail(text(self._wrong, value=value), param, ctx)
+
+
 class _Formatter(click.HelpFormatter):
     """Help in the columns of a terminal, where a Japanese character takes two."""
 
     def write_text(self, text: str) -> None:
-        """Write each line of *text*, wrapped."""
         indent = " " * self.current_indent
         for line in text.splitlines():
             for part in table.wrap(line, self.width - self.current_indent):
@@ -62,7 +76,6 @@ class _Formatter(click.HelpFormatter):
     def write_dl(
         self, rows: Iterable[tuple[str, str]], col_max: int = 30, col_spacing: int = 2
     ) -> None:
-        """Write terms with their meaning beside them, or below if a term is long."""
         rows, indent = list(rows), " " * self.current_indent
         room = min(max(table.width(term) for term, _ in rows), col_max) + col_spacing
         for term, meaning in rows:
@@ -98,7 +111,6 @@ class Command(click.Command):
         return super().main(*args, **extra)
 
     def make_context(self, *args: Any, **extra: Any) -> click.Context:
-        """Return the context of the command; what fails is one sentence."""
         with _failing_in_one_sentence():
             return super().make_context(*args, **extra)
 
@@ -109,7 +121,6 @@ class Command(click.Command):
         return super().parse_args(ctx, args)
 
     def invoke(self, ctx: click.Context) -> Any:
-        """Run what the command does; what fails is one sentence."""
         with _failing_in_one_sentence():
             return super().invoke(ctx)
 
@@ -121,11 +132,9 @@ class Command(click.Command):
         return found
 
     def get_short_help_str(self, limit: int = 45) -> str:
-        """Return the first sentence of the help."""
         return text(self._entry).partition("\n")[0]
 
     def format_help_text(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        """Write the help."""
         formatter.write_paragraph()
         with formatter.indentation():
             formatter.write_text(text(self._entry))
@@ -138,7 +147,6 @@ class Group(Command, click.Group):
         super().__init__(name, commands=commands, **attributes)
 
     def list_commands(self, ctx: click.Context) -> list[str]:
-        """Return the names of the commands as they are declared."""
         return list(self.commands)
 
 
@@ -155,7 +163,6 @@ def option(*names: str, **attributes: Any) -> _Decorator:
 
 
 def adding(*options: _Decorator) -> _Decorator:
-    """Return a decorator that adds several options."""
 
     def add(function: _Function) -> _Function:
         for each in reversed(options):
@@ -163,6 +170,12 @@ def adding(*options: _Decorator) -> _Decorator:
         return function
 
     return add
+
+
+def progress_bar(each: Any = None, length: int | None = None) -> AbstractContextManager[Any]:
+    """Return a progress bar on stderr, which is hidden unless that is a terminal."""
+    hidden = not sys.stderr.isatty()
+    return click.progressbar(each, length, file=sys.stderr, hidden=hidden)
 
 
 def confirm(question: str) -> None:
@@ -210,15 +223,9 @@ def _failing_in_one_sentence() -> Iterator[None]:
         raise click.ClickException(f"Firestore: {str(error).splitlines()[0]}") from error
 
 
-def _translated(domain: str, message: str) -> str:
-    return texts().name("click", message)
-
-
-def _translated_number(domain: str, msgid1: str, msgid2: str, n: int) -> str:
-    return texts().name("click", msgid1 if n == 1 else msgid2)
-
-
 # click asks gettext for each of its sentences. gettext has no way to add a catalogue but a
 # compiled file, so ours is put in its place.
-gettext.dgettext = _translated
-gettext.dngettext = _translated_number
+gettext.dgettext = lambda domain, message: texts().name("click", message)
+gettext.dngettext = lambda domain, msgid1, msgid2, n: texts().name(
+    "click", msgid1 if n == 1 else msgid2
+)

@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
+import click
+
 from cmc_webhook.reading.language import text
 from cmc_webhook.settings import CREDENTIALS, StatusSettings, from_env, inbound_collection
 
@@ -19,26 +21,18 @@ if TYPE_CHECKING:
 _LOCAL = "127.0.0.1:8081"
 _LOCAL_PROJECT = "demo-cmc-webhook"
 _EMULATOR = "FIRESTORE_EMULATOR_HOST"
-
-
-class NoConnectionError(Exception):
-    """There is no Firestore to read; the text is one sentence that says what to do."""
+_NO_CREDENTIAL_REQUIRED = {"CMC_ALLOW_UNAUTHENTICATED": "true"}
 
 
 @dataclass(frozen=True, slots=True)
 class Connection:
-    """
-    An open Firestore, with the names of the collections of statuses, addresses and received mail.
-
-    *zone* is CMC_TIME_ZONE. *real* is true if a project was named: ask before changing
-    anything in it.
-    """
+    """An open Firestore with its collections; *real* is true if a project was named."""
 
     client: firestore.Client
     collection: str
     address_collection: str
     inbound_collection: str
-    zone: ZoneInfo
+    zone: ZoneInfo  # CMC_TIME_ZONE
     real: bool
 
     def database(self) -> Database:
@@ -76,19 +70,8 @@ class FirestoreOptions:
             inbound=inbound_collection(os.environ),
         )
 
-    def connect(self) -> Connection:
-        """
-        Open the Firestore.
-
-        Raises SettingsError, and NoConnectionError if a local one does not answer or
-        there are no Google credentials.
-        """
-        if self.emulator and not is_reachable(self.emulator):
-            raise NoConnectionError(text("place.no_answer", emulator=self.emulator))
-        return self.open()
-
     def open(self) -> Connection:
-        """Like connect, but do not check whether a local Firestore answers."""
+        """Open it. Raises SettingsError, and ClickException without Google credentials."""
         settings = settings_here(self.database)
         # The client follows this variable, whichever project it is given.
         if self.emulator:
@@ -109,23 +92,16 @@ class FirestoreOptions:
 
 
 def settings_here(database: str = "") -> StatusSettings:
-    """
-    Return the settings of this environment, with *database* instead of CMC_DATABASE if given.
-
-    Without credentials: a reader accepts no posts, and wrong ones do not stop it. Raises
-    SettingsError.
-    """
+    """Return the settings without credentials, which no reader needs. Raises SettingsError."""
+    # Wrong ones do not stop it either.
     environ = {name: value for name, value in os.environ.items() if name not in CREDENTIALS}
-    return _settings(environ | ({"CMC_DATABASE": database} if database else {}))
+    named = {"CMC_DATABASE": database} if database else {}
+    return from_env(environ | named | _NO_CREDENTIAL_REQUIRED)
 
 
 def settings_with_credentials() -> StatusSettings:
     """Return the settings of this environment; no credential is required. Raises SettingsError."""
-    return _settings(dict(os.environ))
-
-
-def _settings(environ: dict[str, str]) -> StatusSettings:
-    return from_env({**environ, "CMC_ALLOW_UNAUTHENTICATED": "true"})
+    return from_env(os.environ | _NO_CREDENTIAL_REQUIRED)
 
 
 def _client(project: str, database: str) -> firestore.Client:
@@ -135,7 +111,7 @@ def _client(project: str, database: str) -> firestore.Client:
     try:
         return firestore.Client(project=project, database=database)
     except DefaultCredentialsError as error:
-        raise NoConnectionError(text("place.no_credentials")) from error
+        raise click.ClickException(text("place.no_credentials")) from error
 
 
 def is_reachable(address: str) -> bool:

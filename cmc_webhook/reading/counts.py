@@ -19,7 +19,6 @@ class MailCounts:
         self.queries = 0
 
     def count(self, each: Iterable[Filters]) -> list[int]:
-        """Return how many mails each filter chooses."""
         counts = self._mails.counts(each)
         self.queries += len(counts)
         return counts

@@ -1,8 +1,4 @@
-"""
-Writes what people decide about an address, under the condition that nobody wrote it meanwhile.
-
-The decision and what follows from it are one write; the function folds later bounces onto both.
-"""
+"""Writes a decision on an address, and what follows from it, unless somebody wrote meanwhile."""
 
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
@@ -25,11 +21,7 @@ _OF_REFUSAL = ("at", "event", "mail", "kind", "cause", "server_composition")
 def store_decision(
     collection: CollectionReference, address: str, decision: str, note: str = ""
 ) -> None:
-    """
-    Write that an operator decides now to allow or to block *address*, in ASCII lower case.
-
-    A document is made where there is none. Raises UnreadableDocumentError.
-    """
+    """Store allow or block for *address*, in ASCII lower case. Raises UnreadableDocumentError."""
     noted = {"note": one_line(note, _LONGEST_NOTE)} if note else {}
     operator = cast(Operator, {"decision": decision, "at": datetime.now(UTC), **noted})
     about = described(address)
@@ -37,11 +29,7 @@ def store_decision(
 
 
 def forget(collection: CollectionReference, address: str) -> None:
-    """
-    Delete the document of *address*, or reduce it to a refusal without the address.
-
-    Raises UnreadableDocumentError.
-    """
+    """Delete the document, or reduce it to a refusal. Raises UnreadableDocumentError."""
 
     def reduced(held: dict[str, Any]) -> dict[str, Any] | None:
         kept = refusal(held)
@@ -69,11 +57,7 @@ def _write(
     address: str,
     change: Callable[[dict[str, Any]], dict[str, Any] | None],
 ) -> None:
-    """
-    Write what *change* makes of the fields that are held, until nobody interferes.
-
-    It returns the fields to write, None for one to delete; None for the whole document.
-    """
+    """Write what *change* makes of the fields held; None deletes a field, or the document."""
     reference = collection.document(address_id(address))
     for attempt in range(_ATTEMPTS):
         snapshot = reference.get(**PATIENCE)

@@ -12,14 +12,16 @@ from contextlib import suppress
 from typing import Any
 from urllib.parse import unquote_plus
 
-from google.cloud.firestore import CollectionReference, Query
 from google.cloud.firestore_v1.base_query import FieldFilter
 
 from cmc_webhook.reading import queries
 from cmc_webhook.reading.connection import Connection
-from cmc_webhook.reading.documents import ENTRY, MAIL, RECEIVED, Document
+from cmc_webhook.reading.documents import MAIL, RECEIVED, Document
 from cmc_webhook.reading.objects import QUARANTINE_FOLDER, MissingObjectError, Objects
-from cmc_webhook.reading.quarantine import text_of
+from cmc_webhook.reading.quarantine import Quarantine, text_of
+from cmc_webhook.reading.queries import Collection
+from cmc_webhook.reading.received import ReceivedMails
+from cmc_webhook.reading.statuses import MailStatuses
 from cmc_webhook.text import ascii_lower
 
 _PAGE = 300
@@ -40,24 +42,21 @@ class Traces:
     """
 
     def __init__(self, connection: Connection, objects: Objects, address: str) -> None:
-        collection, inbound = (
-            map(connection.client.collection, (name, f"{name}_quarantine"))
-            for name in (connection.collection, connection.inbound_collection)
-        )
-        self._statuses, *quarantines = collection
-        self._received, *inbound_quarantines = inbound
+        client, names = connection.client, (connection.collection, connection.inbound_collection)
+        self._statuses = MailStatuses(client, connection.collection)
+        self._received = ReceivedMails(client, connection.inbound_collection)
         self._objects = objects
-        self._named = self._statuses.where(filter=FieldFilter("to", "==", address))
+        self._named = self._statuses.collection.where(filter=FieldFilter("to", "==", address))
         self.looked_at: Counter[str] = Counter()
         self.found = Counter(statuses=queries.count(self._named))
-        self._documents: list[tuple[CollectionReference, str, Sequence[str]]] = []
-        mails = self._received.select([*_PARTIES, *_OBJECTS])
+        self._documents: list[tuple[Collection, str, Sequence[str]]] = []
+        mails = self._received.collection.select([*_PARTIES, *_OBJECTS])
         for page in queries.all_pages(mails, _PAGE, RECEIVED):
             parties = [[each.stored.get(name) for name in _PARTIES] for each in page]
             hits = [address in map(ascii_lower, _texts(each)) for each in parties]
             self._note("received", self._received, page, hits)
-        for entries in (*quarantines, *inbound_quarantines):
-            for page in queries.all_pages(Query(entries), _ENTRIES, ENTRY):
+        for entries in [Quarantine(client, name) for name in names]:
+            for page in entries.pages(_ENTRIES):
                 hits = [mentions(self._content(each), address) for each in page]
                 self._note("entries", entries, page, hits)
 
@@ -68,15 +67,12 @@ class Traces:
             for stored_at in objects:
                 with suppress(MissingObjectError):
                     self._objects.delete(folder, stored_at)
-            collection.document(document_id).delete(**queries.PATIENCE)
+            collection.delete([document_id])
         while found := queries.run(self._named.select([]).limit(_PAGE), MAIL):
-            batch = self._statuses._client.batch()
-            for each in found:
-                batch.delete(self._statuses.document(each.id))
-            batch.commit(**queries.PATIENCE)
+            self._statuses.delete([each.id for each in found])
 
     def _note(
-        self, kind: str, collection: CollectionReference, page: list[Document], hits: list[bool]
+        self, kind: str, collection: Collection, page: list[Document], hits: list[bool]
     ) -> None:
         found = [each for each, is_hit in zip(page, hits, strict=True) if is_hit]
         self.looked_at[kind] += len(page)

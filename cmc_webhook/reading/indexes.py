@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from cmc_webhook.reading import mail_addresses
+from cmc_webhook.reading.documents import Entry
 from cmc_webhook.reading.received import RECIPIENT, SENDER
 from cmc_webhook.reading.statuses import INDEXED
 from cmc_webhook.settings import DEFAULTS
@@ -45,12 +46,6 @@ class Queries:
         return sorted([*equal, *((name, *element) for name in self.contains)])
 
 
-_QUARANTINE = frozenset(
-    {
-        *("kind", "why", "event_type", "server_composition", "content", "size", "truncated"),
-        *("stored_at", "received_at", "expires_at"),
-    }
-)
 _RECEIVED = frozenset(
     {
         *("provider", "envelope_from", "envelope_to", "from", "to", "cc", "reply_to", "subject"),
@@ -97,7 +92,7 @@ def all_queries(
         *(
             Queries(
                 collection=f"{name}_quarantine",
-                fields=_QUARANTINE,
+                fields=frozenset(Entry.__annotations__),
                 newest_by="received_at",
                 filters=frozenset({"why"}),
                 alone=frozenset({"server_composition"}),

@@ -19,13 +19,9 @@ def ask_for_language(arguments: Sequence[str]) -> None:
 
 
 def locale_language() -> str:
-    """
-    Return the language of the environment, English if there are no texts in it.
-
-    LANGUAGE is a list of languages. It has no effect in the locale C, which scripts set to get
-    the same output everywhere.
-    """
+    """Return the language of the environment, by default English; LANGUAGE is a list."""
     locale = next(filter(None, map(os.environ.get, _LOCALE_VARIABLES)), "C")
+    # Scripts set the locale C to get the same output everywhere.
     preferred = "" if locale in ("C", "POSIX") else os.environ.get("LANGUAGE", "")
     names = (re.split("[_.@]", name)[0] for name in (*preferred.split(":"), locale))
     return next((name for name in names if name in LANGUAGES), LANGUAGES[0])

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 
-from google.cloud.firestore import Client, Query
+from google.cloud.firestore import Query
 from google.cloud.firestore_v1.base_query import FieldFilter
 
 from cmc_webhook.reading import queries
@@ -27,15 +27,14 @@ class StopFilters:
     domain: str = ""
 
 
-class MailAddresses:
+class MailAddresses(queries.Collection):
     """The documents of addresses of a collection. Thread-safe."""
 
-    def __init__(self, client: Client, collection: str) -> None:
-        self.collection = client.collection(collection)
+    shape = ADDRESS
 
     def get(self, address: str) -> Document | None:
         """Return the document of *address*, which is as people paste it, if there is one."""
-        return queries.get(self.collection, address_id(recipients(address)[0]), ADDRESS)
+        return super().get(address_id(recipients(address)[0]))
 
     def is_empty(self) -> bool:
         """Return whether there is no document at all; reads one."""

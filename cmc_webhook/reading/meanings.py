@@ -63,12 +63,7 @@ class Link(NamedTuple):
 
 
 class Explanation(NamedTuple):
-    """
-    The texts on one mail; *customer* can be sent to the recipient as it is.
-
-    *is_certain* is False where a carrier's reply can mean two things; the class of the
-    document takes it for one of them.
-    """
+    """The texts on one mail; not *is_certain* where a carrier's reply can mean two things."""
 
     happened: str
     customer: str
@@ -85,7 +80,6 @@ def status_word(status: str, cause: str) -> str:
 
 
 def cause_of(bounce_code: str) -> str:
-    """Return the cause that belongs to a code of CMC."""
     return BOUNCE_CODES.get(bounce_code, UNKNOWN_BOUNCE_CODE)[0]
 
 

@@ -29,11 +29,7 @@ _RIGHT = {
 
 
 class Near(NamedTuple):
-    """
-    The likest addresses, the best first.
-
-    Compared were those that begin with *start*: all, or if not *is_complete* the nearest.
-    """
+    """The likest addresses of all that begin with *start*, or if not complete of the nearest."""
 
     addresses: Sequence[str]
     start: str

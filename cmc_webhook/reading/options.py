@@ -1,39 +1,26 @@
 """Command-line options of the page and the commands: which Firestore, and which function."""
 
 import functools
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from typing import Any
 
 import click
 
-from cmc_webhook.reading.cli import adding, option
-from cmc_webhook.reading.connection import Connection, FirestoreOptions, NoConnectionError
+from cmc_webhook.reading.cli import Parsed, option
+from cmc_webhook.reading.connection import (
+    Connection,
+    FirestoreOptions,
+    is_reachable,
+)
 from cmc_webhook.reading.language import text
-from cmc_webhook.simulator.posting import Credential, basic, bearer, parse_url
+from cmc_webhook.simulator import posting
 
 _URL = "http://localhost:8080"
 
 
-class UrlType(click.ParamType[str]):
-    """An http or https URL."""
-
-    name = "url"
-
-    def convert(self, value: Any, param: Any, ctx: Any) -> str:
-        """Return *value*, or fail if nothing can be posted to it."""
-        try:
-            parse_url(value)
-        except ValueError:
-            self.fail(text("usage.url"), param, ctx)
-        return str(value)
-
-
-_OPTIONS = (
-    option("--url", default=_URL, type=UrlType()),
-    option("--bearer", default="", metavar="KEY"),
-    option("--body-key", default="", metavar="KEY"),
-    option("--basic", default="", metavar="USER:PASSWORD"),
-)
+def _url(value: str) -> str:
+    posting.parse_url(value)
+    return value
 
 
 def firestore_options(command: Callable[..., Any]) -> Callable[..., Any]:
@@ -50,40 +37,34 @@ def firestore_options(command: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def connected(where: FirestoreOptions, *, check: bool = True) -> Connection:
-    """
-    Open the Firestore, and say on stderr which it is.
-
-    *check* that a local one answers. Raises SettingsError.
-    """
+    """Open the Firestore and name it on stderr; *check* a local one. Raises SettingsError."""
     if not where.quiet:
         click.echo(where.describe(), err=True)
-    try:
-        return where.connect() if check else where.open()
-    except NoConnectionError as error:
-        raise click.ClickException(str(error)) from error
+    if check and where.emulator and not is_reachable(where.emulator):
+        raise click.ClickException(text("place.no_answer", emulator=where.emulator))
+    return where.open()
 
 
 def function_options(command: Callable[..., Any]) -> Callable[..., Any]:
     """Add the options that name a function; they become the arguments *url* and *credential*."""
 
-    @adding(*_OPTIONS)
+    @option("--url", default=_URL, type=Parsed("url", _url, "usage.url"))
+    @option("--bearer", default="", metavar="KEY")
+    @option("--body-key", default="", metavar="KEY")
+    @option("--basic", default="", metavar="USER:PASSWORD")
     @functools.wraps(command)
-    def with_function(**options: Any) -> Any:
-        kinds = {name: options.pop(name) for name in ("bearer", "body_key", "basic")}
-        if sum(map(bool, kinds.values())) > 1:
+    def with_function(bearer: str, body_key: str, basic: str, **options: Any) -> Any:
+        if sum(map(bool, (bearer, body_key, basic))) > 1:
             raise click.UsageError(text("usage.one_credential"))
-        if not (kinds["bearer"].isascii() and kinds["bearer"].isprintable()):
+        if not (bearer.isascii() and bearer.isprintable()):
             raise click.UsageError(text("usage.bearer"))
-        if kinds["basic"] and ":" not in kinds["basic"]:
+        if basic and ":" not in basic:
             raise click.UsageError(text("usage.basic"))
-        return command(credential=_credential(kinds), **options)
+        credential = posting.Credential(api_key=body_key)
+        if bearer:
+            credential = posting.bearer(bearer)
+        elif basic:
+            credential = posting.basic(basic)
+        return command(credential=credential, **options)
 
     return with_function
-
-
-def _credential(kinds: Mapping[str, str]) -> Credential:
-    if kinds["bearer"]:
-        return bearer(kinds["bearer"])
-    if kinds["basic"]:
-        return basic(kinds["basic"])
-    return Credential(api_key=kinds["body_key"])

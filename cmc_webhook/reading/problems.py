@@ -29,11 +29,7 @@ class Shape(NamedTuple):
 
 
 class Problem(NamedTuple):
-    """
-    The shape of an entry, and the value that could not be read, as JSON of at most 200 characters.
-
-    The value is empty where the field is missing, or no field is to blame.
-    """
+    """The shape of an entry, and its unreadable value, as JSON of at most 200 characters or ""."""
 
     shape: Shape
     value: str

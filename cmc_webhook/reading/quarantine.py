@@ -1,7 +1,7 @@
 """Queries over a quarantine, and how to post an entry again."""
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 from enum import StrEnum
 from itertools import chain
@@ -15,12 +15,11 @@ from cmc_webhook.errors import MalformedEnvelope
 from cmc_webhook.fields import read_fields
 from cmc_webhook.reading import queries
 from cmc_webhook.reading.documents import ENTRY, Document
-from cmc_webhook.reading.queries import PATIENCE, Listing
+from cmc_webhook.reading.queries import AT_ONCE, Listing
 from cmc_webhook.reasons import Reason
 from cmc_webhook.status.envelope import read_envelope
 from cmc_webhook.status.events import read_events
 
-_DELETED_AT_ONCE = 500
 # All but the content, which may have 1 MB.
 _HEAD = ("kind", "why", "event_type", "server_composition", "received_at", "size", "stored_at")
 
@@ -43,11 +42,7 @@ class NotReplayableError(Exception):
 
 
 def text_of(entry: Document) -> str | None:
-    """
-    Return the content of *entry*, with U+FFFD for bytes that are not UTF-8.
-
-    None if the entry holds no content that can be read: that of a received mail is in the bucket.
-    """
+    """Return the content, U+FFFD for bytes not UTF-8; None if unreadable or in the bucket."""
     content = entry.fields.get("content")
     return content.decode(errors="replace") if isinstance(content, bytes) else content
 
@@ -58,11 +53,7 @@ def has_odd_bytes(entry: Document) -> bool:
 
 
 def body_of(entry: Document, zone: ZoneInfo) -> bytes | dict[str, Any]:
-    """
-    Return the body to post again, as bytes or as an object of JSON.
-
-    Times without an offset are in *zone*. Raises NotReplayableError.
-    """
+    """Return the body to post, its local times in *zone*. Raises NotReplayableError."""
     body = _body(entry)
     received_at = entry.fields.get("received_at", datetime.now(UTC))
     if isinstance(body, dict):
@@ -102,12 +93,13 @@ def _body(entry: Document) -> bytes | dict[str, Any]:
     return {"event_type": event_type, "server_composition": composition, "event": event}
 
 
-class Quarantine:
-    """The quarantine of the function that writes to *collection*."""
+class Quarantine(queries.Collection):
+    """The quarantine of the function that writes to *collection*. Thread-safe."""
+
+    shape = ENTRY
 
     def __init__(self, client: Client, collection: str) -> None:
-        self._client = client
-        self._collection = client.collection(f"{collection}_quarantine")
+        super().__init__(client, f"{collection}_quarantine")
 
     def listing(self, why: str = "") -> Listing:
         """Return the entries, or those of the reason *why*, the latest first."""
@@ -115,11 +107,11 @@ class Quarantine:
 
     def newest(self, most: int) -> list[Document]:
         """Return the latest entries without their content, at most *most*."""
-        return queries.latest(self._collection.select(_HEAD), "received_at", most, ENTRY)
+        return queries.latest(self.collection.select(_HEAD), "received_at", most, ENTRY)
 
     def heads(self, most: int) -> list[Document]:
         """Return the first entries of the listing without their content, at most *most*."""
-        return Listing(self._collection.select(_HEAD), "received_at", ENTRY).page(most)
+        return Listing(self.collection.select(_HEAD), "received_at", ENTRY).page(most)
 
     def pages(self, size: int, why: str = "") -> Iterator[list[Document]]:
         """Yield all entries, or those of *why*, in pages of *size*; each may have nearly 1 MB."""
@@ -127,30 +119,14 @@ class Quarantine:
 
     def ids(self) -> Iterator[str]:
         """Yield the ids of all entries without reading their content."""
-        bare = queries.all_pages(self._collection.select([]), _DELETED_AT_ONCE, ENTRY)
+        bare = queries.all_pages(self.collection.select([]), AT_ONCE, ENTRY)
         return (entry.id for entry in chain.from_iterable(bare))
-
-    def beginning(self, start: str) -> list[Document]:
-        """Return the entries whose id begins with *start*, which must not contain a slash."""
-        return queries.beginning(self._collection, start, ENTRY)
-
-    def get(self, entry_id: str) -> Document | None:
-        """Return the entry with this id, if there is one."""
-        return queries.get(self._collection, entry_id, ENTRY)
 
     def count(self, most: int | None = None) -> int:
         """Return the number of entries; Firestore counts no further than *most*."""
-        entries = Query(self._collection)
+        entries = Query(self.collection)
         return queries.count(entries.limit(most) if most else entries)
 
-    def delete(self, ids: Sequence[str]) -> None:
-        """Delete the entries with these ids."""
-        for start in range(0, len(ids), _DELETED_AT_ONCE):
-            batch = self._client.batch()
-            for entry_id in ids[start : start + _DELETED_AT_ONCE]:
-                batch.delete(self._collection.document(entry_id))
-            batch.commit(**PATIENCE)
-
     def _entries(self, why: str) -> Query:
-        query = Query(self._collection)
+        query = Query(self.collection)
         return query.where(filter=FieldFilter("why", "==", why)) if why else query

@@ -1,12 +1,12 @@
 """What all queries share: time limits, whatever is stored as documents, lists page by page."""
 
 import re
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any, NamedTuple
 
 from google.api_core.retry import Retry
-from google.cloud.firestore import CollectionReference, Query
+from google.cloud.firestore import Client, CollectionReference, Query
 from google.cloud.firestore_v1.base_query import FieldFilter
 from google.cloud.firestore_v1.types import Cursor as Position
 from google.cloud.firestore_v1.types import Document as StoredDocument
@@ -25,16 +25,12 @@ PATIENCE: dict[str, Any] = {"retry": Retry(timeout=_TIMEOUT_S), "timeout": _TIME
 _MOST_VALUES = 30
 # https://cloud.google.com/firestore/quotas#collections_documents_and_fields
 _LONGEST_ID = 1_500
-# How many documents one call reads by id.
+# How many documents one call reads by id, or deletes.
 AT_ONCE = 500
 
 
 class Cursor(NamedTuple):
-    """
-    The place after a document in a listing; its text form stands in URLs and options.
-
-    *at* is None where the time is not the place: the document is then read again.
-    """
+    """The place after a document; *at* is None where the document is read again to find it."""
 
     at: datetime | None
     document_id: str
@@ -95,11 +91,7 @@ class Listing:
         return found
 
     def shown(self, size: int, after: Cursor | None) -> tuple[list[Document], Cursor | None]:
-        """
-        Return a page of at most *size*, and the place of the next one, None at the end.
-
-        It may end early, if it has read as many documents as a view may.
-        """
+        """Return a page, shorter once MOST were read, and the next place, None at the end."""
         # One document more than is shown tells whether there is a next page.
         asked = _BATCH if self._keep else size + 1
         kept: list[Document] = []
@@ -127,13 +119,62 @@ class Listing:
 
     def _position(self, document_id: str) -> Position | None:
         """Return the place after this document, None if it does not exist any more."""
-        found = read_stored(_named(self.query, document_id))
+        found = _read_by_id(self.query._parent, [document_id])
         if not found:
             return None
         self.documents_read += 1
         [stored] = found
         place = [stored.fields[order.field.field_path] for order in self.query._orders[:-1]]
         return Position(values=[*place, Value(reference_value=stored.name)], before=False)
+
+
+class Collection:
+    """The documents of a collection. Thread-safe."""
+
+    shape: Shape
+
+    def __init__(self, client: Client, name: str) -> None:
+        self.collection = client.collection(name)
+
+    def get(self, document_id: str) -> Document | None:
+        """Return the document with this id; None if there is none, or no document can have it."""
+        return next(iter(self.get_all([document_id])), None) if is_id(document_id) else None
+
+    def get_all(self, ids: Sequence[str]) -> list[Document]:
+        """Return those that exist of the documents with these ids. Each id is billed."""
+        return [
+            found
+            for start in range(0, len(ids), AT_ONCE)
+            for found in _documents(
+                _read_by_id(self.collection, ids[start : start + AT_ONCE]), self.shape
+            )
+        ]
+
+    def delete(self, ids: Sequence[str]) -> None:
+        for start in range(0, len(ids), AT_ONCE):
+            batch = self.collection._client.batch()
+            for each in ids[start : start + AT_ONCE]:
+                batch.delete(self.collection.document(each))
+            batch.commit(**PATIENCE)
+
+    def beginning(self, start: str) -> list[Document]:
+        """Return the documents whose id begins with *start*, which must not contain a slash."""
+        query = self.collection.order_by("__name__").start_at({"__name__": start})
+        return run(query.end_at({"__name__": f"{start}\uf8ff"}), self.shape)
+
+    def of_message(self, message_id: str) -> list[Document]:
+        """Return the documents with this message id, which is as people paste it."""
+        return self.of_messages(message_ids(message_id))
+
+    def of_messages(self, ids: Sequence[str]) -> list[Document]:
+        """Return the documents with one of these message ids, written exactly so."""
+        parts = (ids[start : start + _MOST_VALUES] for start in range(0, len(ids), _MOST_VALUES))
+        conditions = (FieldFilter("message_id", "in", part) for part in parts)
+        return [
+            found
+            for condition in conditions
+            for found in run(self.collection.where(filter=condition), self.shape)
+        ]
 
 
 def parse_cursor(text: str) -> Cursor:
@@ -149,11 +190,7 @@ def parse_cursor(text: str) -> Cursor:
 
 
 def latest(query: Query, time: str, most: int, shape: Shape) -> list[Document]:
-    """
-    Return the latest documents by their field *time*, at most *most*, none of the future.
-
-    Without this bound, one document with another value there would be the first for ever.
-    """
+    """Return the latest by *time* without the future: an odd time would be first for ever."""
     soon = FieldFilter(time, "<", datetime.now(UTC) + CLOCKS_DIFFER)
     ordered = query.order_by(time, direction=Query.DESCENDING)
     return run(ordered.where(filter=soon).limit(most), shape)
@@ -169,45 +206,7 @@ def all_pages(query: Query, size: int, shape: Shape) -> Iterator[list[Document]]
 
 
 def run(query: Query, shape: Shape) -> list[Document]:
-    """Return the documents that *query* finds."""
     return _documents(read_stored(query), shape)
-
-
-def get(collection: CollectionReference, document_id: str, shape: Shape) -> Document | None:
-    """Return the document with this id; None if there is none, or no document can have it."""
-    if not is_id(document_id):
-        return None
-    found = run(_named(collection, document_id), shape)
-    return found[0] if found else None
-
-
-def get_all(collection: CollectionReference, ids: Iterable[str], shape: Shape) -> list[Document]:
-    """Return those that exist of the documents with these ids, AT_ONCE a call; all are billed."""
-    client: Any = collection._client
-    names = [collection.document(each)._document_path for each in ids]
-
-    def read(some: Sequence[str]) -> list[StoredDocument]:
-        answers = client._firestore_api.batch_get_documents(
-            request={"database": client._database_string, "documents": some},
-            metadata=client._rpc_metadata,
-            retry=None,
-            timeout=_TIMEOUT_S,
-        )
-        return [answer.found for answer in answers if "found" in answer]
-
-    return [
-        document
-        for start in range(0, len(names), AT_ONCE)
-        for document in _documents(
-            Retry(timeout=_TIMEOUT_S)(read)(names[start : start + AT_ONCE]), shape
-        )
-    ]
-
-
-def _named(query: Any, document_id: str) -> Query:
-    collection = query._parent if isinstance(query, Query) else query
-    name = FieldFilter("__name__", "==", collection.document(document_id))
-    return Query(collection).where(filter=name)
 
 
 def read_stored(query: Query, after: Position | None = None) -> list[StoredDocument]:
@@ -217,18 +216,28 @@ def read_stored(query: Query, after: Position | None = None) -> list[StoredDocum
     The client's own `stream` fails for all of them if one has a reference to another
     database, as imported documents have.
     """
+    request, _, _ = query._prep_stream()
+    if after:
+        request["structured_query"].start_at = after
+    answers = _answers(query._client, "run_query", request)
+    return [answer.document for answer in answers if "document" in answer]
 
-    def read() -> list[StoredDocument]:
-        request, _, _ = query._prep_stream()
-        if after:
-            request["structured_query"].start_at = after
-        client = query._client
-        answers = client._firestore_api.run_query(
-            request=request, metadata=client._rpc_metadata, retry=None, timeout=_TIMEOUT_S
-        )
-        return [answer.document for answer in answers if "document" in answer]
 
-    return Retry(timeout=_TIMEOUT_S)(read)()
+def _read_by_id(collection: Any, ids: Iterable[str]) -> list[StoredDocument]:
+    client = collection._client
+    names = [collection.document(each)._document_path for each in ids]
+    request = {"database": client._database_string, "documents": names}
+    answers = _answers(client, "batch_get_documents", request)
+    return [answer.found for answer in answers if "found" in answer]
+
+
+def _answers(client: Any, rpc: str, request: Mapping[str, Any]) -> list[Any]:
+    def call() -> list[Any]:
+        method = getattr(client._firestore_api, rpc)
+        metadata = client._rpc_metadata
+        return [*method(request=request, metadata=metadata, retry=None, timeout=_TIMEOUT_S)]
+
+    return Retry(timeout=_TIMEOUT_S)(call)()
 
 
 def _documents(found: Sequence[StoredDocument], shape: Shape) -> list[Document]:
@@ -255,33 +264,15 @@ def starting(collection: CollectionReference, field: str, start: str, most: int)
     return _between(Query(collection), field, start).order_by(field).limit(most)
 
 
+def within(query: Query, time: str, since: datetime | None, until: datetime | None) -> Query:
+    """Return *query* with *time* from *since* until before *until*, if these are given."""
+    for condition, bound in ((">=", since), ("<", until)):
+        if bound:
+            query = query.where(filter=FieldFilter(time, condition, bound))
+    return query
+
+
 def _between(query: Query, field: str, start: str) -> Query:
     for condition in (FieldFilter(field, ">=", start), FieldFilter(field, "<", f"{start}\uf8ff")):
         query = query.where(filter=condition)
     return query
-
-
-def beginning(collection: CollectionReference, start: str, shape: Shape) -> list[Document]:
-    """Return the documents whose id begins with *start*, which must not contain a slash."""
-    query = collection.order_by("__name__")
-    return run(query.start_at({"__name__": start}).end_at({"__name__": f"{start}\uf8ff"}), shape)
-
-
-def of_message(collection: CollectionReference, message_id: str, shape: Shape) -> list[Document]:
-    """Return the documents with this message id, which is as people paste it."""
-    return of_messages(collection, message_ids(message_id), shape)
-
-
-def of_messages(
-    collection: CollectionReference, ids: Sequence[str], shape: Shape
-) -> list[Document]:
-    """Return the documents with one of these message ids, written exactly so."""
-    return [
-        found
-        for start in range(0, len(ids), _MOST_VALUES)
-        for found in run(_of_each(collection, ids[start : start + _MOST_VALUES]), shape)
-    ]
-
-
-def _of_each(collection: CollectionReference, ids: Sequence[str]) -> Query:
-    return collection.where(filter=FieldFilter("message_id", "in", ids))

@@ -44,12 +44,7 @@ class LeftError(Exception):
 
 
 def rebuilt(held: Mapping[str, Any], zone: ZoneInfo | None = None) -> dict[str, Any]:
-    """
-    Return the fields of the document *held* as its history gives them under today's rules.
-
-    With *zone*, the times that CMC wrote without an offset are read as local time there,
-    and all times of the document follow. Raises LeftError.
-    """
+    """Return *held* as its history gives it, local times in *zone*. Raises LeftError."""
     if not held.get("status") and not held.get("events"):
         raise LeftError(Left.NO_EVENT)
     try:
@@ -90,12 +85,7 @@ def facts_in(mail_id: str, mail: Mapping[str, Any]) -> tuple[str, list[Fact]]:
 def rebuilt_address(
     held: Mapping[str, Any], to: str, found: Iterable[Fact], existing: Collection[str]
 ) -> dict[str, Any]:
-    """
-    Return the fields of the document *held* of an address with the facts *found*.
-
-    They replace those of the mails that are *existing*; others are kept. Empty *to*: as
-    it is. Raises UnreadableDocumentError.
-    """
+    """Return *held* with *found* for facts of *existing*. Raises UnreadableDocumentError."""
     known = addresses.fold(held, ()) | (addresses.described(to) if to else {})
     kept = [fact for fact in known.get("facts", ()) if fact["mail"] not in existing]
     return addresses.fold(known | {"facts": kept}, found)

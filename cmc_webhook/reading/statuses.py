@@ -9,13 +9,14 @@ https://cloud.google.com/firestore/docs/query-data/index-overview#taking_advanta
 import itertools
 import math
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from typing import Any
 
 from google.api_core.exceptions import FailedPrecondition
-from google.cloud.firestore import Client, Query
+from google.cloud.firestore import Query
 from google.cloud.firestore_v1.base_query import FieldFilter
 
 from cmc_webhook.reading import queries
@@ -24,19 +25,19 @@ from cmc_webhook.reading.pasted import Search, domain, message_ids, recipients
 from cmc_webhook.reading.queries import Listing, count, run
 from cmc_webhook.status.events import EARLIEST, Status
 
-# The field of each filter that compares for equality, with several values.
-_EQUAL = {
-    "statuses": "status",
-    "to": "to",
-    "domain": "to_domain",
-    "api_data": "api_data",
-    "causes": "bounce_cause",
-    "classes": "bounce_class",
-    "diagnoses": "diagnosis",
-    "composition": "server_composition",
-    "message_id": "message_id",
+# The field of each filter that compares for equality, and the forms of what people paste into it.
+_EQUAL: Mapping[str, tuple[str, Callable[[Any], Sequence[str]]]] = {
+    "statuses": ("status", tuple),
+    "to": ("to", recipients),
+    "domain": ("to_domain", lambda text: (domain(text),)),
+    "api_data": ("api_data", lambda text: (text.strip(),)),
+    "causes": ("bounce_cause", tuple),
+    "classes": ("bounce_class", tuple),
+    "diagnoses": ("diagnosis", tuple),
+    "composition": ("server_composition", lambda text: (text.strip(),)),
+    "message_id": ("message_id", message_ids),
 }
-INDEXED = tuple(_EQUAL.values())
+INDEXED = tuple(field for field, _ in _EQUAL.values())
 # https://cloud.google.com/firestore/docs/query-data/queries#limits_on_or_queries
 _MOST_COMBINATIONS = 30
 _COUNTERS = 8
@@ -48,11 +49,7 @@ _OF_SIBLINGS = (
 
 @dataclass(frozen=True, kw_only=True)
 class Filters:
-    """
-    Which mails to choose; an empty filter chooses all.
-
-    Texts are as people paste them (see pasted), but for that of *search*. *until* is not included.
-    """
+    """Which mails to choose, by default all; texts are as pasted, *until* is not included."""
 
     search: Search | None = None
     statuses: Sequence[str] = ()
@@ -69,18 +66,8 @@ class Filters:
 
     def searched(self) -> dict[str, Sequence[str]]:
         """Return the values that are searched for, by the name of their filter."""
-        found: dict[str, Sequence[str]] = {
-            "statuses": self.statuses,
-            "to": recipients(self.to) if self.to else (),
-            "domain": (domain(self.domain),) if self.domain else (),
-            "api_data": (self.api_data.strip(),) if self.api_data else (),
-            "causes": self.causes,
-            "classes": self.classes,
-            "diagnoses": self.diagnoses,
-            "composition": (self.composition.strip(),) if self.composition else (),
-            "message_id": message_ids(self.message_id) if self.message_id else (),
-        }
-        return {name: values for name, values in found.items() if values}
+        given = ((name, forms, getattr(self, name)) for name, (_, forms) in _EQUAL.items())
+        return {name: forms(value) for name, forms, value in given if value}
 
     def are_too_many(self) -> bool:
         """Return whether these are more combinations of values than Firestore takes."""
@@ -91,21 +78,20 @@ class Filters:
         at = mail.fields.get("status_at", EARLIEST)
         words = self.searched().items()
         return (
-            all(mail.fields.get(_EQUAL[name]) in values for name, values in words)
+            all(mail.fields.get(_EQUAL[name][0]) in values for name, values in words)
             and (self.since or at) <= at
             and not (self.until and at >= self.until)
         )
 
 
-class MailStatuses:
+class MailStatuses(queries.Collection):
     """The status documents of a collection. Thread-safe."""
 
-    def __init__(self, client: Client, collection: str) -> None:
-        self._collection = client.collection(collection)
+    shape = MAIL
 
     def listing(self, filters: Filters) -> Listing:
         """Return the mails that *filters* choose, see Listing for their order."""
-        query = Query(self._collection)
+        query = Query(self.collection)
         search = filters.search
         if search and search.whole:
             query = query.where(filter=FieldFilter(search.field, "==", search.text))
@@ -116,11 +102,8 @@ class MailStatuses:
         for name, values in filters.searched().items():
             is_one = len(values) == 1
             operator, value = ("==", values[0]) if is_one else ("in", list(values))
-            query = query.where(filter=FieldFilter(_EQUAL[name], operator, value))
-        if filters.since:
-            query = query.where(filter=FieldFilter("status_at", ">=", filters.since))
-        if filters.until:
-            query = query.where(filter=FieldFilter("status_at", "<", filters.until))
+            query = query.where(filter=FieldFilter(_EQUAL[name][0], operator, value))
+        query = queries.within(query, "status_at", filters.since, filters.until)
         return Listing(query, "status_at", MAIL)
 
     def newest(self, filters: Filters, most: int, fields: Iterable[str]) -> list[Document]:
@@ -135,18 +118,10 @@ class MailStatuses:
 
     def period(self) -> list[datetime]:
         """Return the times of the oldest and the newest mail; none if there are no mails."""
-        known = self._collection.where(filter=FieldFilter("status_at", ">=", EARLIEST)).limit(1)
+        known = self.collection.where(filter=FieldFilter("status_at", ">=", EARLIEST)).limit(1)
         directions = (Query.ASCENDING, Query.DESCENDING)
         ends = (known.order_by("status_at", direction=each) for each in directions)
         return [mail.fields["status_at"] for end in ends for mail in run(end, MAIL)]
-
-    def get(self, document_id: str) -> Document | None:
-        """Return the document with this id, if there is one."""
-        return queries.get(self._collection, document_id, MAIL)
-
-    def get_all(self, ids: Sequence[str]) -> list[Document]:
-        """Return those that exist of the documents with these ids. Each id is billed."""
-        return queries.get_all(self._collection, ids, MAIL)
 
     def newest_success(self, to: str) -> datetime | None:
         """Return when a mail to this address was accepted last, of those that stayed so."""
@@ -163,14 +138,6 @@ class MailStatuses:
         mails = self.newest(filters, newest, ["to_domain"])
         return Counter(mail.fields.get("to_domain", "") for mail in mails)
 
-    def of_message(self, message_id: str) -> list[Document]:
-        """Return a document for each recipient of the mail; the id is as people paste it."""
-        return queries.of_message(self._collection, message_id, MAIL)
-
-    def beginning(self, start: str) -> list[Document]:
-        """Return the documents whose id begins with *start*, which must not contain a slash."""
-        return queries.beginning(self._collection, start, MAIL)
-
     def matches(self, meant: Iterable[Search]) -> list[Search]:
         """Return which of *meant* find a mail, the whole values first; reads one for each."""
         with ThreadPoolExecutor(_COUNTERS) as pool:
@@ -179,26 +146,22 @@ class MailStatuses:
 
     def _match(self, meant: Search) -> list[Search]:
         field, text, _ = meant
-        query = queries.starting(self._collection, field, text, 1).select([field])
+        query = queries.starting(self.collection, field, text, 1).select([field])
         # The first in order is the whole value, if there is one.
         return [Search(field, text, mail.stored[field] == text) for mail in run(query, MAIL)]
 
     def addresses_around(self, address: str, start: str, most: int) -> list[str]:
-        """
-        Return the recipients of at most *most* documents that begin with *start*.
-
-        They are those before and after *address* in alphabetical order.
-        """
-        around = queries.starting(self._collection, "to", start, most // 2).select(["to"])
+        """Return the recipients of *most* documents around *address* that begin with *start*."""
+        around = queries.starting(self.collection, "to", start, most // 2).select(["to"])
         after = run(around.start_at({"to": address}), MAIL)
-        ordered = self._collection.order_by("to", direction=Query.DESCENDING).select(["to"])
+        ordered = self.collection.order_by("to", direction=Query.DESCENDING).select(["to"])
         before = ordered.start_after({"to": address}).end_at({"to": start})
         found = [*after, *run(before.limit(most - len(after)), MAIL)]
         return [mail.fields["to"] for mail in found]
 
     def known_among(self, addresses: Sequence[str], most: int) -> list[str]:
         """Return the recipients of at most *most* documents to one of *addresses*."""
-        query = self._collection.where(filter=FieldFilter("to", "in", addresses))
+        query = self.collection.where(filter=FieldFilter("to", "in", addresses))
         return [mail.fields["to"] for mail in run(query.limit(most).select(["to"]), MAIL)]
 
     def of_same_messages(self, mails: Sequence[Document], most: int) -> list[Document]:
@@ -206,27 +169,21 @@ class MailStatuses:
         ids = sorted({mail.fields["message_id"] for mail in mails if "message_id" in mail.fields})
         if not ids:
             return []
-        query = self._collection.where(filter=FieldFilter("message_id", "in", ids))
+        query = self.collection.where(filter=FieldFilter("message_id", "in", ids))
         return run(query.limit(most).select(_OF_SIBLINGS), MAIL)
 
     def last_received(self, most: int) -> list[Document]:
         """Return the mails that were written last, the latest first, none of the future."""
-        return queries.latest(Query(self._collection), "last_received_at", most, MAIL)
+        return queries.latest(Query(self.collection), "last_received_at", most, MAIL)
 
     def oddly_received(self, most: int) -> list[Document]:
         """Return the mails that last_received leaves out, at most *most*."""
         late = datetime.now(UTC) + queries.CLOCKS_DIFFER
         # The order is by type, and times are in the middle.
-        ends = [
-            run(self._by_arrival(direction).limit(most), MAIL)
-            for direction in (Query.DESCENDING, Query.ASCENDING)
-        ]
-        odd = {
-            mail.id: mail
-            for mail in itertools.chain(*ends)
-            if mail.fields.get("last_received_at", late) >= late
-        }
-        return list(odd.values())[:most]
+        directions = (Query.DESCENDING, Query.ASCENDING)
+        ends = (run(self._by_arrival(each).limit(most), MAIL) for each in directions)
+        mails = {mail.id: mail for mail in itertools.chain.from_iterable(ends)}.values()
+        return [m for m in mails if m.fields.get("last_received_at", late) >= late][:most]
 
     def first_received(self) -> list[Document]:
         """Return the mail whose last write is the oldest, in a list that may be empty."""
@@ -246,7 +203,7 @@ class MailStatuses:
         return True
 
     def _by_arrival(self, direction: str) -> Query:
-        return self._collection.order_by("last_received_at", direction=direction)
+        return self.collection.order_by("last_received_at", direction=direction)
 
     def _count(self, filters: Filters) -> int:
         return count(self.listing(filters).query)

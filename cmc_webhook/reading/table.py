@@ -67,11 +67,7 @@ def wrap(text: str, most: int) -> Iterator[str]:
 
 
 def lines(rows: Sequence[Sequence[object]], total: int, elastic: Sequence[int]) -> list[list[str]]:
-    """
-    Return the cells of *rows*, padded to columns.
-
-    The columns *elastic* are cut, the widest first, until a row fits into *total*.
-    """
+    """Return *rows* padded to columns, the widest of *elastic* cut until they fit *total*."""
     cells = [[printable(cell) for cell in row] for row in rows]
     widths = [max(map(width, column)) for column in zip(*cells, strict=True)]
     while sum(widths) + _GAP * (len(widths) - 1) > total:

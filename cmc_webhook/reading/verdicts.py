@@ -1,8 +1,4 @@
-"""
-Whether an address may be mailed, for card, list, commands and files alike. Pure.
-
-The class of a mail does not answer that: it is about one mail, and a stop is about many.
-"""
+"""Whether an address may be mailed: a matter of many mails, not of the class of one. Pure."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -42,11 +38,7 @@ class Verdict:
 
 
 def verdict_of(document: Document | None, now: datetime) -> Verdict:
-    """
-    Return the verdict on the address with this document of mail_addresses, None if it has none.
-
-    An address whose document cannot be read is not mailed until somebody mends it.
-    """
+    """Return the verdict; an address whose document cannot be read is not mailed."""
     if document is None:
         return Verdict()
     if any(name in document.unreadable for name in _DECISIVE):
