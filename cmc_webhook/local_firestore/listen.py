@@ -29,12 +29,9 @@ from cmc_webhook.local_firestore.transactions import Read
 
 @dataclass(slots=True, kw_only=True)
 class ListenTarget:
-    """
-    One target; its methods yield the messages for the client, also which *names* are missing.
+    """One target; its methods yield the messages for the client, also which *names* are missing."""
 
-    *read* and *matches* find the candidates, all or one; *window* applies the limit to them.
-    """
-
+    # *read* and *matches* find the candidates, all or one; *window* applies the limit to them.
     id: int
     read: Read
     matches: Callable[[DocumentName, Message], bool]

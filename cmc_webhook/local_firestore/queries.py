@@ -206,12 +206,9 @@ def aggregated_paths(aggregations: Iterable[Message]) -> list[FieldPath]:
 def aggregate(
     aggregations: Sequence[Message], documents: Sequence[Message], found: int
 ) -> dict[str, Message]:
-    """
-    Return the value of each aggregation by its alias, or `field_1`... if it has none.
-
-    *documents* have every field of aggregated_paths(), because the query is ordered by them.
-    Counts need only *found*, the number of documents.
-    """
+    """Return each aggregation of the *found* documents by its alias, else `field_1` and so on."""
+    # *documents* have every field of aggregated_paths(): the query is ordered by them. Counts need
+    # none of them.
     unnamed = count(1)
     return {
         a.alias or f"field_{next(unnamed)}": _compute(a, documents, found) for a in aggregations

@@ -49,12 +49,7 @@ def parse_writes(writes: Iterable[Message], database: str) -> list[Change]:
 
 
 def apply(change: Change, stored: Message | None, time_us: int) -> tuple[Message | None, Message]:
-    """
-    Apply *change* to *stored*, None if there is no document; return document and write result.
-
-    The document is *stored* itself if nothing changed. Raise a Refusal if the precondition
-    fails or the document becomes too large.
-    """
+    """Return document, *stored* itself if unchanged, and write result; may raise a Refusal."""
     _check_precondition(change, stored, time_us)
     result = WriteResult()
     if change.fields is None:
