@@ -25,7 +25,7 @@ _PART_NAME = re.compile(r'^Content-Disposition: form-data; name="([^"\r\n]*)"', 
 
 
 def scalar(value: object, limit: int) -> str:
-    """Return *value* as clean text, cut to *limit* bytes, null as "". Raises ValueError."""
+    """Return *value* as clean text of *limit* bytes at most, null as "". Raises ValueError."""
     if isinstance(value, str):
         return clean(value, limit)
     if value is None:

@@ -15,7 +15,7 @@ _POLL_S = 0.1
 
 
 class Supervisor:
-    """Supervises programs in one thread; SIGINT, SIGTERM, SIGHUP end it; *verbose*: lines as is."""
+    """Supervises programs in one thread until a signal; *verbose* prints lines as they are."""
 
     def __init__(self, *, verbose: bool) -> None:
         self._verbose = verbose

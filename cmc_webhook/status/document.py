@@ -136,7 +136,7 @@ def id_of(event: StatusEvent) -> str:
 
 
 def valid(held: Mapping[str, Any]) -> StatusDocument:
-    """Return the fields to which events can be added, without nulls, or UnreadableDocumentError."""
+    """Return the valid fields of a document, without nulls. Raises UnreadableDocumentError."""
     try:
         return _HELD.validate_python(without_nulls(held), strict=True)
     except ValidationError:
