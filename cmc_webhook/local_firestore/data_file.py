@@ -7,7 +7,7 @@ from google.api_core.exceptions import DataLoss, InternalServerError, ResourceEx
 
 from cmc_webhook.local_firestore.errors import Refusal, StartError
 
-# "CMCf" in ASCII, and the version of the tables below.
+# "CMCf" in ASCII, and the version of the tables in tables.sql.
 _APPLICATION_ID = 0x434D4366
 _VERSION = 1
 _NOT_OURS = "is not a file of this server: choose another with --data."
@@ -22,21 +22,7 @@ _START_ERRORS = {
     # What SQLite reports if it may only read the file, which a lock for writing needs.
     sqlite3.SQLITE_IOERR_LOCK: _READ_ONLY,
 }
-_SCHEMA = f"""
-    BEGIN;
-    CREATE TABLE documents (
-        parent TEXT NOT NULL,
-        collection TEXT NOT NULL,
-        id TEXT NOT NULL,
-        document BLOB NOT NULL,
-        PRIMARY KEY (parent, collection, id)
-    );
-    CREATE TABLE clock (last_us INTEGER NOT NULL);
-    INSERT INTO clock VALUES (0);
-    PRAGMA application_id = {_APPLICATION_ID};
-    PRAGMA user_version = {_VERSION};
-    COMMIT;
-"""
+_TABLES = Path(__file__).with_name("tables.sql").read_text(encoding="utf-8")
 
 
 def open_file(path: str) -> sqlite3.Connection:
@@ -90,7 +76,8 @@ def _prepare(connection: sqlite3.Connection, path: str) -> None:
     connection.execute("PRAGMA journal_mode = WAL")
     connection.execute("PRAGMA synchronous = FULL")
     if not tables:
-        connection.executescript(_SCHEMA)
+        marks = f"PRAGMA application_id = {_APPLICATION_ID}; PRAGMA user_version = {_VERSION};"
+        connection.executescript(f"BEGIN; {_TABLES} {marks} COMMIT;")
 
 
 def _code(error: sqlite3.Error) -> int:
