@@ -1,7 +1,6 @@
 """The plan in plain words: what is there, what will be made, who must allow it, what it costs."""
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import Any
+from collections.abc import Iterable, Iterator, Sequence
 
 from cmc_webhook import __version__
 from cmc_webhook.deployment.costs import monthly_costs
@@ -85,14 +84,3 @@ def refuse_impossible(seen: Sequence[Seen]) -> None:
         if each.state == "different" and not each.step.mend(each.differences):
             words = difference_text(each.differences or ())
             raise Refused("plan.impossible", step=step_text([each.step]), what=words)
-
-
-def missing_roles(seen: Sequence[Seen], policy: Any, member: str) -> list[str]:
-    """Return the roles for what is to be done that *policy* does not give to *member*."""
-    todo = [each.step for each in seen if each.state != "right"]
-    needed = {step.role for step in todo}
-    if any(step.name == "function" for step in todo):
-        needed.add("roles/iam.serviceAccountUser")
-    bindings: Sequence[Mapping[str, Any]] = (policy or {}).get("bindings", ())
-    held = {each.get("role") for each in bindings if member in each.get("members", ())}
-    return [] if "roles/owner" in held else sorted(needed - held)
