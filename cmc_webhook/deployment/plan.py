@@ -35,14 +35,11 @@ def plan(seen: Sequence[Seen], wanted: Wanted, mails: int) -> Iterator[str]:
     """Yield the lines of the plan, at most 40."""
     yield text("plan.place", project=wanted.project, region=wanted.region, database=wanted.database)
     for state in ("right", "missing", "different", "building", "unseen"):
-        group = [each for each in seen if each.state == state]
-        if group:
+        groups = in_state(seen, state)
+        if groups:
             yield text(f"plan.{state}")
-        for steps in by_name([each.step for each in group]):
-            of_name = [each for each in group if each.step.name == steps[0].name]
-            words = {word for each in of_name for word in each.differences or ()}
-            what = f": {difference_text(words)}" if state == "different" else ""
-            yield f"  {step_text(steps)}{what}"
+        for steps, what in groups:
+            yield f"  {step_text(steps)}{f': {what}' if state == 'different' else ''}"
     days = wanted.retention_days
     yield text("plan.retention" if days else "plan.for_ever", days=days)
     usd = sum(monthly_costs(mails, days or _DAYS_OF_A_YEAR).values())
@@ -50,6 +47,15 @@ def plan(seen: Sequence[Seen], wanted: Wanted, mails: int) -> Iterator[str]:
     yield text("plan.cost" if days else "plan.cost_of_a_year", **values)
     if wanted.database == "(default)":
         yield text("plan.rules")
+
+
+def in_state(seen: Sequence[Seen], state: str) -> list[tuple[list[Step], str]]:
+    """Return the steps in this state, in groups of one name, and the words for what differs."""
+    found = {each.step: each.differences or () for each in seen if each.state == state}
+    return [
+        (steps, difference_text({word for step in steps for word in found[step]}))
+        for steps in by_name([*found])
+    ]
 
 
 def difference_text(differences: Iterable[str]) -> str:

@@ -115,19 +115,20 @@ def table(wanted: Wanted) -> list[Step]:
     lists = _lists(wanted)
     return [
         _step(entry, {**names, **each})
-        for entry in _file()["step"]
+        for entry in file()["step"]
         for each in lists[entry.get("each", "one")]
     ]
 
 
 @cache
-def _file() -> dict[str, Any]:
+def file() -> dict[str, Any]:
+    """Return the content of steps.toml."""
     return tomllib.loads(Path(__file__).with_name("steps.toml").read_text(encoding="utf-8"))
 
 
 def regions() -> list[str]:
     """Return the regions that have both Cloud Run functions and Firestore."""
-    return str(_file()["regions"]).split()
+    return str(file()["regions"]).split()
 
 
 def _step(entry: Mapping[str, Any], names: Names) -> Step:
@@ -148,7 +149,7 @@ def _step(entry: Mapping[str, Any], names: Names) -> Step:
 
 def _names(wanted: Wanted) -> Names:
     """Return the names of which every step of the table may speak."""
-    lists = _file()["apis"]
+    lists = file()["apis"]
     apis = [api for key in lists if getattr(wanted, key, True) for api in lists[key]]
     account = f"cmc-webhook@{wanted.project}.iam.gserviceaccount.com"
     return {
@@ -167,6 +168,7 @@ def _lists(wanted: Wanted) -> dict[str, list[Names]]:
     """Return what there is one step for each of; a list times False is empty."""
     functions = [_function(wanted, name) for name in (FUNCTION, *[INBOUND] * wanted.inbound)]
     policies = alerts.policies(wanted.alerts, wanted.mail_every, texts())
+    of_alerts: list[Names] = [{"alert": name, "policy": policies[name]} for name in policies]
     alerted = bool(wanted.alert_email)
     days = {"days": wanted.retention_days + 1}
     collections = [(each, {"collection": each.collection}) for each in wanted.queries]
@@ -176,7 +178,7 @@ def _lists(wanted: Wanted) -> dict[str, list[Names]]:
         "object_days": [days] * (wanted.inbound and wanted.retention_days > 0),
         "alerted": [{}] * alerted,
         "silence": [{}] * (alerted and wanted.mail_every > 0),
-        "alerts": [{"alert": name, "policy": policies[name]} for name in policies] * alerted,
+        "alerts": of_alerts * alerted,
         "functions": functions,
         "checked_functions": functions * wanted.allows_all_users,
         "unchecked_functions": functions * (not wanted.allows_all_users),
@@ -193,7 +195,7 @@ def _lists(wanted: Wanted) -> dict[str, list[Names]]:
 
 
 def _function(wanted: Wanted, name: str) -> Names:
-    function = _file()["functions"][name]
+    function = file()["functions"][name]
     values = {**asdict(wanted), "bucket": wanted.bucket, "days": wanted.retention_days or ""}
     chosen = {key: values[field] for key, field in function["unless_default"].items()}
     environ = [function["environ"].format(**values, **function)]
