@@ -49,11 +49,7 @@ class Credentials:
         return accepted
 
     def admit_body(self, api_keys: Iterable[str]) -> str | None:
-        """
-        Return the accepted credential among every ``api_key`` of the body.
-
-        None only where no credential is required; else raises NotAuthenticated.
-        """
+        """Return the accepted of *api_keys*, None if none is needed. Raises NotAuthenticated."""
         found = [self._find(key.encode(errors="replace"), API_KEYS) for key in api_keys]
         accepted = next(filter(None, found), None)
         if self.required and not accepted:

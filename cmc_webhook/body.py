@@ -8,6 +8,7 @@ from werkzeug.exceptions import ClientDisconnected
 from cmc_webhook.errors import BodyIncomplete, BodyTooLarge
 
 _PIECE = 64 * 1024
+_TRUNCATED = "The body is truncated; post it again."
 
 
 def read_body(stream: IO[bytes], declared: int | None, largest: int, most_kept: int) -> bytes:
@@ -20,25 +21,17 @@ def read_body(stream: IO[bytes], declared: int | None, largest: int, most_kept: 
     """
     pieces: list[bytes] = []
     length = 0
-    while piece := _read(stream):
-        length += len(piece)
-        if length > largest:
-            raise BodyTooLarge(f"The body is over {largest} bytes.")
-        if length > most_kept:
-            pieces.clear()
-        else:
-            pieces.append(piece)
-    if declared is not None and length < declared:
-        raise _incomplete()
-    return b"".join(pieces)
-
-
-def _read(stream: IO[bytes]) -> bytes:
     try:
-        return stream.read(_PIECE)
+        while piece := stream.read(_PIECE):
+            length += len(piece)
+            if length > largest:
+                raise BodyTooLarge(f"The body is over {largest} bytes.")
+            if length > most_kept:
+                pieces.clear()
+            else:
+                pieces.append(piece)
     except (OSError, ParseException, ClientDisconnected) as error:
-        raise _incomplete() from error
-
-
-def _incomplete() -> BodyIncomplete:
-    return BodyIncomplete("The body is truncated; post it again.")
+        raise BodyIncomplete(_TRUNCATED) from error
+    if declared is not None and length < declared:
+        raise BodyIncomplete(_TRUNCATED)
+    return b"".join(pieces)

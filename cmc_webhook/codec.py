@@ -53,8 +53,6 @@ def encode(value: Any, message: Any) -> None:
         message.null_value = 0  # the only value that it has
     elif kind is _Value:
         message.CopyFrom(value)
-    elif value is None:
-        message.null_value = 0
     else:
         raise TypeError(f"no Firestore value for {kind.__name__}")
 

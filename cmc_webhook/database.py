@@ -43,11 +43,7 @@ _CODES = {code.value[0]: code for code in grpc.StatusCode}
 
 
 class Budget:
-    """
-    The deadline of one post, *seconds* from now, and a count of its RPCs.
-
-    *longest_rpc_s*: the time limit of a call where it is not that of a function.
-    """
+    """The deadline of a post, *seconds* from now, and its RPCs, each of *longest_rpc_s* at most."""
 
     def __init__(self, seconds: float, longest_rpc_s: float | None = None) -> None:
         self._deadline = time.monotonic() + seconds
@@ -151,11 +147,7 @@ def nanoseconds(timestamp: Any) -> int:
 
 
 def connect(environ: Mapping[str, str], database: str) -> Database:
-    """
-    Return *database* in the project, and on the emulator if any, that *environ* names.
-
-    Raises SettingsError if there are no Google credentials or no project.
-    """
+    """Return *database* in the project or emulator that *environ* names. Raises SettingsError."""
     named = environ.get("GOOGLE_CLOUD_PROJECT") or environ.get("GCLOUD_PROJECT")
     if emulator := environ.get("FIRESTORE_EMULATOR_HOST"):
         channel = grpc.insecure_channel(emulator, options=_CHANNEL_OPTIONS)

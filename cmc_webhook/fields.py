@@ -25,11 +25,7 @@ _PART_NAME = re.compile(r'^Content-Disposition: form-data; name="([^"\r\n]*)"', 
 
 
 def scalar(value: object, limit: int) -> str:
-    """
-    Return *value* as cleaned text of at most *limit* bytes of UTF-8, null as empty text.
-
-    Raises ValueError for a list or an object.
-    """
+    """Return *value* as clean text of *limit* bytes at most, null as "". Raises ValueError."""
     if isinstance(value, str):
         return clean(value, limit)
     if value is None:
@@ -63,11 +59,7 @@ def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 
 def json_bytes(value: object) -> bytes:
-    """
-    Return JSON that parses to *value* again, with the bytes that were not UTF-8 as they came.
-
-    Raises MalformedEnvelope if nested too deep.
-    """
+    """Return *value* as JSON, bytes that were not UTF-8 as they came. Raises MalformedEnvelope."""
     try:
         return json.dumps(value, ensure_ascii=False).encode(errors="surrogateescape")
     except UnicodeEncodeError:  # a lone surrogate of a JSON escape

@@ -87,11 +87,7 @@ def trace_of(header: Callable[[str, str], str], project: str) -> str | None:
 
 
 class Throttle:
-    """
-    Rate limiter for log lines, thread-safe.
-
-    The first of each kind is logged at once, later ones once a minute with a count.
-    """
+    """Limits log lines: the first of a kind at once, then one a minute. Thread-safe."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()

@@ -5,7 +5,7 @@ import re
 from urllib.parse import quote, quote_plus
 
 from cmc_webhook.api_keys import IN_FORM, IN_JSON, IN_PART
-from cmc_webhook.settings import Settings
+from cmc_webhook.settings import BASIC_CREDENTIALS, MAIL_KEYS, Settings
 
 REDACTED = b"[redacted]"
 
@@ -29,7 +29,8 @@ class Redactor:
 def _traces(settings: Settings) -> set[bytes]:
     """Return the spellings in which a configured secret can stand in a body."""
     secrets = {secret for several in settings.credentials.values() for secret in several}
-    secrets |= {pair.partition(":")[2] for pair in settings.credential_pairs}
+    for variable in (BASIC_CREDENTIALS, MAIL_KEYS):
+        secrets |= {pair.partition(":")[2] for pair in settings.credentials.get(variable, ())}
     traces = set()
     for secret in filter(None, secrets):
         in_json = {json.dumps(secret, ensure_ascii=ascii)[1:-1] for ascii in (True, False)}

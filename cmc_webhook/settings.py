@@ -39,15 +39,6 @@ class Settings:
     retention: timedelta | None
     log_unstored: bool
 
-    @property
-    def credential_pairs(self) -> list[str]:
-        """The credentials of the form ``name:secret``."""
-        return [
-            pair
-            for variable in (BASIC_CREDENTIALS, MAIL_KEYS)
-            for pair in self.credentials.get(variable, ())
-        ]
-
 
 @dataclass(frozen=True, kw_only=True)
 class StatusSettings(Settings):

@@ -545,21 +545,22 @@ def test_the_sentence_has_the_numbers_of_the_rule():
     assert said == {
         "hard for 30 days": [
             "Do not mail this address until 2025-07-01 00:00: permanent errors.",
-            "2025-07-01 00:00まで送信対象外です。理由:恒久的なエラー",
+            "2025-07-01 00:00まで送信対象外です。理由:恒久的なエラー。",
         ],
         "hard": [
             "Do not mail this address without end: permanent errors on 2 days within 365 days.",
-            "期限なしで送信対象外です。理由:恒久的なエラー(365日以内に2日)",
+            "期限なしで送信対象外です。理由:恒久的なエラー(365日以内に2日)。",
         ],
         "doubtful": [
             "Do not mail this address until 2025-08-31 00:00:"
             " errors that may be permanent on 2 days within 365 days.",
-            "2025-08-31 00:00まで送信対象外です。理由:恒久的とは確定できないエラー(365日以内に2日)",
+            "2025-08-31 00:00まで送信対象外です。"
+            "理由:恒久的とは確定できないエラー(365日以内に2日)。",
         ],
         "soft": [
             "Do not mail this address until 2025-07-03 00:00:"
             " temporary errors on 3 days within 30 days.",
-            "2025-07-03 00:00まで送信対象外です。理由:一時的なエラー(30日以内に3日)",
+            "2025-07-03 00:00まで送信対象外です。理由:一時的なエラー(30日以内に3日)。",
         ],
         "none": [
             "Nothing on record stops mail to this address.",
@@ -613,8 +614,10 @@ def test_no_two_texts_contradict_each_other(domain, number):
             assert found == [None] * number
 
 
-# The verdict itself, and the texts of the commands that list, change and forget it.
-OF_THE_VERDICT = {"verdict", "stop", "stops", "checked", "forget", "command", "option", "column"}
+# The verdict itself, and the texts of page and commands that list, change and forget it.
+OF_THE_VERDICT = {
+    *("verdict", "stop", "stops", "checked", "check_file", "forget", "command", "option", "column"),
+}
 
 
 def test_no_text_about_a_mail_speaks_of_stopping():

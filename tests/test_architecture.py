@@ -160,7 +160,8 @@ def test_only_the_function_is_uploaded():
 
     modules = {str(path.relative_to(ROOT)) for path in deployed().values()}
     packages = {f"cmc_webhook/{name}__init__.py" for name in ("", "status/", "inbound/")}
-    assert uploaded == {"requirements.txt", *modules, *packages}
+    data = {"cmc_webhook/status/diagnosis.toml"}
+    assert uploaded == {"requirements.txt", *data, *modules, *packages}
 
 
 def test_secrets_are_compared_in_one_place():

@@ -4,11 +4,10 @@ import shlex
 import shutil
 import tempfile
 from collections import Counter
-from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import IO, cast
+from typing import IO
 
 import click
 
@@ -23,22 +22,24 @@ from cmc_webhook.reading.decisions import store_decision
 from cmc_webhook.reading.documents import Document
 from cmc_webhook.reading.language import text, texts
 from cmc_webhook.reading.mail_addresses import MailAddresses, StopFilters
-from cmc_webhook.reading.meanings import short_cause
 from cmc_webhook.reading.options import connected
-from cmc_webhook.reading.spreadsheets import BOM, csv_line, safe_cell
 from cmc_webhook.reading.statuses import MailStatuses
-from cmc_webhook.reading.stops import later_success, of_bounces_alone
+from cmc_webhook.reading.stops import (
+    COLUMNS,
+    began,
+    csv_lines,
+    evidence,
+    later_success,
+    of_bounces_alone,
+    rows,
+)
 from cmc_webhook.reading.table import printable
 from cmc_webhook.reading.times import shown
-from cmc_webhook.reading.verdicts import cause_text, end_text, sentence, verdict_of
+from cmc_webhook.reading.verdicts import sentence, verdict_of
 from cmc_webhook.status.addresses import address_id
 from cmc_webhook.status.document import UnreadableDocumentError
-from cmc_webhook.status.stop_rule import Operator, counted
-from cmc_webhook.text import one_line
 
 _PAGE = 500
-_LONGEST_NOTE = 1_024
-_COLUMNS = ("address", "reason", "since", "until", "remark")
 
 
 def list_addresses(
@@ -52,20 +53,17 @@ def list_addresses(
     """Print the addresses that are not to be mailed, the latest end first."""
     connection = connected(where)
     filters = StopFilters(since=datetime.now(UTC), cause=cause or "", domain=domain)
-    listing = addresses_of(connection).stopped(filters)
+    keep, about = began(since, None), (_statuses(connection), texts(), connection.zone)
+    listing = addresses_of(connection).stopped(filters, keep)
     if as_csv:
         with click.open_file("-", "wb") as file:
-            heads = (text(f"column.{name}") for name in _COLUMNS)
-            file.write((BOM + csv_line(heads)).encode())
-            for documents in listing.pages(_PAGE):
-                for row in _rows(connection, documents, since):
-                    file.write(csv_line(map(safe_cell, row)).encode())
+            file.writelines(line.encode() for line in csv_lines(listing.pages(_PAGE), *about))
         return
     print_page(
         listing,
         page,
         connection.zone,
-        table=lambda found: columns(_COLUMNS, [*_rows(connection, found, since)], (1, 4)),
+        table=lambda found: columns(COLUMNS, [*rows([*filter(keep, found)], *about)], (1, 4)),
         empty=lambda: text("stops.none"),
     )
 
@@ -105,8 +103,8 @@ def check_file(
         answer.seek(0)
         with output.open("wb") if output else click.open_file("-", "wb") as target:
             shutil.copyfileobj(answer, target)
-    rows, allowed = counts.total(), counts.pop("", 0)
-    summary = [text("checked.rows", count=f"{rows:,}", allowed=f"{allowed:,}")]
+    total, allowed = counts.total(), counts.pop("", 0)
+    summary = [text("checked.rows", count=f"{total:,}", allowed=f"{allowed:,}")]
     summary += (text("checked.no", count=f"{n:,}", why=why) for why, n in counts.most_common())
     if source.successes_asked == MOST_SUCCESSES:
         summary.append(text("checked.successes", count=f"{MOST_SUCCESSES:,}"))
@@ -159,14 +157,12 @@ def _statuses(connection: Connection) -> MailStatuses:
 
 
 def _decide(connection: Connection, address: str, decision: str, note: str) -> None:
-    addresses, now = addresses_of(connection), datetime.now(UTC)
-    noted = {"note": one_line(note, _LONGEST_NOTE)} if note else {}
-    operator = {"decision": decision, "at": now, **noted}
+    addresses = addresses_of(connection)
     try:
-        store_decision(addresses.collection, address, cast(Operator, operator))
+        store_decision(addresses.collection, address, decision, note)
     except UnreadableDocumentError:
         raise edited(connection, address) from None
-    verdict = verdict_of(addresses.get(address), now)
+    verdict = verdict_of(addresses.get(address), datetime.now(UTC))
     click.echo(printable(sentence(verdict, texts(), connection.zone)))
 
 
@@ -182,36 +178,12 @@ def _describe(connection: Connection, address: str, document: Document | None) -
         click.echo(text("stops.alone"))
     if verdict.cause and (at := later_success(document, statuses)):
         click.echo(text("stops.later_success", time=shown(at, zone)))
-    facts, operator = document.fields.get("facts", []), document.fields.get("operator")
-    if operator:
-        key = "stops.allow" if operator["decision"] == "allow" else "stops.block"
-        click.echo(text(key, time=shown(operator["at"], zone)))
-        if note := operator.get("note"):
-            click.echo(printable(text("stops.note", note=note)))
+    decided, facts = evidence(document, texts(), zone)
+    for line in decided:
+        click.echo(printable(line))
     if facts:
         click.echo(f"\n{click.style(text('stops.facts'), bold=True)}")
-    still = counted(facts, operator)
-    for fact in facts:
-        settled = "" if fact in still else text("stops.settled")
-        why = short_cause({**fact, "bounce_cause": fact.get("cause", "")}, texts())
-        about = (shown(fact["at"], zone), why, fact.get("server_composition", ""), settled)
-        click.echo(printable("  ".join(filter(None, about))))
-        if reason := fact.get("reason"):
-            click.echo(f"    {printable(reason)}")
-
-
-def _rows(
-    connection: Connection, documents: Sequence[Document], since: datetime | None
-) -> Iterator[list[str]]:
-    alone = of_bounces_alone(documents, _statuses(connection))
-    for document in documents:
-        verdict = verdict_of(document, datetime.now(UTC))
-        if since and not (verdict.since and verdict.since >= since):
-            continue
-        yield [
-            document.fields.get("to", document.id),
-            cause_text(verdict, texts()),
-            shown(verdict.since, connection.zone, "%Y-%m-%d"),
-            end_text(verdict, texts(), connection.zone),
-            text("stops.remark_alone") if document.id in alone else "",
-        ]
+    for fact, reply in facts:
+        click.echo(printable(fact))
+        if reply:
+            click.echo(f"    {printable(reply)}")

@@ -218,12 +218,9 @@ def _zone_error(mails: Sequence[Document], zone: ZoneInfo) -> _ZoneError | None:
 
 
 def _by_message_ids(pairs: Sequence[tuple[timedelta, timedelta]]) -> _ZoneError | None:
-    """
-    Judge by pairs of the time from the clock in an id to its queued event, and of the lag.
-
-    A mail that is queued long after its id was made (a scheduled one) arrives at once, and a
-    backlog arrives late: only a wrong zone shows in both.
-    """
+    """Judge by pairs of the time from the clock in an id to its queued event, and of the lag."""
+    # A mail that is queued long after its id was made (a scheduled one) arrives at once, and a
+    # backlog arrives late: only a wrong zone shows in both.
     offset = _near_quarter(statistics.median_low(offset for offset, _ in pairs))
     lag = statistics.median_low(lag for _, lag in pairs)
     if not offset or abs(lag + offset) > _NEAR:

@@ -73,8 +73,6 @@ _FILTERS = (
 
 
 def _filters(function: Callable[..., Any]) -> Callable[..., Any]:
-    """Give *function* the options that filter mails, as its argument *filters*."""
-
     @adding(*_FILTERS)
     @functools.wraps(function)
     def with_filters(**options: Any) -> Any:
@@ -90,8 +88,6 @@ def _filters(function: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def _page(function: Callable[..., Any]) -> Callable[..., Any]:
-    """Give *function* the options of a page, as its argument *page*."""
-
     @option("--limit", default=50, type=click.IntRange(1, 1000))
     @option("--after", type=POSITION)
     @_json

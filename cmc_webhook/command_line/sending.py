@@ -7,7 +7,7 @@ import click
 
 from cmc_webhook.reading.cli import progress_bar
 from cmc_webhook.reading.language import text
-from cmc_webhook.simulator.posting import Answer, Message, Pace, Target, deliver
+from cmc_webhook.simulator.posting import Answer, Message, Pace, deliver
 
 _COUNTS = ("received", "stored", "unchanged", "quarantined")
 
@@ -16,7 +16,7 @@ def post_all(
     url: str, messages: Sequence[tuple[Message, int]], rate: float = 0.0, senders: int = 1
 ) -> list[Answer]:
     """Post messages with their numbers of events, at *rate* events a second, 0 for no limit."""
-    answers = deliver(Target(url), messages, pace=Pace(rate), senders=senders)
+    answers = deliver(url, messages, pace=Pace(rate), senders=senders)
     with progress_bar(answers, len(messages)) as shown:
         return list(shown)
 

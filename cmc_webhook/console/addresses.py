@@ -10,6 +10,7 @@ from cmc_webhook.reading.addresses import explain_card, newest_status, read_card
 from cmc_webhook.reading.meanings import is_bounce_alone, short_cause
 from cmc_webhook.reading.near import with_right_domain
 from cmc_webhook.reading.pasted import LONGEST_ADDRESS, is_address, recipients
+from cmc_webhook.reading.stops import evidence, later_success
 from cmc_webhook.reading.verdicts import sentence
 
 
@@ -30,10 +31,12 @@ def card_page(site: Site, address: str, searched: Collection[str] = ()) -> str:
     """Return the card of *address*, or of another text; these fields were *searched*."""
     texts = request_texts()
     card = read_card(site.statuses, site.addresses, address)
+    is_stopped = card.record and card.verdict.cause
+    later = later_success(card.record, site.statuses) if card.record and is_stopped else None
     newest = card.mails[0] if card.mails else None
     return render_page(
         "address.html",
-        documents_read=card.documents_read,
+        documents_read=card.documents_read + bool(is_stopped),
         card=card,
         q=request.args.get("q", card.address),
         is_address=is_address(address),
@@ -42,6 +45,8 @@ def card_page(site: Site, address: str, searched: Collection[str] = ()) -> str:
         newest=newest,
         newest_status=newest_status(card, texts, site.zone),
         verdict=sentence(card.verdict, texts, site.zone),
+        evidence=evidence(card.record, texts, site.zone) if card.record else None,
+        later=later,
         explanation=explain_card(card, texts, site.zone),
         bounce_alone=newest is not None and is_bounce_alone(newest.fields),
         is_bounce_alone=is_bounce_alone,

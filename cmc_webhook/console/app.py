@@ -15,6 +15,7 @@ from cmc_webhook.console.polling import polling
 from cmc_webhook.console.quarantine import quarantine, received_quarantine
 from cmc_webhook.console.received import received
 from cmc_webhook.console.site import LANGUAGE_COOKIE, Site, request_texts
+from cmc_webhook.console.stops import LARGEST_FILE, stops
 from cmc_webhook.reading.connection import is_reachable
 from cmc_webhook.reading.meanings import status_word, zone_name
 from cmc_webhook.reading.problems import visible
@@ -28,11 +29,7 @@ _LARGEST_FORM = 16_384
 
 class _Page(Flask):
     def send_static_file(self, filename: str) -> flask.Response:
-        """
-        Return the file with its content read and the file closed.
-
-        Werkzeug's server closes no response whose reader hangs up, and would leave the file open.
-        """
+        """Return the file, read and closed: Werkzeug leaves it open for a reader who hangs up."""
         response = super().send_static_file(filename)
         response.direct_passthrough = False
         response.get_data()
@@ -47,12 +44,18 @@ def create_app(site: Site, keys_url: str = iap.KEYS_URL) -> Flask:
     app.jinja_options = {"trim_blocks": True, "lstrip_blocks": True}
     if site.iap_audience:  # before all else: the pages of errors name the project
         iap.require(app, site.iap_audience, iap.PublicKeys(keys_url))
+
+    @app.before_request
+    def allow_a_file() -> None:  # before the token is read, which is in the same form
+        if request.endpoint == "stops.check_file":
+            request.max_content_length = LARGEST_FILE + _LARGEST_FORM
+
     security.protect(app, site.host_names or security.loopback_hosts(site.port))
     error_pages.register(app)
     _add_template_values(app, site)
     _add_own_routes(app, site)
-    every = (dashboard, mails, addresses, quarantine, received_quarantine, received, polling)
-    for views in every:
+    lists = (mails, addresses, stops, quarantine, received_quarantine, received)
+    for views in (dashboard, *lists, polling):
         app.register_blueprint(views(site))
     return app
 

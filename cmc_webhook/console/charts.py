@@ -1,6 +1,6 @@
 """Computes the coordinates of a chart of stacked bars, which the template draws. Pure."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 WIDTH, HEIGHT = 760, 280
@@ -27,11 +27,6 @@ class Bar:
     width: float
     segments: Sequence[Segment]
 
-    @property
-    def middle(self) -> float:
-        """The x of the label."""
-        return self.x + self.width / 2
-
 
 @dataclass(frozen=True, slots=True)
 class Chart:
@@ -55,7 +50,7 @@ def chart(columns: Sequence[Mapping[str, int]], order: Iterable[str]) -> Chart:
         Bar(
             round(_LEFT + (place + _GAP / 2) * room, 2),
             round(room * (1 - _GAP), 2),
-            _segments(column, order, unit),
+            list(_segments(column, order, unit)),
         )
         for place, column in enumerate(columns)
     ]
@@ -73,11 +68,10 @@ def ticks(most: int) -> list[int]:
         size *= 10
 
 
-def _segments(column: Mapping[str, int], order: Sequence[str], unit: float) -> list[Segment]:
-    segments, below = [], 0
+def _segments(column: Mapping[str, int], order: Sequence[str], unit: float) -> Iterator[Segment]:
+    below = 0
     for status in order:
         if count := column.get(status, 0):
             below += count
             y = HEIGHT - _BOTTOM - below * unit
-            segments.append(Segment(status, count, round(y, 2), round(count * unit, 2)))
-    return segments
+            yield Segment(status, count, round(y, 2), round(count * unit, 2))

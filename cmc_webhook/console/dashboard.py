@@ -34,6 +34,9 @@ def dashboard(site: Site) -> Blueprint:
         )
         counts = dashboard_counts(site.statuses, filters, period, site.zone)
         empty = None if counts.total else why_empty(site.statuses, filters)
+        newest_url = None
+        if empty and empty.newest:
+            newest_url = _url("dashboard.show", filters, last(timedelta(hours=24), empty.newest))
         pattern = "%H:%M" if is_hourly(period) else "%m-%d"
         return render_page(
             "dashboard.html",
@@ -41,7 +44,7 @@ def dashboard(site: Site) -> Blueprint:
             count_queries=counts.count_queries,
             counts=counts,
             empty=empty,
-            newest_url=_newest_url(filters, empty.newest) if empty and empty.newest else None,
+            newest_url=newest_url,
             now=now,
             chart=chart([counts for _, counts in counts.over_time], [*Status]),
             labels=[shown(piece.since, site.zone, pattern) for piece, _ in counts.over_time],
@@ -51,7 +54,8 @@ def dashboard(site: Site) -> Blueprint:
             named=[*NAMED],
             chosen=chosen,
             period=period,
-            list_url=lambda piece=period, **words: _list_url(filters, piece, words),
+            # The list of exactly the mails that a number counts.
+            list_url=lambda piece=period, **words: _url("mails.show", filters, piece, **words),
         )
 
     return views
@@ -61,16 +65,6 @@ def _period(filters: Filters) -> Period:
     if filters.since is None or filters.until is None or filters.since >= filters.until:
         raise BadParameterError("period")
     return Period(filters.since, filters.until)
-
-
-def _newest_url(filters: Filters, newest: datetime) -> str:
-    """Return the URL of the dashboard for the 24 hours until *newest*."""
-    return _url("dashboard.show", filters, last(timedelta(hours=24), newest))
-
-
-def _list_url(filters: Filters, period: Period, words: dict[str, Any]) -> str:
-    """Return the URL of the list of exactly the mails that a number counts."""
-    return _url("mails.show", filters, period, **words)
 
 
 def _url(endpoint: str, filters: Filters, period: Period, **words: Any) -> str:

@@ -4,15 +4,15 @@ import itertools
 import os
 import re
 import unicodedata
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import IO
-from zoneinfo import ZoneInfo
 
 from flask import Response, send_file
 
+from cmc_webhook.console.site import request_texts
+from cmc_webhook.reading.documents import Document
 from cmc_webhook.reading.queries import Listing
-from cmc_webhook.reading.spreadsheets import csv_line, csv_lines
-from cmc_webhook.reading.texts import Texts
+from cmc_webhook.reading.spreadsheets import csv_line
 
 # How many documents are read for a CSV.
 MOST_ROWS = 100_000
@@ -40,16 +40,22 @@ def download(file: IO[bytes], name: str) -> Response:
     return response
 
 
-def spreadsheet(listing: Listing, zone: ZoneInfo, texts: Texts, name: str) -> Response:
-    """Return *listing* as a CSV of this name; its last line says if it has been cut."""
+def spreadsheet(
+    listing: Listing,
+    lines: Callable[[Iterable[Sequence[Document]]], Iterator[str]],
+    cut: str,
+    name: str,
+) -> Response:
+    """Return *lines* of *listing* as a CSV; the last one is the text *cut* if more may follow."""
+    ending = request_texts().text(cut, count=f"{MOST_ROWS:,}")
 
-    def lines() -> Iterator[str]:
+    def content() -> Iterator[str]:
         pages = itertools.islice(listing.pages(_PAGE), MOST_ROWS // _PAGE)
-        yield from csv_lines(itertools.chain.from_iterable(pages), zone, with_head=True)
+        yield from lines(pages)
         if listing.documents_read >= MOST_ROWS:
-            yield csv_line([texts.text("csv.cut", count=f"{MOST_ROWS:,}")])
+            yield csv_line([ending])
 
-    response = Response(lines(), content_type="text/csv; charset=utf-8")
+    response = Response(content(), content_type="text/csv; charset=utf-8")
     response.headers.set("Content-Disposition", "attachment", filename=name)
     return response
 

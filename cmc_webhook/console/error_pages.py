@@ -16,7 +16,9 @@ from werkzeug.exceptions import HTTPException
 from cmc_webhook.console.filters import BadParameterError
 from cmc_webhook.console.security import ForeignFormError
 from cmc_webhook.console.site import NoDocumentError, request_texts
+from cmc_webhook.reading.csv_files import UnreadableFileError
 from cmc_webhook.reading.objects import MissingObjectError, NoStorageError, StorageError
+from cmc_webhook.status.document import UnreadableDocumentError
 
 Answer = tuple[str, int]
 
@@ -24,12 +26,14 @@ _HTTP_ERRORS = {
     403: "error.forbidden",
     404: "error.not_found",
     405: "error.not_possible",
+    413: "error.too_large",
     421: "error.host",
     503: "error.away",
 }
 # The status of the answer, and the text.
 _ERRORS: dict[type[Exception], tuple[int, str]] = {
     ForeignFormError: (403, "error.form"),
+    UnreadableDocumentError: (409, "error.edited"),
     NoStorageError: (404, "error.no_storage"),
     MissingObjectError: (404, "error.missing_object"),
     RetryError: (503, "error.away"),
@@ -47,6 +51,7 @@ def register(app: Flask) -> None:
     """Answer every error of *app* with a page."""
     app.register_error_handler(BadParameterError, _bad_parameter)
     app.register_error_handler(StorageError, _storage)
+    app.register_error_handler(UnreadableFileError, _file)
     app.register_error_handler(HTTPException, _http_error)
     app.register_error_handler(NoDocumentError, _no_document)
     for kind, (status, key) in _ERRORS.items():
@@ -68,6 +73,11 @@ def _bad_parameter(error: Exception) -> Answer:
 
 def _storage(error: Exception) -> Answer:
     return _page(502, request_texts().text("error.storage", what=error))
+
+
+def _file(error: Exception) -> Answer:
+    assert isinstance(error, UnreadableFileError)
+    return _page(400, request_texts().text(error.key, **error.values))
 
 
 def _no_document(_: Exception) -> Answer:

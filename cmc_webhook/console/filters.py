@@ -44,7 +44,7 @@ def read_filters(
     """Return the filters that *given* asks for, by default *period*. Raises BadParameterError."""
     period, since, until = read_period(given, zone, now, period)
     chosen = {
-        field: tuple(filter(None, [_one_of(given, name, ("", *words))]))
+        field: tuple(filter(None, [read_one_of(given, name, ("", *words))]))
         for name, (words, field) in FILTERS.items()
     }
     filters = Filters(
@@ -64,7 +64,7 @@ def read_period(
 ) -> tuple[str, datetime | None, datetime | None]:
     """Return the name of the period and its two ends. Raises BadParameterError."""
     since, until = (_time(given, name, zone, now) for name in ("since", "until"))
-    name = _one_of(given, "period", ("", "all", "own", *periods.NAMED))
+    name = read_one_of(given, "period", ("", "all", "own", *periods.NAMED))
     # A form also sends its two times when a named period is selected; they count only for "own".
     name = name or ("own" if since or until else default)
     if name in periods.NAMED:
@@ -89,7 +89,8 @@ def read_text(given: Parameters, name: str) -> str:
     return value
 
 
-def _one_of(given: Parameters, name: str, values: Collection[str]) -> str:
+def read_one_of(given: Parameters, name: str, values: Collection[str]) -> str:
+    """Return the only value of *name*. Raises BadParameterError if it is not of *values*."""
     value = _once(given, name)
     if value not in values:
         raise BadParameterError(name)

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
+from itertools import chain
 from typing import Any
 from urllib.parse import quote
 
@@ -20,6 +21,7 @@ from cmc_webhook.console.site import Site, existing, render_page, request_texts
 from cmc_webhook.reading.connection import Connection
 from cmc_webhook.reading.meanings import FILTERS, cause_of, explain, is_bounce_alone, short_cause
 from cmc_webhook.reading.pasted import searches
+from cmc_webhook.reading.spreadsheets import csv_lines
 from cmc_webhook.reading.times import in_zone
 from cmc_webhook.status.events import Status
 
@@ -75,7 +77,12 @@ def mails(site: Site) -> Blueprint:
             raise NotFound
         filters = read_filters(request.args, site.zone, now, "all", question.search).filters
         name = f"mails_{in_zone(now, site.zone):%Y%m%d-%H%M_%Z}.csv"
-        return spreadsheet(site.statuses.listing(filters), site.zone, request_texts(), name)
+        return spreadsheet(
+            site.statuses.listing(filters),
+            lambda pages: csv_lines(chain.from_iterable(pages), site.zone, with_head=True),
+            "csv.cut",
+            name,
+        )
 
     @views.get("/<document_id>")
     def mail(document_id: str) -> str:

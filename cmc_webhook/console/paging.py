@@ -8,7 +8,7 @@ from flask import request, url_for
 
 from cmc_webhook.console.filters import BadParameterError
 from cmc_webhook.reading.documents import Document
-from cmc_webhook.reading.queries import Cursor, Listing, parse_cursor
+from cmc_webhook.reading.queries import Listing, parse_cursor
 
 # More would make the URL too long.
 _MOST_STEPS_BACK = 40
@@ -16,11 +16,7 @@ _MOST_STEPS_BACK = 40
 
 @dataclass(frozen=True, slots=True)
 class ListPage:
-    """
-    The documents of one page, and the URLs of the pages around it.
-
-    *newest* and *newer* are None on the first page, *older* on the last.
-    """
+    """A page; *newest* and *newer* are URLs, None on the first page, like *older* on the last."""
 
     documents: Sequence[Document]
     documents_read: int
@@ -34,7 +30,10 @@ def paged(
 ) -> ListPage:
     """Return the requested page of *listing*; *endpoint* shows the others."""
     trail = request.args.getlist("after")[-_MOST_STEPS_BACK:]
-    cursors = [_cursor(text) for text in trail]
+    try:
+        cursors = [parse_cursor(text) for text in trail]
+    except ValueError:
+        raise BadParameterError("after") from None
     documents, following = listing.shown(size, cursors[-1] if cursors else None)
 
     def url(after: Sequence[str]) -> str:
@@ -47,10 +46,3 @@ def paged(
         newer=url(trail[:-1]) if trail else None,
         older=url([*trail, str(following)]) if following else None,
     )
-
-
-def _cursor(text: str) -> Cursor:
-    try:
-        return parse_cursor(text)
-    except ValueError:
-        raise BadParameterError("after") from None

@@ -15,7 +15,7 @@ from cmc_webhook.console.downloads import download
 from cmc_webhook.console.filters import read_text
 from cmc_webhook.console.paging import ListPage, paged
 from cmc_webhook.console.replaying import Replay, replay
-from cmc_webhook.console.site import Site, existing, render_page
+from cmc_webhook.console.site import Site, existing, refuse_unless_allowed, render_page
 from cmc_webhook.reading.documents import Document
 from cmc_webhook.reading.objects import QUARANTINE_FOLDER
 from cmc_webhook.reading.problems import Problem, Shape, problem
@@ -44,13 +44,13 @@ def quarantine(site: Site) -> Blueprint:
 
     @views.post("/replay")
     def replay_all() -> str:
-        _refuse_unless_allowed(site)
+        refuse_unless_allowed(site)
         pages = held.pages(_REPLAYED_AT_ONCE, read_text(request.args, "why"))
         return _changed(site, held, replayed=replay(site, pages))
 
     @views.post("/<entry_id>/replay")
     def replay_one(entry_id: str) -> str:
-        _refuse_unless_allowed(site)
+        refuse_unless_allowed(site)
         found = existing(held.get(entry_id))
         return _changed(site, held, replayed=replay(site, [[found]]))
 
@@ -92,7 +92,7 @@ def _views(name: str, prefix: str, site: Site, held: Quarantine) -> Blueprint:
 
     @views.post("/<entry_id>/delete")
     def delete(entry_id: str) -> str:
-        _refuse_unless_allowed(site)
+        refuse_unless_allowed(site)
         # A checkbox, because a question needs JavaScript.
         if "sure" not in request.form:
             raise Forbidden
@@ -149,8 +149,3 @@ def _latest(listing: Listing, found: ListPage) -> Iterator[Document]:
     rest = listing.pages(_PAGE, listing.behind(found.documents[-1])) if found.older else ()
     pages = itertools.chain([found.documents], rest)
     return itertools.islice(itertools.chain.from_iterable(pages), _GROUPED)
-
-
-def _refuse_unless_allowed(site: Site) -> None:
-    if not site.may_change:
-        raise Forbidden

@@ -122,13 +122,11 @@ def _sanitised(html: str) -> str:
         tags=_TAGS,
         attributes={"*": _LOOKS | _SIZES},
         url_schemes={"data"},
-        attribute_filter=_without_addresses,
+        attribute_filter=lambda _, name, value: (
+            value if name != "src" or value.startswith("data:image/") else None
+        ),
         link_rel=None,
     )
-
-
-def _without_addresses(_tag: str, name: str, value: str) -> str | None:
-    return value if name != "src" or value.startswith("data:image/") else None
 
 
 def _mail(site: Site, document_id: str) -> Document:

@@ -9,7 +9,7 @@ from cmc_webhook.console.site import Site
 from cmc_webhook.reading.documents import Document
 from cmc_webhook.reading.problems import Shape, problem
 from cmc_webhook.reading.quarantine import NotReplayableError, Obstacle, body_of, has_odd_bytes
-from cmc_webhook.simulator.posting import Message, Pace, Target, deliver, saved_message
+from cmc_webhook.simulator.posting import Message, Pace, deliver, saved_message
 
 _SENDERS = 4
 
@@ -44,12 +44,12 @@ class Replay:
 
 def replay(site: Site, pages: Iterable[Sequence[Document]]) -> Replay:
     """Post the entries of *pages* to the function, page by page."""
-    done, target = Replay(), Target(site.url)
+    done = Replay()
     for entries in pages:
         done.entries += len(entries)
         sent = [(e, message) for e in entries if (message := _message(e, site, done))]
         done.posted += len(sent)
-        answers = deliver(target, ((m, 1) for _, m in sent), pace=Pace(0), senders=_SENDERS)
+        answers = deliver(site.url, ((m, 1) for _, m in sent), pace=Pace(0), senders=_SENDERS)
         for (entry, _), answer in zip(sent, answers, strict=True):
             refused = "" if answer.accepted else answer.text
             done.counts.update(answer.counts)

@@ -43,7 +43,9 @@ def protect(app: Flask, hosts: Collection[str]) -> None:
         if request.host not in hosts:
             raise MisdirectedRequest
         if request.method not in ("GET", "HEAD", "OPTIONS"):
-            _check_form(token)
+            given = request.form.get(_TOKEN_FIELD, "").encode(errors="replace")
+            if not hmac.compare_digest(given, token.encode()):
+                raise ForeignFormError
 
     @app.after_request
     def add_headers(response: Response) -> Response:
@@ -52,9 +54,3 @@ def protect(app: Flask, hosts: Collection[str]) -> None:
         return response
 
     app.jinja_env.globals["token"] = token
-
-
-def _check_form(token: str) -> None:
-    given = request.form.get(_TOKEN_FIELD, "").encode(errors="replace")
-    if not hmac.compare_digest(given, token.encode()):
-        raise ForeignFormError

@@ -6,7 +6,6 @@ import signal
 import socket
 import sys
 from collections.abc import Callable
-from typing import Any
 
 import click
 from flask import Flask
@@ -61,9 +60,13 @@ def serve(
     if iap_audience:
         _serve_to_proxy(lambda: create_app(site()))
         return
-    listener = _listen(port)
+    try:
+        listener = socket.create_server((_HOST, port))
+    except OSError as error:
+        sentence = text("place.port", port=port, option="--port")
+        raise click.ClickException(sentence) from error
     server = make_server(_HOST, port, create_app(site()), threaded=True, fd=listener.fileno())
-    signal.signal(signal.SIGTERM, _leave)
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     click.echo(text("place.page", address=f"http://{_HOST}:{port}"))
     try:
         server.serve_forever()
@@ -89,14 +92,6 @@ def _serve_to_proxy(make_app: Callable[[], Flask]) -> None:
     Server().run()
 
 
-def _listen(port: int) -> socket.socket:
-    try:
-        return socket.create_server((_HOST, port))
-    except OSError as error:
-        sentence = text("place.port", port=port, option="--port")
-        raise click.ClickException(sentence) from error
-
-
 def _credential(given: Credential, url: str, settings: Settings) -> Credential:
     """Return *given*, by default what a local function with the same settings accepts."""
     if given != Credential() or not is_loopback(url):
@@ -105,7 +100,3 @@ def _credential(given: Credential, url: str, settings: Settings) -> Credential:
         return bearer(keys[0])
     pairs = settings.credentials[BASIC_CREDENTIALS]
     return basic(pairs[0]) if pairs else given
-
-
-def _leave(*_: Any) -> None:
-    raise KeyboardInterrupt

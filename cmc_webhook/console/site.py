@@ -7,7 +7,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from flask import g, render_template, request
-from werkzeug.exceptions import NotFound
+from werkzeug.exceptions import Forbidden, NotFound
 
 from cmc_webhook.console.quarantined import Quarantined
 from cmc_webhook.reading.connection import Connection
@@ -95,6 +95,12 @@ def existing(found: Document | None) -> Document:
     if found is None:
         raise NoDocumentError
     return found
+
+
+def refuse_unless_allowed(site: Site) -> None:
+    """Raise Forbidden on a page that may change nothing."""
+    if not site.may_change:
+        raise Forbidden
 
 
 def request_texts() -> Texts:

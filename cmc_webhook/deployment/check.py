@@ -12,7 +12,7 @@ from google.oauth2.credentials import Credentials
 from cmc_webhook.deployment.deployed import FUNCTIONS, Function, ours
 from cmc_webhook.deployment.gcloud import Gcloud, Refused, say
 from cmc_webhook.deployment.steps import FUNCTION
-from cmc_webhook.simulator.posting import Target, bearer, is_loopback, saved_message
+from cmc_webhook.simulator.posting import bearer, is_loopback, post, saved_message
 from cmc_webhook.status.document import document_id
 
 _COMPOSITION, _TO = "check", "check@example.com"
@@ -51,7 +51,7 @@ def _post(gcloud: Gcloud, function: Function, message_id: str) -> None:
     body = {"event_type": "deliveries", "server_composition": _COMPOSITION,
             "event": {"deliveries": [record]}}  # fmt: skip
     key = gcloud.text(function.key_command()).split("\n")[0]
-    answer = Target(function.url).post(saved_message(body, bearer(key)))
+    answer = post(function.url, saved_message(body, bearer(key)))
     if answer.counts.get("stored") != 1:
         hints = {"401": "checking.401", "403": "checking.403", "503": "checking.503"}
         raise Refused(hints.get(answer.text[:3], "checking.refused"), answer=answer.text)

@@ -17,11 +17,7 @@ def is_installed() -> bool:
 
 @contextmanager
 def running(port: int, folder: Path | None) -> Iterator[Mapping[str, str]]:
-    """
-    Serve the bucket, kept in *folder* or in memory, and yield the variables that name it.
-
-    *port* is 0 for any free one. Raises StartError if it is in use.
-    """
+    """Serve the bucket, kept in *folder* or memory; yield its variables. Raises StartError."""
     from gcp_storage_emulator.server import create_server
 
     port = free_port(port, "--storage-port")  # the emulator would hang on a used one

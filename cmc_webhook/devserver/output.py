@@ -25,11 +25,7 @@ def is_warning(line: str) -> bool:
 
 
 def terminal_line(name: str, line: str, at: datetime) -> str:
-    """
-    Return *line* of the program *name* as it is shown: with the time, a request in short.
-
-    Characters that could move the cursor are replaced.
-    """
+    """Return *line* as it is shown: with the time, a request in short, no control characters."""
     entry = log_entry(line)
     short = entry is not None and not _LONG_FIELDS & entry.keys()
     text = _summary(entry) if entry is not None and short else line

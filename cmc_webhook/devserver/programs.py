@@ -9,7 +9,7 @@ import subprocess
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import IO, Self, cast
+from typing import IO, cast
 
 from cmc_webhook.local_firestore.errors import StartError
 from cmc_webhook.reading.language import text
@@ -41,7 +41,7 @@ def function_environ(
     return mine
 
 
-class Program:
+class Program(contextlib.AbstractContextManager["Program"]):
     """
     A program that serves HTTP on *port*; as a context manager it ends with the context.
 
@@ -67,16 +67,13 @@ class Program:
         os.set_blocking(self._output.fileno(), False)
         self._unfinished = b""
 
-    def __enter__(self) -> Self:
-        return self
-
     def __exit__(self, *_: object) -> None:
         self.stop()
         self._output.close()
 
     def lines(self) -> list[str]:
         """Return the lines printed since the last call, without waiting for more."""
-        ended = self.ended()
+        ended = self._process.poll() is not None
         while piece := self._output.read(65536):  # None for nothing yet, empty at the end
             self._unfinished += piece
         *lines, self._unfinished = self._unfinished.split(b"\n")
@@ -87,8 +84,7 @@ class Program:
 
     def serves(self) -> bool:
         """Return whether it answers HTTP requests. Raises StartError if it has ended."""
-        if self.ended():
-            raise StartError(self.ending())
+        self.require_running()
         # A port that accepts connections is not enough: the page listens before it can answer.
         # functions-framework answers this path itself: the function sees and logs nothing.
         connection = http.client.HTTPConnection(HOST, self._port, timeout=1)
@@ -101,13 +97,10 @@ class Program:
             connection.close()
         return True
 
-    def ended(self) -> bool:
-        return self._process.poll() is not None
-
-    def ending(self) -> str:
-        """Return the sentence to show when the process has ended by itself."""
-        code = self._process.returncode
-        return text("devserver.ended", program=self.name, status=code)
+    def require_running(self) -> None:
+        """Raise StartError if the process has ended by itself."""
+        if (status := self._process.poll()) is not None:
+            raise StartError(text("devserver.ended", program=self.name, status=status))
 
     def terminate(self) -> None:
         """Ask the process and its children to end, without waiting for it."""
@@ -139,11 +132,7 @@ def console(port: int, function_port: int, environ: Mapping[str, str]) -> Progra
 
 
 def free_port(port: int, option: str) -> int:
-    """
-    Return *port*, or any free one for 0.
-
-    Raises StartError, which names the command line's *option*, if the port is in use.
-    """
+    """Return *port*, or any free one for 0. Raises StartError, which names *option*, if in use."""
     with socket.socket() as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:

@@ -15,11 +15,7 @@ _POLL_S = 0.1
 
 
 class Supervisor:
-    """
-    Supervises programs in one thread, so that their lines do not mix.
-
-    SIGINT, SIGTERM and SIGHUP end run(). *verbose* prints lines as they are.
-    """
+    """Supervises programs in one thread until a signal; *verbose* prints lines as they are."""
 
     def __init__(self, *, verbose: bool) -> None:
         self._verbose = verbose
@@ -37,12 +33,11 @@ class Supervisor:
             for program in programs:
                 self._wait_until_serving(program)
             if not self._stopping:
-                _print(greeting)
+                click.echo("\n".join(greeting))
             while not self._stopping:
                 time.sleep(_POLL_S)
                 for program in programs:
-                    if program.ended():
-                        raise StartError(program.ending())
+                    program.require_running()
                     self._show(program, program.lines())
         finally:
             for program in programs:
@@ -69,9 +64,5 @@ class Supervisor:
 
     def _show(self, program: Program, lines: Iterable[str]) -> None:
         at = datetime.now()
-        _print(line if self._verbose else terminal_line(program.name, line, at) for line in lines)
-
-
-def _print(lines: Iterable[str]) -> None:
-    for line in lines:
-        click.echo(line)
+        for line in lines:
+            click.echo(line if self._verbose else terminal_line(program.name, line, at))

@@ -29,12 +29,9 @@ class Bucket:
         self.name = name
 
     def upload(self, objects: Mapping[str, bytes], budget: Budget) -> None:
-        """
-        Upload each object, content by name. Raises StoreUnavailable.
-
-        An existing object is overwritten: its name is a digest of its content, and a
-        request to look first would cost as much as the upload.
-        """
+        """Upload each object, content by name. Raises StoreUnavailable."""
+        # An existing object is overwritten: its name is a digest of its content, and a request to
+        # look first would cost as much as the upload.
         budget.rpcs["StorageUpload"] += len(objects)
         # In parallel: one by one, the attachments of a large mail would take too long.
         with ThreadPoolExecutor(_UPLOADERS) as pool:

@@ -62,13 +62,9 @@ class Decoded(NamedTuple):
 
 
 def decode(content: bytes, charset: str = "", *, html: bool = False) -> Decoded:
-    """
-    Return the text of *content*.
-
-    *charset* is the declared one; of *html* without one, that of its ``<meta>`` counts.
-    Undeclared UTF-8 is certain, everything else undeclared is a guess. What no charset
-    fits has U+FFFD in it.
-    """
+    """Return the text of *content*, which *charset* declares, in *html* also its ``<meta>``."""
+    # Undeclared UTF-8 is certain, everything else undeclared is a guess. What no charset fits has
+    # U+FFFD in it.
     if not content:
         return Decoded("", charset, certain=True)
     for mark, name in _BYTE_ORDER_MARKS:
@@ -201,13 +197,9 @@ def _shifted(jis: bytes) -> bytes:
 
 
 def _is_japanese(text: str) -> bool:
-    """
-    Return whether *text* can be meant, and is not made of another language's bytes.
-
-    Western text has ASCII letters around each odd byte, so no two characters beyond
-    ASCII stand together; Chinese bytes become half-width katakana, or a long text
-    without kana.
-    """
+    """Return whether *text* can be meant, and is not made of another language's bytes."""
+    # Western text has ASCII letters around each odd byte, so no two characters beyond ASCII stand
+    # together; Chinese bytes become half-width katakana, or a long text without kana.
     beyond_ascii = _beyond_ascii(text)
     half_width = len(text) - len(_HALF_WIDTH_KANA.sub("", text))
     return (

@@ -11,12 +11,9 @@ _START = re.compile(r"=\?([^?\s]{1,64})\?([bq])\?", re.I)
 
 
 def decode_words(value: str) -> str:
-    """
-    Return the beginning of *value* with its encoded words decoded, blanks between them left out.
-
-    A word may contain blanks and question marks, although the standard forbids it. Words
-    of one charset are decoded together: some senders split a character.
-    """
+    """Return the beginning of *value*, encoded words decoded, without the blanks between them."""
+    # A word may contain blanks and question marks, although the standard forbids it. Words of
+    # one charset are decoded together: some senders split a character.
     value = value[:_MOST_DECODED]
     found: list[str] = []
     run = bytearray()

@@ -106,12 +106,9 @@ def addresses(values: Iterable[str]) -> list[dict[str, str]]:
 
 
 def sender(values: Iterable[str]) -> dict[str, str] | None:
-    """
-    Return the first mailbox in *values*, or None.
-
-    Its name is all that stands before its angle brackets, even another address and a
-    comma: nothing but the brackets decides whose mail it is.
-    """
+    """Return the first mailbox in *values*, or None."""
+    # Its name is all that stands before its angle brackets, even another address and a comma:
+    # nothing but the brackets decides whose mail it is.
     for value in values:
         mailboxes = _mailboxes(value[:_MOST_VALUE])
         decided = next((n for n, box in enumerate(mailboxes) if "@" in (box.angle or "")), None)
@@ -151,11 +148,8 @@ def _mailboxes(value: str) -> list[_Mailbox]:
 
 
 def _merged(mailboxes: list[_Mailbox]) -> list[_Mailbox]:
-    """
-    Join a name with commas to the mailbox it belongs to, the last of *mailboxes*.
-
-    ``Yamada, Taro <taro@example.jp>`` is one mailbox, ``a@example.jp, Taro <...>`` two.
-    """
+    """Join a name with commas to the mailbox it belongs to, the last of *mailboxes*."""
+    # `Yamada, Taro <taro@example.jp>` is one mailbox, `a@example.jp, Taro <...>` two.
     first = next((n for n, box in enumerate(mailboxes) if not box.is_bare()), 0)
     _merge(mailboxes[first:])
     return [*mailboxes[:first], mailboxes[-1]]

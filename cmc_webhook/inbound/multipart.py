@@ -21,13 +21,9 @@ class Piece(NamedTuple):
 
 
 def split(content: memoryview, boundary: bytes) -> Iterator[Piece]:
-    """
-    Yield what follows each delimiter of *boundary*, without the line end before the next one.
-
-    Yields nothing if there is no delimiter, or the boundary is none. What precedes the
-    first delimiter is left out. A delimiter that is missing at the end is not made up:
-    then no piece is closed.
-    """
+    """Yield what follows each delimiter of *boundary*, to the line end before the next one."""
+    # What precedes the first delimiter is left out. One that is missing at the end is not made up:
+    # then no piece is closed.
     if not 0 < len(boundary) <= _LONGEST_BOUNDARY:
         return
     start: int | None = None

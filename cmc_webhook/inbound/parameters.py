@@ -16,12 +16,9 @@ _EXTENDED = re.compile(r"([^*]+)(?:\*([0-9]{1,4}))?(\*)?")
 
 
 def read_parameters(value: str) -> tuple[str, dict[str, str]]:
-    """
-    Return the main word of *value* and its parameters, names in lower case.
-
-    Of a parameter that stands there twice the first counts; one in the form of RFC 2231
-    counts before a plain one, which is there for old programs.
-    """
+    """Return the main word of *value* and its parameters, names in lower case."""
+    # Of a parameter that stands there twice the first counts; one in the form of RFC 2231 counts
+    # before a plain one, which is there for old programs.
     value = value[:_MOST_VALUE]
     main = _MAIN.match(value)
     plain: dict[str, str] = {}

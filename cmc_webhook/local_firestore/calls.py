@@ -5,7 +5,6 @@ from collections.abc import Iterator
 from google.api_core.exceptions import InvalidArgument
 
 from cmc_webhook.local_firestore import messages, queries, resource_names, writes
-from cmc_webhook.local_firestore.aggregations import aggregate, aggregated_paths, check_aggregations
 from cmc_webhook.local_firestore.errors import Refusal, status
 from cmc_webhook.local_firestore.indexes import IndexCheck
 from cmc_webhook.local_firestore.messages import Message, timestamp
@@ -89,8 +88,8 @@ class Calls:
     def run_aggregation_query(self, request: Message) -> Iterator[Message]:
         """Yield all aggregations in one message."""
         requested = request.structured_aggregation_query
-        check_aggregations(requested.aggregations)
-        paths = aggregated_paths(requested.aggregations)
+        queries.check_aggregations(requested.aggregations)
+        paths = queries.aggregated_paths(requested.aggregations)
         query = queries.parse_query(request.parent, requested.structured_query, paths)
         self._index_check.check(query)
 
@@ -99,7 +98,7 @@ class Calls:
 
         begun, result, read_time = self._run(request, database_of(request.parent), read)
         response = messages.RunAggregationQueryResponse(transaction=begun, read_time=read_time)
-        values = aggregate(requested.aggregations, result.documents, result.found)
+        values = queries.aggregate(requested.aggregations, result.documents, result.found)
         for alias, value in values.items():
             response.result.aggregate_fields[alias].CopyFrom(value)
         yield response

@@ -53,7 +53,8 @@ def open_file(path: str) -> sqlite3.Connection:
         if isinstance(error, sqlite3.Error):
             extended = getattr(error, "sqlite_errorcode", 0)
             why = _START_ERRORS.get(extended) or _START_ERRORS.get(_code(error))
-            raise StartError(f"{path} {why or f'cannot be used: {error}.'}") from error
+            unexpected = f"{path} cannot be used: {error}."
+            raise StartError(f"{path} {why}" if why else unexpected) from error
         raise
     return connection
 

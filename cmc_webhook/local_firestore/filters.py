@@ -12,8 +12,7 @@ from cmc_webhook.local_firestore import limits
 from cmc_webhook.local_firestore.field_paths import NAME, FieldPath, get, parse
 from cmc_webhook.local_firestore.messages import Message, StructuredQuery, Value
 from cmc_webhook.local_firestore.resource_names import parse_document
-from cmc_webhook.local_firestore.sort_keys import sort_key
-from cmc_webhook.local_firestore.values import check_value, is_nan, is_null, size
+from cmc_webhook.local_firestore.values import check_value, is_nan, is_null, size, sort_key
 
 _Operator = StructuredQuery.FieldFilter.Operator
 _Unary = StructuredQuery.UnaryFilter.Operator

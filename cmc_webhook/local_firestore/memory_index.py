@@ -19,7 +19,7 @@ from cmc_webhook.local_firestore.filters import FieldTest, value_at
 from cmc_webhook.local_firestore.messages import Document, Message
 from cmc_webhook.local_firestore.queries import Query
 from cmc_webhook.local_firestore.resource_names import DocumentName
-from cmc_webhook.local_firestore.sort_keys import sort_key
+from cmc_webhook.local_firestore.values import sort_key
 
 # Smaller collections are scanned about as fast.
 _MIN_DOCUMENTS = 500
@@ -125,7 +125,6 @@ class MemoryIndex:
         return found.fetchone() is not None
 
     def _fill(self, table: _Table, columns: Mapping[FieldPath, str], documents: _Documents) -> None:
-        """Write the keys of *documents* into *columns*."""
         names = ", ".join(columns.values())
         marks = ", ".join("?" * len(columns))
         updates = ", ".join(f"{column} = excluded.{column}" for column in columns.values())
@@ -187,7 +186,6 @@ def _matching(table: _Table, query: Query) -> tuple[str, list[bytes]]:
 
 
 def _condition(column: str, test: FieldTest, parameters: list[bytes]) -> str:
-    """Return the SQL condition of *test*, and append to *parameters*."""
     texts = []
     for each in test.ranges:
         if each.is_point():

@@ -36,15 +36,11 @@ class Commit(NamedTuple):
 
 
 class Storage:
-    """
-    All documents of all databases. Thread-safe. *clock* returns nanoseconds.
-
-    There is one connection and one lock, so every read is consistent; readers wait
-    for a writer's fsync.
-    """
+    """All documents of all databases. Thread-safe. *clock* returns nanoseconds."""
 
     def __init__(self, path: str, clock: Callable[[], int] = time.time_ns) -> None:
         self._clock = clock
+        # One connection and one lock: every read is consistent; readers wait for an fsync.
         self._lock = threading.Lock()
         self._connection = open_file(path)
         self._index = MemoryIndex(self._connection)

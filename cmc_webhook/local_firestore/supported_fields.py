@@ -1,5 +1,9 @@
 """Parses requests; refuses those that set a field which this server does not support. Pure."""
 
+import tomllib
+from collections.abc import Mapping
+from pathlib import Path
+
 from google.api_core.exceptions import InvalidArgument, MethodNotImplemented
 from google.cloud.firestore_v1 import types
 from google.protobuf.message import DecodeError
@@ -9,34 +13,9 @@ from cmc_webhook.local_firestore.messages import Message
 
 _PACKAGE = "google.firestore.v1."
 
-# Messages that are not listed, such as Value, are supported completely.
-_SUPPORTED = {
-    "BatchGetDocumentsRequest": "database documents mask transaction new_transaction",
-    "BatchWriteRequest": "database writes",
-    "BeginTransactionRequest": "database options",
-    "CommitRequest": "database writes transaction",
-    "ListCollectionIdsRequest": "parent page_size page_token",
-    "ListDocumentsRequest": "parent collection_id page_size page_token mask show_missing",
-    "ListenRequest": "database add_target remove_target",
-    "PartitionQueryRequest": "parent structured_query partition_count",
-    "RollbackRequest": "database transaction",
-    "RunAggregationQueryRequest": (
-        "parent structured_aggregation_query transaction new_transaction"
-    ),
-    "RunQueryRequest": "parent structured_query transaction new_transaction",
-    # The last three are ignored: this server always sends everything again.
-    "Target": "query documents target_id resume_token read_time expected_count",
-    "Target.DocumentsTarget": "documents",
-    "Target.QueryTarget": "parent structured_query",
-    "TransactionOptions": "read_only read_write",
-    "TransactionOptions.ReadOnly": "",
-    "TransactionOptions.ReadWrite": "retry_transaction",
-    "Write": "update delete update_mask update_transforms current_document",
-    "Document": "name fields",
-    "StructuredQuery": "select from_ where order_by start_at end_at offset limit",
-    "StructuredQuery.CollectionSelector": "collection_id all_descendants",
-    "StructuredAggregationQuery": "structured_query aggregations",
-}
+_SUPPORTED: Mapping[str, str] = tomllib.loads(
+    Path(__file__).with_suffix(".toml").read_text("utf-8")
+)
 
 
 def parse_request(call: str, data: bytes) -> Message:

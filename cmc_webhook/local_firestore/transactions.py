@@ -151,7 +151,6 @@ class Transactions:
         return found
 
     def _end(self, transaction_id: bytes) -> None:
-        """End the transaction, if it is still open."""
         if ended := self._open.pop(transaction_id, None):
             self._leave_queue(ended)
 

@@ -1,4 +1,4 @@
-"""Writes: parse them, and apply one to its document. Pure."""
+"""Writes with their field transforms: parse them, and apply one to its document. Pure."""
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
@@ -7,11 +7,22 @@ from dataclasses import dataclass
 from google.api_core.exceptions import AlreadyExists, FailedPrecondition, InvalidArgument, NotFound
 
 from cmc_webhook.local_firestore import field_paths, limits
-from cmc_webhook.local_firestore.field_paths import FieldPath
-from cmc_webhook.local_firestore.messages import Document, Message, WriteResult
+from cmc_webhook.local_firestore.field_paths import FieldPath, get, parse_stored, put
+from cmc_webhook.local_firestore.messages import Document, Message, Value, WriteResult
 from cmc_webhook.local_firestore.resource_names import DocumentName, parse_document_of
-from cmc_webhook.local_firestore.transforms import apply_transform, parse_transform
-from cmc_webhook.local_firestore.values import check_fields, fields_size, name_size
+from cmc_webhook.local_firestore.values import (
+    check_elements,
+    check_fields,
+    fields_size,
+    is_nan,
+    is_number,
+    name_size,
+    number,
+    sort_key,
+)
+
+_LEAST, _MOST = -(2**63), 2**63 - 1
+_OF_ARRAYS = ("append_missing_elements", "remove_all_from_array")
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,12 +49,7 @@ def parse_writes(writes: Iterable[Message], database: str) -> list[Change]:
 
 
 def apply(change: Change, stored: Message | None, time_us: int) -> tuple[Message | None, Message]:
-    """
-    Apply *change* to *stored*, None if there is no document; return document and write result.
-
-    The document is *stored* itself if nothing changed. Raise a Refusal if the precondition
-    fails or the document becomes too large.
-    """
+    """Return document, *stored* itself if unchanged, and write result; may raise a Refusal."""
     _check_precondition(change, stored, time_us)
     result = WriteResult()
     if change.fields is None:
@@ -133,3 +139,79 @@ def _merge(change: Change, stored: Message | None) -> Message:
 
 def _bytes(document: Message) -> bytes:
     return bytes(document.SerializeToString(deterministic=True))
+
+
+def parse_transform(transform: Message) -> FieldPath:
+    """Return the path of *transform*, or raise a Refusal unless Firestore accepts it."""
+    path = parse_stored(transform.field_path)
+    if len(path) > limits.TRANSFORM_PATH_SEGMENTS:
+        raise InvalidArgument(
+            f'"{transform.field_path}" has over {limits.TRANSFORM_PATH_SEGMENTS} segments.'
+        )
+    kind = transform.WhichOneof("transform_type")
+    if kind is None:
+        raise InvalidArgument(f'The transform of "{transform.field_path}" has no type.')
+    if kind == "set_to_server_value":
+        if transform.set_to_server_value != transform.REQUEST_TIME:
+            raise InvalidArgument(f'The server value of "{transform.field_path}" is unknown.')
+    elif kind in _OF_ARRAYS:
+        check_elements(getattr(transform, kind), len(path))
+    elif not is_number(getattr(transform, kind)):
+        raise InvalidArgument(f'{kind} of "{transform.field_path}" needs a number.')
+    return path
+
+
+def apply_transform(fields: Message, path: FieldPath, transform: Message, time_us: int) -> Message:
+    """Change *fields* at *path*; return the transform result for the client."""
+    kind = transform.WhichOneof("transform_type")
+    stored = get(fields, path) or Value()
+    if kind == "set_to_server_value":
+        value = Value()
+        # The server timestamp has millisecond precision.
+        value.timestamp_value.FromMicroseconds(time_us - time_us % 1000)
+    elif kind in _OF_ARRAYS:
+        compute = _append_missing if kind == "append_missing_elements" else _remove_all
+        put(fields, path, compute(stored, getattr(transform, kind)))
+        return Value(null_value=0)
+    else:
+        operand = getattr(transform, kind)
+        value = _NUMERIC[kind](stored, operand) if is_number(stored) else operand
+    put(fields, path, value)
+    return value
+
+
+def _increment(stored: Message, operand: Message) -> Message:
+    if stored.HasField("integer_value") and operand.HasField("integer_value"):
+        total = stored.integer_value + operand.integer_value
+        return Value(integer_value=min(max(total, _LEAST), _MOST))
+    return Value(double_value=float(number(stored)) + float(number(operand)))
+
+
+def _maximum(stored: Message, operand: Message) -> Message:
+    # NaN sorts first, but wins every maximum as well.
+    if is_nan(operand):
+        return operand
+    return operand if not is_nan(stored) and sort_key(operand) > sort_key(stored) else stored
+
+
+def _minimum(stored: Message, operand: Message) -> Message:
+    return operand if sort_key(operand) < sort_key(stored) else stored
+
+
+_NUMERIC = {"increment": _increment, "maximum": _maximum, "minimum": _minimum}
+
+
+def _append_missing(stored: Message, operand: Message) -> Message:
+    elements = list(stored.array_value.values)
+    present = [sort_key(element) for element in elements]
+    for element in operand.values:
+        if sort_key(element) not in present:
+            elements.append(element)
+            present.append(sort_key(element))
+    return Value(array_value={"values": elements})
+
+
+def _remove_all(stored: Message, operand: Message) -> Message:
+    unwanted = [sort_key(element) for element in operand.values]
+    kept = [e for e in stored.array_value.values if sort_key(e) not in unwanted]
+    return Value(array_value={"values": kept})

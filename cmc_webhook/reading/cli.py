@@ -184,8 +184,6 @@ def confirm(question: str) -> None:
 
 
 def _late(place: str) -> _Function:
-    """Return a function that imports the one at *place* when it is called, and calls it."""
-
     def call(**options: Any) -> None:
         module, _, name = place.partition(":")
         function = getattr(import_module(f"cmc_webhook.{module}"), name)

@@ -1,7 +1,8 @@
 """Writes a decision on an address, and what follows from it, unless somebody wrote meanwhile."""
 
 from collections.abc import Callable, Mapping
-from typing import Any
+from datetime import UTC, datetime
+from typing import Any, cast
 
 from google.api_core.exceptions import Aborted, AlreadyExists, FailedPrecondition, NotFound
 from google.cloud.firestore import DELETE_FIELD, CollectionReference
@@ -9,14 +10,20 @@ from google.cloud.firestore import DELETE_FIELD, CollectionReference
 from cmc_webhook.reading.queries import PATIENCE
 from cmc_webhook.status.addresses import address_id, changes, decide, described, fold
 from cmc_webhook.status.stop_rule import Kind, Operator, counted
+from cmc_webhook.text import one_line
 
 _ATTEMPTS = 10
+_LONGEST_NOTE = 1_024
 # What is kept of a fact when its address is forgotten.
 _OF_REFUSAL = ("at", "event", "mail", "kind", "cause", "server_composition")
 
 
-def store_decision(collection: CollectionReference, address: str, operator: Operator) -> None:
-    """Store a decision on *address*, in ASCII lower case. Raises UnreadableDocumentError."""
+def store_decision(
+    collection: CollectionReference, address: str, decision: str, note: str = ""
+) -> None:
+    """Store allow or block for *address*, in ASCII lower case. Raises UnreadableDocumentError."""
+    noted = {"note": one_line(note, _LONGEST_NOTE)} if note else {}
+    operator = cast(Operator, {"decision": decision, "at": datetime.now(UTC), **noted})
     about = described(address)
     _write(collection, address, lambda held: changes(held, decide({**about, **held}, operator)))
 

@@ -9,8 +9,11 @@ no document hides another. Pure.
 import copy
 import functools
 import operator
+import tomllib
 from collections.abc import Iterator
 from datetime import datetime
+from pathlib import Path
+from types import GenericAlias
 from typing import Any, NamedTuple, TypeAlias
 
 from google.cloud.firestore_v1.types import Value
@@ -32,92 +35,39 @@ class Mail(StatusDocument, total=False):
     expires_at: datetime
 
 
-class Entry(TypedDict, total=False):
-    """An entry of the quarantine of either function."""
-
-    kind: str
-    why: str
-    event_type: str
-    server_composition: str
-    content: str | bytes
-    stored_at: str
-    size: int
-    truncated: bool
-    received_at: datetime
-    expires_at: datetime
-
-
-class Person(TypedDict, total=False):
-    """A mail address and the name in front of it; either may be missing."""
-
-    address: str
-    name: str
-
-
-class File(TypedDict, total=False):
-    """An attachment."""
-
-    file_name: str
-    content_type: str
-    content_id: str
-    size: int
-    sha256: str
-    stored_at: str
-
-
 class Header(TypedDict):
-    """A header field of a received mail."""
+    """A header field of a received mail, without which its other part is of no use."""
 
     name: str
     value: str
 
 
-ReceivedMail = TypedDict(
-    "ReceivedMail",
-    {
-        "provider": str,
-        "envelope_from": str,
-        "envelope_to": list[str],
-        "from": Person,
-        "to": list[Person],
-        "cc": list[Person],
-        "reply_to": list[Person],
-        "subject": str,
-        "date": datetime,
-        "message_id": str,
-        "in_reply_to": str,
-        "references": list[str],
-        "status_of": str,
-        "auto_submitted": str,
-        "spf": str,
-        "dkim": str,
-        "sender_ip": str,
-        "filter": str,
-        "server_composition": str,
-        "spam_score": float,
-        "attachments": list[File],
-        "attachments_missing": int,
-        "headers": list[Header],
-        "text": str,
-        "text_stored_at": str,
-        "text_charset": str,
-        "text_guessed_charset": str,
-        "html": str,
-        "html_stored_at": str,
-        "html_charset": str,
-        "html_guessed_charset": str,
-        "headers_stored_at": str,
-        "headers_charset": str,
-        "raw_stored_at": str,
-        "schema_version": int,
-        "unreadable_fields": list[str],
-        "received_at": datetime,
-        "expires_at": datetime,
-    },
-    total=False,
-)
+_FIELDS = tomllib.loads(Path(__file__).with_name("shapes.toml").read_text(encoding="utf-8"))
+_TYPES: dict[str, Any] = {
+    "text": str,
+    "texts": list[str],
+    "content": str | bytes,
+    "integer": int,
+    "number": float,
+    "truth": bool,
+    "time": datetime,
+    "headers": list[Header],
+}
 
-Path: TypeAlias = tuple[int | str, ...]
+
+def _typed(table: str) -> Any:
+    """Return the TypedDict with the fields of *table* in shapes.toml, of which none is required."""
+    make: Any = TypedDict
+    fields = {name: _TYPES[kind] for kind, names in _FIELDS[table].items() for name in names}
+    return make(table, fields, total=False)
+
+
+_TYPES["person"] = _typed("person")
+_TYPES["people"] = GenericAlias(list, _TYPES["person"])
+_TYPES["files"] = GenericAlias(list, _typed("file"))
+Entry = _typed("entry")
+ReceivedMail = _typed("received")
+_Place: TypeAlias = tuple[int | str, ...]
 Shape = TypeAdapter[Any]
 MAIL: Shape = TypeAdapter(Mail)
 ENTRY: Shape = TypeAdapter(Entry)
@@ -160,9 +110,9 @@ def _readable(fields: Any, shape: Shape) -> tuple[dict[str, Any], tuple[str, ...
             del functools.reduce(operator.getitem, above, fields)[last]
 
 
-def _wrong(fields: Any, error: ValidationError) -> list[Path]:
+def _wrong(fields: Any, error: ValidationError) -> list[_Place]:
     """Return the paths in *fields* of the wrong values, in order, none inside another."""
-    found: dict[Path, None] = {}
+    found: dict[_Place, None] = {}
     for wrong in error.errors(include_url=False, include_context=False, include_input=False):
         # What lacks a part is of no use without it.
         path = wrong["loc"][:-1] if wrong["type"] == "missing" else wrong["loc"]
@@ -170,7 +120,7 @@ def _wrong(fields: Any, error: ValidationError) -> list[Path]:
     return [path for path in found if not any(path[:n] in found for n in range(1, len(path)))]
 
 
-def _existing(fields: Any, path: Path) -> Iterator[int | str]:
+def _existing(fields: Any, path: _Place) -> Iterator[int | str]:
     """Yield *path* up to the innermost value: pydantic adds the names of types to it."""
     for step in path:
         is_list = isinstance(fields, list) and isinstance(step, int)

@@ -109,7 +109,6 @@ def _unescaped(escape: re.Match[str]) -> str:
 
 
 def _texts(value: Any) -> Iterator[str]:
-    """Yield each text in *value*, however deep."""
     if isinstance(value, str):
         yield value
     elif isinstance(value, dict | list):

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from cmc_webhook.reading import mail_addresses
-from cmc_webhook.reading.documents import Entry
+from cmc_webhook.reading.documents import Entry, ReceivedMail
 from cmc_webhook.reading.received import RECIPIENT, SENDER
 from cmc_webhook.reading.statuses import INDEXED
 from cmc_webhook.settings import DEFAULTS
@@ -46,16 +46,11 @@ class Queries:
         return sorted([*equal, *((name, *element) for name in self.contains)])
 
 
-_RECEIVED = frozenset(
-    {
-        *("provider", "envelope_from", "envelope_to", "from", "to", "cc", "reply_to", "subject"),
-        *("date", "message_id", "in_reply_to", "references", "status_of", "auto_submitted"),
-        *("spf", "dkim", "sender_ip", "filter", "server_composition", "spam_score"),
-        *("attachments", "attachments_missing", "headers", "raw_stored_at", "received_at"),
-        *("text", "text_stored_at", "text_charset", "html", "html_stored_at", "html_charset"),
-        *("expires_at", "schema_version"),
-    }
-)
+# Few mails have these fields; they are not exempted.
+_RARE = {
+    *("headers_stored_at", "headers_charset", "text_guessed_charset", "html_guessed_charset"),
+    "unreadable_fields",
+}
 
 
 def all_queries(
@@ -83,7 +78,7 @@ def all_queries(
         ),
         Queries(
             collection=inbound,
-            fields=_RECEIVED,
+            fields=frozenset(ReceivedMail.__annotations__) - _RARE,
             newest_by="received_at",
             filters=frozenset({SENDER}),
             contains=frozenset({RECIPIENT}),

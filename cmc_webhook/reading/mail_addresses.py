@@ -1,5 +1,6 @@
 """Queries over the documents of addresses: one address, and those that are not to be mailed."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -19,10 +20,9 @@ INDEXED = tuple(_EQUAL.values())
 
 @dataclass(frozen=True, kw_only=True)
 class StopFilters:
-    """Which stopped addresses to choose: those whose stop ends after *since* and before *until*."""
+    """Which stopped addresses to choose: those whose stop ends after *since*."""
 
     since: datetime
-    until: datetime | None = None
     cause: str = ""
     domain: str = ""
 
@@ -36,17 +36,21 @@ class MailAddresses(queries.Collection):
         """Return the document of *address*, which is as people paste it, if there is one."""
         return super().get(address_id(recipients(address)[0]))
 
-    def stopped(self, filters: StopFilters) -> Listing:
-        """Return the stopped addresses that *filters* choose, the latest end first."""
+    def is_empty(self) -> bool:
+        """Return whether there is no document at all; reads one."""
+        return not queries.run(Query(self.collection).limit(1), ADDRESS)
+
+    def stopped(
+        self, filters: StopFilters, keep: Callable[[Document], bool] | None = None
+    ) -> Listing:
+        """Return the stopped addresses that *filters* and *keep* choose, the latest end first."""
         query = Query(self.collection)
         wanted = {"cause": filters.cause, "domain": domain(filters.domain)}
         for name, value in wanted.items():
             if value:
                 query = query.where(filter=FieldFilter(_EQUAL[name], "==", value))
         query = query.where(filter=FieldFilter("stop_until", ">", filters.since))
-        if filters.until:
-            query = query.where(filter=FieldFilter("stop_until", "<", filters.until))
-        return Listing(query, "stop_until", ADDRESS)
+        return Listing(query, "stop_until", ADDRESS, keep=keep)
 
     def unsubscribed(self, composition: str) -> Query:
         """Return the query for the addresses that unsubscribed from a server composition."""

@@ -146,12 +146,9 @@ def short_cause(fields: Mapping[str, Any], texts: Texts) -> str:
 
 
 def is_bounce_alone(fields: Mapping[str, Any]) -> bool:
-    """
-    Return whether the mail bounced and no delivery event names this recipient.
-
-    CMC's bounce may name the address in the header's To, its delivery events the envelope's
-    (inferred). The bounce then belongs to another document of the same message id.
-    """
+    """Return whether the mail bounced and no delivery event names this recipient."""
+    # CMC's bounce may name the address in the header's To, its delivery events the envelope's
+    # (inferred). The bounce then belongs to another document of the same message id.
     if not ("bounced_at" in fields or "suppressed_at" in fields):
         return False
     if any(name in fields for name in _DELIVERY_TIMES):

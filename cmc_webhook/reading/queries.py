@@ -210,12 +210,9 @@ def run(query: Query, shape: Shape) -> list[Document]:
 
 
 def read_stored(query: Query, after: Position | None = None) -> list[StoredDocument]:
-    """
-    Return the documents as Firestore sends them, starting at *after* if it is given.
-
-    The client's own `stream` fails for all of them if one has a reference to another
-    database, as imported documents have.
-    """
+    """Return the documents as Firestore sends them, starting at *after* if it is given."""
+    # The client's own `stream` fails for all of them if one has a reference to another database,
+    # as imported documents have.
     request, _, _ = query._prep_stream()
     if after:
         request["structured_query"].start_at = after

@@ -52,12 +52,9 @@ def shown(value: Any, zone: ZoneInfo, pattern: str = "%Y-%m-%d %H:%M:%S") -> str
 
 
 def read_time(text: str, zone: ZoneInfo, now: datetime) -> datetime:
-    """
-    Return the time *text* in UTC, as people write it; without an offset it is in *zone*.
-
-    2026-11-27, 2026/11/27 9:00, 11/27 (the last one until *now*), today, 昨日 (0 o'clock), 2h
-    (so long before *now*), ISO 8601. Raises ValueError.
-    """
+    """Return in UTC a time as people write it, in *zone* unless it has an offset; or ValueError."""
+    # 2026-11-27, 2026/11/27 9:00, 11/27 (the last one until now), today, 昨日 (0 o'clock), 2h (so
+    # long before now), ISO 8601.
     written = unicodedata.normalize("NFKC", text).strip()
     today = now.astimezone(zone).replace(hour=0, minute=0, second=0, microsecond=0)
     if (days := _DAYS_AGO.get(written.casefold())) is not None:

@@ -51,11 +51,7 @@ class Message:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """
-    The answer to a request.
-
-    *text* is the HTTP status, or why there is none; *counts* are those of a 200.
-    """
+    """An answer; *text* is its HTTP status or why there is none, *counts* are those of a 200."""
 
     text: str
     seconds: float
@@ -67,39 +63,30 @@ class Answer:
         return self.text.startswith("2")
 
 
-class Target:
-    """A URL to post to. Raises ValueError if it is not one."""
-
-    def __init__(self, url: str) -> None:
-        self._parts = parse_url(url)
-
-    def post(self, message: Message) -> Answer:
-        """Send *message* over a new connection; a failure is an Answer too."""
-        started = time.monotonic()
-        try:
-            text, counts = self._exchange(message)
-        except (OSError, http.client.HTTPException) as error:
-            text, counts = f"no answer: {error or type(error).__name__}", {}
-        return Answer(text, time.monotonic() - started, counts)
-
-    def _exchange(self, message: Message) -> tuple[str, Mapping[str, int]]:
-        parts = self._parts
-        secure = parts.scheme == "https"
-        kind = http.client.HTTPSConnection if secure else http.client.HTTPConnection
-        path = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
-        headers = _HEADERS | {
-            "Content-Type": message.content_type,
-            "Content-Length": str(len(message.body)),
-        }
-        if message.authorization:
-            headers["Authorization"] = message.authorization
+def post(url: str, message: Message) -> Answer:
+    """Send *message* over a new connection; a failure is an Answer too. Raises ValueError."""
+    parts = parse_url(url)
+    secure = parts.scheme == "https"
+    kind = http.client.HTTPSConnection if secure else http.client.HTTPConnection
+    path = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
+    headers = _HEADERS | {
+        "Content-Type": message.content_type,
+        "Content-Length": str(len(message.body)),
+    }
+    if message.authorization:
+        headers["Authorization"] = message.authorization
+    started = time.monotonic()
+    try:
         with closing(kind(parts.hostname or "", parts.port, timeout=_TIMEOUT_S)) as connection:
             connection.putrequest("POST", path, skip_accept_encoding=True)
             for name, value in headers.items():
                 connection.putheader(name, value)
             connection.endheaders(message.body)
             response = connection.getresponse()
-            return str(response.status), _counts(response.status, response.read())
+            text, counts = str(response.status), _counts(response.status, response.read())
+    except (OSError, http.client.HTTPException) as error:
+        text, counts = f"no answer: {error or type(error).__name__}", {}
+    return Answer(text, time.monotonic() - started, counts)
 
 
 class Pace:
@@ -122,17 +109,13 @@ class Pace:
 
 
 def deliver(
-    target: Target, messages: Iterable[tuple[Message, int]], *, pace: Pace, senders: int
+    url: str, messages: Iterable[tuple[Message, int]], *, pace: Pace, senders: int
 ) -> Iterator[Answer]:
-    """
-    Post each message, given with its number of events, and yield the answers in order.
-
-    *senders* is the number of requests at the same time.
-    """
+    """Post messages with their numbers of events, *senders* at a time; yield answers in order."""
 
     def send(message: Message, events: int) -> Answer:
         pace.wait(events)
-        return Answer("not sent", 0.0) if pace.stopped.is_set() else target.post(message)
+        return Answer("not sent", 0.0) if pace.stopped.is_set() else post(url, message)
 
     with ThreadPoolExecutor(senders) as pool:
         try:

@@ -21,52 +21,25 @@ COMPOSITION = "simulator"
 _MTA = "mta{:02}.simulator.smtps.example"
 _RETURN_PATH = "{}@return.simulator.smtps.example"
 _SOURCE_IP, _SENDER_IP = "198.51.100.7", "192.0.2.{}"
-_MINUTE, _HOUR, _DAY = 60, 3600, 86400
 _QUEUED_PER_SECOND = 200
 _UUID_EPOCH = datetime(1582, 10, 15, tzinfo=UTC)
 _SUPPRESSED = ("10", "11")
 
 
 class Step(NamedTuple):
-    """
-    One event of a mail: a status, or one of several bounce codes.
-
-    It happens *earliest* to *latest* seconds after the event before it.
-    """
+    """A status or bounce codes, *earliest* to *latest* seconds after the event before."""
 
     words: tuple[str, ...]
     earliest: int = 0
     latest: int = 0
 
 
-_QUEUED = Step(("queued",))
-_SUCCEEDED = Step(("succeeded",), 1, 4)
-_FAILED = Step(("failed",), 1, 4)
-_DEFERRED = Step(("deferred",), 1, 4)
-_DEFERRED_AGAIN = Step(("deferred",), 10 * _MINUTE, 15 * _MINUTE)
-
-STEPS: dict[str, tuple[Step, ...]] = {
-    "normal": (_QUEUED, _SUCCEEDED),
-    "delayed": (_QUEUED, _DEFERRED, _DEFERRED_AGAIN, Step(("succeeded",), _HOUR, 2 * _HOUR)),
-    "hard-bounce": (_QUEUED, _FAILED, Step(("1", "2", "9"), 1, 1)),
-    "soft-bounce": (
-        *(_QUEUED, _DEFERRED, _DEFERRED_AGAIN, Step(("failed",), _HOUR, 2 * _HOUR)),
-        Step(("3", "5", "7"), 1, 1),
-    ),
-    "late-bounce": (_QUEUED, _SUCCEEDED, Step(("2", "4", "5", "8", "99"), 5 * _MINUTE, 2 * _DAY)),
-    "forward-error": (_QUEUED, _SUCCEEDED, Step(("6",), _MINUTE, _HOUR)),
-    "suppressed": (_QUEUED, Step(("failed",)), Step(_SUPPRESSED, 0, 1)),
+_TABLE = tomllib.loads(Path(__file__).with_name("scenarios.toml").read_text("utf-8"))
+STEPS = {
+    name: tuple(Step(tuple(words), *seconds) for words, *seconds in steps)
+    for name, steps in _TABLE["steps"].items()
 }
-# How many of a hundred mails of a campaign take which course.
-_CAMPAIGN = {
-    "normal": 84,
-    "delayed": 4,
-    "hard-bounce": 4,
-    "soft-bounce": 2,
-    "late-bounce": 2,
-    "forward-error": 1,
-    "suppressed": 3,
-}
+_CAMPAIGN = _TABLE["campaign"]
 OFFERED = (*(name for name in STEPS if name != "delayed"), "campaign")
 
 
@@ -94,16 +67,6 @@ class Mailing:
     version: int
     zone: ZoneInfo
     last_event_at: datetime
-
-
-class _Mail(NamedTuple):
-    """What all records of a mail and recipient share."""
-
-    message_id: str
-    subject: str
-    sender: str
-    api_data: str
-    to: str
 
 
 def events(mailing: Mailing, rng: random.Random) -> list[Event]:
@@ -155,7 +118,12 @@ def _events(
     for position, course in enumerate(courses):
         to = _recipient(number, position, rng)
         api_data = rng.choice(_TEXTS["api_data"]).format(number + 1)
-        mail = _Mail(message_id, subject, sender, api_data, to)
+        about = {"subject": subject, "messageId": message_id}
+        return_path = _RETURN_PATH.format(sender.partition("@")[0])
+        if mailing.version == 1:
+            parties = {"envelopeFrom": return_path, "envelopeTo": to}
+        else:
+            parties = {"from": sender, "to": to, "returnPath": return_path, "apiData": api_data}
         reasons = _TEXTS["reasons"]
         code = next((word for _, word in course if word.isdigit()), rng.choice([*reasons]))
         if code in _SUPPRESSED:
@@ -165,7 +133,10 @@ def _events(
         for second, word in course:
             reason = rng.choice(_TEXTS["deferrals"]) if word == "deferred" else final
             text = "" if word in ("queued", "succeeded") else reason.format(to=to)
-            yield _event(queued_at + timedelta(seconds=second), mail, word, text, mailing)
+            at = queued_at + timedelta(seconds=second)
+            created = at.astimezone(mailing.zone).strftime("%Y-%m-%d %H:%M:%S")
+            record = {"reason": text, "created": created, **about, "status": word, **parties}
+            yield _event(at, word, record)
 
 
 def _message_id(at: datetime, rng: random.Random) -> str:
@@ -185,23 +156,10 @@ def _recipient(number: int, position: int, rng: random.Random) -> str:
     return f"{name}.{number + 1:04}{chr(ord('a') + position % 26)}@{domain}"
 
 
-def _event(at: datetime, mail: _Mail, word: str, reason: str, mailing: Mailing) -> Event:
-    event_type = "bounces" if word.isdigit() else "deliveries"
-    record = {
-        "reason": reason,
-        "created": at.astimezone(mailing.zone).strftime("%Y-%m-%d %H:%M:%S"),
-        "subject": mail.subject,
-        "messageId": mail.message_id,
-        "status": word,
-    }
-    return_path = _RETURN_PATH.format(mail.sender.partition("@")[0])
-    if mailing.version == 1:
-        record |= {"envelopeFrom": return_path, "envelopeTo": mail.to}
-    else:
-        record |= {"from": mail.sender, "to": mail.to}
-        record |= {"returnPath": return_path, "apiData": mail.api_data}
-    if event_type == "deliveries":
-        queued = word == "queued"
-        record["sourceIp"] = _SOURCE_IP if queued else ""
-        record["senderIp"] = "" if queued else _SENDER_IP.format(1 + at.second % 9)
-    return Event(at, event_type, record)
+def _event(at: datetime, word: str, record: dict[str, str]) -> Event:
+    if word.isdigit():
+        return Event(at, "bounces", record)
+    queued = word == "queued"
+    record["sourceIp"] = _SOURCE_IP if queued else ""
+    record["senderIp"] = "" if queued else _SENDER_IP.format(1 + at.second % 9)
+    return Event(at, "deliveries", record)

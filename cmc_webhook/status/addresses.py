@@ -114,11 +114,7 @@ def fold(held: Mapping[str, Any], facts: Iterable[Fact]) -> dict[str, Any]:
 
 
 def decide(held: Mapping[str, Any], operator: Operator | None) -> dict[str, Any]:
-    """
-    Return the fields of the document *held* once the operator decides this.
-
-    None takes the last decision back. Raises UnreadableDocumentError.
-    """
+    """Return the fields once *operator* decides; None takes that back. Raises as fold() does."""
     decided = {name: value for name, value in held.items() if name != "operator"}
     return fold(decided | ({"operator": operator} if operator else {}), ())
 

@@ -25,11 +25,7 @@ class Cached(NamedTuple):
 
 
 class Cache:
-    """
-    The documents last read or written, by resource name, least recent first. Thread-safe.
-
-    What it returns it keeps: nobody may change it.
-    """
+    """Documents by name, least recent first. Nobody may change what it returns. Thread-safe."""
 
     def __init__(self, most_bytes: int = _MOST_BYTES) -> None:
         self._lock = threading.Lock()
@@ -45,11 +41,7 @@ class Cache:
         return Cached(entry.held, time.monotonic() - entry.asked_at < _TRUSTED_S)
 
     def put(self, name: str, held: Held, asked_at: float) -> None:
-        """
-        Cache *held*, which Firestore had at *asked_at* (time.monotonic()) or later.
-
-        Of two versions of a document the later ``update_time`` stays.
-        """
+        """Cache *held*, as of *asked_at* (time.monotonic()) or later; the newest version stays."""
         try:
             entry = _Entry(held, asked_at, _ENTRY + _size(held.fields))
         except TypeError:

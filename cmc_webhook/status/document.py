@@ -136,11 +136,7 @@ def id_of(event: StatusEvent) -> str:
 
 
 def valid(held: Mapping[str, Any]) -> StatusDocument:
-    """
-    Return the fields of a stored document that events can be added to, without nulls.
-
-    Raises UnreadableDocumentError: another writer may have stored anything.
-    """
+    """Return the valid fields of a document, without nulls. Raises UnreadableDocumentError."""
     try:
         return _HELD.validate_python(without_nulls(held), strict=True)
     except ValidationError:
@@ -260,7 +256,6 @@ def made_of(**fields: Any) -> dict[str, Any]:
 
 
 def history_event(event: StatusEvent) -> HistoryEvent:
-    """Return *event* as it stands in the history."""
     return made_of(  # type: ignore[return-value]
         at=event.at,
         id=event.id,
@@ -396,12 +391,7 @@ def _times(known: StatusDocument, events: Iterable[HistoryEvent]) -> dict[str, d
 
 
 def _descriptions(known: Mapping[str, Any], events: Iterable[StatusEvent]) -> dict[str, str]:
-    """
-    Return the descriptive fields.
-
-    If events disagree, the greatest value by code point wins, so that the result does not
-    depend on their order.
-    """
+    """Return the descriptive fields; of several values the greatest, in whatever order."""
     described: dict[str, str] = {name: known[name] for name in DESCRIPTIONS if name in known}
     for event in events:
         texts: Mapping[str, str] = event.description  # type: ignore[assignment]

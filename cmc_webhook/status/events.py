@@ -84,11 +84,7 @@ Description = TypedDict(
 
 
 class StatusEvent(NamedTuple):
-    """
-    One event of one mail and recipient.
-
-    *at* is UTC. All text is cleaned and bounded; missing text is empty.
-    """
+    """One event of one mail and recipient; *at* is UTC, text is cleaned, empty if missing."""
 
     id: str
     at: datetime

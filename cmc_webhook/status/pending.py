@@ -41,11 +41,7 @@ _ADDRESS = DocumentKind(
 
 @dataclass(frozen=True, slots=True)
 class Pending:
-    """
-    A document to be written; *fold* returns its fields after *events*, from those before.
-
-    The fields before are valid, or the result of another fold, and stay as they are.
-    """
+    """A document to write; *fold* returns its fields after *events*, from valid ones before."""
 
     kind: DocumentKind
     events: Sequence[StatusEvent]

@@ -1,6 +1,5 @@
 """Entries of the quarantine: records and bodies that cannot become an event. Pure."""
 
-from dataclasses import dataclass
 from typing import Any
 
 from cmc_webhook.fields import json_bytes
@@ -14,17 +13,13 @@ from cmc_webhook.text import clean, digest
 LARGEST_CONTENT = 900_000
 
 
-@dataclass(frozen=True, slots=True)
-class QuarantineEntry:
-    """A document of the quarantine, without the times that the store adds."""
-
-    id: str
-    fields: dict[str, Any]
+# The id and the fields of a document of the quarantine, without the times that the store adds.
+Entry = tuple[str, dict[str, Any]]
 
 
 def quarantined_record(
     unreadable: UnreadableRecord, envelope: Envelope, redactor: Redactor
-) -> QuarantineEntry:
+) -> Entry:
     """
     Return the entry of a record, its content as JSON text.
 
@@ -46,13 +41,13 @@ def quarantined_record(
     return _entry(about, json_bytes(record.value), redactor)
 
 
-def quarantined_body(body: bytes, redactor: Redactor) -> QuarantineEntry:
+def quarantined_body(body: bytes, redactor: Redactor) -> Entry:
     """Return the entry of a body that holds no envelope."""
     about = {"kind": "body", "why": Reason.NO_ENVELOPE.value}
     return _entry(about, body, redactor)
 
 
-def _entry(about: dict[str, str], content: bytes, redactor: Redactor) -> QuarantineEntry:
+def _entry(about: dict[str, str], content: bytes, redactor: Redactor) -> Entry:
     content = redactor.redact(content)
     fields = {
         **about,
@@ -63,7 +58,7 @@ def _entry(about: dict[str, str], content: bytes, redactor: Redactor) -> Quarant
     # The same content has the same id, so that a repeated post is kept once.
     composition, event_type = about.get("server_composition", ""), about.get("event_type", "")
     entry_id = digest(composition, event_type, content)
-    return QuarantineEntry(entry_id, {n: v for n, v in fields.items() if v not in ("", False)})
+    return entry_id, {n: v for n, v in fields.items() if v not in ("", False)}
 
 
 def _cut(content: bytes) -> str | bytes:

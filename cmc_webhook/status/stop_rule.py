@@ -102,11 +102,7 @@ _BY_DIAGNOSIS = {
 
 
 class Stop(NamedTuple):
-    """
-    Mail to the address stops from *since* until *until*, in UTC.
-
-    *line* is the line of the rule; None for a decision of an operator.
-    """
+    """Mail stops from *since* until *until*, in UTC; *line* is None for an operator's decision."""
 
     cause: str
     since: datetime
@@ -115,11 +111,7 @@ class Stop(NamedTuple):
 
 
 def kind_of(code: str, diagnosis: Diagnosis | None, to_domain: str) -> Kind | None:
-    """
-    Return what a bounce of CMC's *code* says of the address, None for nothing.
-
-    *to_domain* is that of the recipient, in lower case.
-    """
+    """Return what a bounce says of the address, None for nothing. *to_domain* is in lower case."""
     if diagnosis:
         return _BY_DIAGNOSIS.get(diagnosis)
     if code == "2" and receiver_of(to_domain) in AMBIGUOUS:

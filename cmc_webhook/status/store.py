@@ -22,7 +22,7 @@ from cmc_webhook.reasons import Reason
 from cmc_webhook.status.cache import Cache
 from cmc_webhook.status.document import UnreadableDocumentError
 from cmc_webhook.status.pending import Pending
-from cmc_webhook.status.quarantine import QuarantineEntry
+from cmc_webhook.status.quarantine import Entry
 from cmc_webhook.writer import TRANSIENT, Writer, attempts
 
 # A write that failed its precondition, or whose outcome is unknown: read again.
@@ -67,11 +67,7 @@ class _Folded(NamedTuple):
 
 
 class StatusStore:
-    """
-    The documents that events are folded into, and the quarantine of *collection*. Thread-safe.
-
-    Without *cache*, every document is read before it is written.
-    """
+    """The documents and the quarantine of *collection*; no *cache*: always read. Thread-safe."""
 
     def __init__(
         self,
@@ -116,13 +112,10 @@ class StatusStore:
                 return
         raise StoreUnavailable(f"{len(pending)} of {len(documents)} documents not stored in time")
 
-    def quarantine(
-        self, entries: Iterable[QuarantineEntry], received_at: datetime, budget: Budget
-    ) -> None:
+    def quarantine(self, entries: Iterable[Entry], received_at: datetime, budget: Budget) -> None:
         """Store *entries*; one that exists already stays. Raises StoreUnavailable."""
         collection = f"{self._collection}_quarantine"
-        documents = {entry.id: entry.fields for entry in entries}
-        self._writer.create(collection, documents, received_at, budget)
+        self._writer.create(collection, dict(entries), received_at, budget)
 
     def _folded_into_cached(self, names: Iterable[str], post: _Post) -> dict[str, _Folded]:
         """Return the changes to cached documents, and to those that are probably new."""

@@ -81,7 +81,7 @@ MUTATIONS = [
         ),
         (
             "a broken connection is the end of the body",
-            "        raise _incomplete() from error",
+            "        raise BodyIncomplete(_TRUNCATED) from error",
             '        return b""',
         ),
     ),
@@ -144,7 +144,8 @@ MUTATIONS = [
         ),
         (
             "a password is stored that stands alone",
-            'secrets |= {pair.partition(":")[2] for pair in settings.credential_pairs}',
+            'secrets |= {pair.partition(":")[2] for pair in '
+            "settings.credentials.get(variable, ())}",
             "pass",
         ),
     ),

@@ -452,7 +452,7 @@ def test_an_allowed_address_may_be_mailed_until_it_bounces_again(bounce, run, de
     assert "lift the block in CMC" in asked.stdout
     allowed = run("addresses", "allow", "a@example.jp", "--note", "電話", input="y\n")
 
-    assert allowed.stdout.splitlines()[-1].startswith("This address may be mailed")
+    assert allowed.stdout.splitlines()[-1].startswith("Nothing on record stops mail")
     stored = decided("a@example.jp")
     assert "stop_until" not in stored
     assert (stored["operator"]["decision"], stored["operator"]["note"]) == ("allow", "電話")

@@ -121,10 +121,10 @@ def test_version_1_in_use(run, url, sound):
 
 
 def test_the_sections_that_it_names_exist():
-    document = ".github/DEPLOYMENT.md"
-    headings = {text for _, text in Document(document).headings()}
-
+    documents = {"en": ".github/DEPLOYMENT.md", "ja": ".github/DEPLOYMENT.ja.md"}
     for language in LANGUAGES:
+        document = documents[language]
+        headings = {text for _, text in Document(document).headings()}
         remedies = [text for key, text in load(language).items() if key.startswith("remedy.")]
         naming = [text for text in remedies if document in text]
         assert len(naming) == 3

@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from cmc_webhook.simulator import posts
-from cmc_webhook.simulator.posting import FORM, Message, Pace, Target, deliver
+from cmc_webhook.simulator.posting import FORM, Message, Pace, deliver
 from cmc_webhook.simulator.scenarios import COMPOSITION, OFFERED, STEPS, Mailing, events
 from tests.support import chaos, oracle
 from tests.support.ledger import TOKYO
@@ -46,7 +46,7 @@ def test_every_scenario_ends_as_it_must(run, url, documents, scenario, version):
 
 def test_a_campaign_in_chaos_is_accounted_for_to_the_last_record(url, serve, documents, quarantine):
     """Repeated, shuffled and odd records, by four senders at once."""
-    target = Target(f"http://127.0.0.1:{serve(CMC_ALLOW_UNAUTHENTICATED='true').port}")
+    target = f"http://127.0.0.1:{serve(CMC_ALLOW_UNAUTHENTICATED='true').port}"
     rng = random.Random(7)
     mailing = Mailing(
         steps=None, count=200, recipients=1, version=2, zone=TOKYO, last_event_at=datetime.now(UTC)

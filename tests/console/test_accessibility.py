@@ -47,6 +47,7 @@ def paths(post, inbound, documents, bucket):
         *("/", "/?period=7d", "/mails", "/mails?status=bounced&period=own", "/mails?q=nobody@x.jp"),
         *("/mails?q=user@example.jp", "/mails?q=%E8%AA%9E"),
         *("/addresses/a@docomo.ne.jp", "/addresses/nobody@example.jp", "/mails/gone", "/nothing"),
+        *("/stops", "/stops?cause=hard", "/stops?domain=x.jp&period=own", "/stops?cause=nonsense"),
         *("/quarantine", "/quarantine?why=missing_message_id", "/quarantine/gone"),
         *("/quarantine/received", "/received", "/received?sender=no@x.jp&period=own"),
         *("/received/gone", "/mails?period=nonsense"),

@@ -129,7 +129,7 @@ COMPUTED = {
     *(f"{table}.{state}" for table in ("plan", "comparison") for state in STATES),
     *(f"received.{name}_file" for name in ("text", "html", "headers", "raw")),
     *(f"stats.by_{name}" for name in ("status", "day", "cause", "domain")),
-    *(f"filter.{name}" for name in (*FILTERS, "q")),
+    *(f"filter.{name}" for name in (*FILTERS, "q", "file")),
     *(f"devserver.{name}" for name in ("status", "received", "page")),
 }
 # Words that stand in the code by themselves, with the table in another place.

@@ -13,8 +13,8 @@ from google.cloud.firestore_v1 import types
 from cmc_webhook.local_firestore import queries
 from cmc_webhook.local_firestore.messages import Value
 from cmc_webhook.local_firestore.resource_names import DocumentName
-from cmc_webhook.local_firestore.sort_keys import sort_key
 from cmc_webhook.local_firestore.storage import Storage
+from cmc_webhook.local_firestore.values import sort_key
 from tests.support.random_queries import DOCUMENTS, ROOTS, document, structured
 
 pytestmark = pytest.mark.builtin
