@@ -113,17 +113,15 @@ def patience() -> Budget:
 
 def pages_of(query: Query, after: str | None) -> Iterator[Page]:
     """Yield the documents of *query*, which is ordered by id, in pages."""
-    while found := read_stored(_behind(query, after).limit(_PAGE)):
+    if after:
+        query = query.start_after({"__name__": after})
+    while found := read_stored(query.limit(_PAGE)):
         documents = [StoredDocument.pb(each) for each in found]
         yield {
             each.name: Held(decode_fields(each.fields), nanoseconds(each.update_time))
             for each in documents
         }
-        after = id_of(documents[-1].name)
-
-
-def _behind(query: Query, after: str | None) -> Query:
-    return query.start_after({"__name__": after}) if after else query
+        query = query.start_after({"__name__": id_of(documents[-1].name)})
 
 
 def id_of(name: str) -> str:

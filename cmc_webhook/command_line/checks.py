@@ -49,27 +49,19 @@ class Problem:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Deployment:
-    """
-    The state of a deployment.
-
-    *latest*: the mails written last, the latest first; *oldest*: the one whose last
-    write is the longest ago; *documents*: what else was read, by what it is.
-    *refused_setting*: the sentence on a credential with which the function does not start.
-    *failed_looks*: what could not be read, by the error. *real*: a project of Google, not
-    the local Firestore.
-    """
+    """The state of a deployment."""
 
     environ: Mapping[str, str]
     settings: StatusSettings
-    refused_setting: str
-    real: bool
+    refused_setting: str  # the sentence on a credential with which the function does not start
+    real: bool  # a project of Google, not the local Firestore
     now: datetime
-    latest: Sequence[Document]
-    oldest: Sequence[Document]
-    documents: Mapping[str, Sequence[Document]]
+    latest: Sequence[Document]  # the mails written last, the latest first
+    oldest: Sequence[Document]  # the mail whose last write is the longest ago, if there is any
+    documents: Mapping[str, Sequence[Document]]  # what else was read, by what it is
     quarantined: Mapping[str, int]
     missing_indexes: Sequence[str]
-    failed_looks: Mapping[str, Sequence[str]]
+    failed_looks: Mapping[str, Sequence[str]]  # what could not be read, by the error
 
 
 def problems(deployment: Deployment) -> dict[str, list[Problem]]:

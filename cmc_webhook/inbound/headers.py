@@ -49,12 +49,9 @@ class Headers:
 
 
 def split_head(content: memoryview) -> tuple[Headers, memoryview]:
-    """
-    Return the fields of a mail or part, and what follows them.
-
-    A line that is no field has an empty name; if no field follows it, the body begins
-    there, because the blank line is missing. Fields after the limits are left out.
-    """
+    """Return the fields of a mail or part up to the limits, and what follows them."""
+    # A line that is no field has an empty name; if no field follows it, the body begins there,
+    # because the blank line is missing.
     blank = _BLANK_LINE.search(content)
     head = _beginning(content[: blank.start()] if blank else content)
     body = content[blank.end() :] if blank else content[:0]

@@ -49,12 +49,8 @@ class InboundWebhook:
         self._dead_letters = DeadLetters(redactor, enabled=settings.log_unstored)
 
     def keep(self, body: bytes, budget: Budget, entry: LogEntry) -> Receipt:
-        """
-        Store the mail, as a document or in quarantine, before *budget* is spent.
-
-        Raises MalformedEnvelope once a status of sent mail is in quarantine,
-        StoreUnavailable if anything could not be stored.
-        """
+        """Store the mail before *budget* is spent. Raises MalformedEnvelope, StoreUnavailable."""
+        # MalformedEnvelope: it is the status of sent mail, which is in quarantine by then.
         entry.bytes = len(body)
         received_at = datetime.now(UTC)
         try:

@@ -102,11 +102,7 @@ class Transactions:
     def commit(
         self, transaction_id: bytes, database: str, write: Callable[[StorageWriter], T]
     ) -> T:
-        """
-        Return the result of *write*, which may be called several times; the last is committed.
-
-        If it raises a Refusal, nothing is written and the transaction stays open.
-        """
+        """Return the result of *write*, whose last call is committed; a Refusal changes nothing."""
         deadline = time.monotonic() + _MAX_WAIT_S
         with self._changed:
             while True:

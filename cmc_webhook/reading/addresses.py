@@ -45,28 +45,20 @@ class Sibling:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Card:
-    """
-    What is known about an address.
-
-    *mails* are the newest, the latest first; *counts*, *first* and *last* (times of the
-    statuses, UTC) are of all mails that were read. *is_complete* says whether these are all
-    that Firestore has. *near* are the likest addresses, where there is no mail; *period* has then
-    the times of the oldest and the newest of all mails. *verdict* says whether it may be mailed,
-    *record* is the document that it rests on.
-    """
+    """What is known about an address; times are in UTC."""
 
     address: str
-    record: Document | None
-    verdict: Verdict
-    mails: Sequence[Document]
-    counts: Counter[str]
+    record: Document | None  # the document that the verdict rests on
+    verdict: Verdict  # whether it may be mailed
+    mails: Sequence[Document]  # the newest, the latest first
+    counts: Counter[str]  # by status, of all mails that were read, as the two times below
     first: datetime | None = None
     last: datetime | None = None
     siblings: Sequence[Sibling] = ()
-    near: Near | None = None
-    period: Sequence[datetime] = ()
+    near: Near | None = None  # the likest addresses, where there is no mail
+    period: Sequence[datetime] = ()  # then the times of the oldest and the newest of all mails
     documents_read: int
-    is_complete: bool = True
+    is_complete: bool = True  # whether the mails that were read are all that Firestore has
 
     @property
     def stop_is_doubtful(self) -> bool:

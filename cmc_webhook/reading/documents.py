@@ -76,17 +76,12 @@ ADDRESS: Shape = TypeAdapter(AddressDocument)
 
 
 class Document(NamedTuple):
-    """
-    A document: its id, and those fields of ours that have the right type.
-
-    *stored* has every field with whatever is stored, times in UTC. *unreadable* names our
-    fields that are missing in *fields*, or there without a part, because of their type.
-    """
+    """A document: its id, and those fields of ours that have the right type."""
 
     id: str
     fields: dict[str, Any]
-    stored: dict[str, Any]
-    unreadable: tuple[str, ...]
+    stored: dict[str, Any]  # every field with whatever is stored, times in UTC
+    unreadable: tuple[str, ...]  # our fields that are missing in *fields*, or lack a part
 
 
 def document(name: str, stored: Any, shape: Shape) -> Document:

@@ -33,13 +33,10 @@ _JSON_ESCAPE = re.compile(r"\\(?:u([0-9A-Fa-f]{4})|.)")
 
 
 class Traces:
-    """
-    What holds *address*, in ASCII lower case, apart from the document of the address.
+    """What holds *address* (ASCII lower case), besides its document; may raise as Objects does."""
 
-    To find it, every received mail and every entry of both quarantines is read: their addresses
-    are not indexed. *looked_at* counts these, *found* what holds the address. Raises
-    NoStorageError, StorageError.
-    """
+    # Every received mail and every entry of both quarantines is read: their addresses are not
+    # indexed. *looked_at* counts these, *found* what holds the address.
 
     def __init__(self, connection: Connection, objects: Objects, address: str) -> None:
         client, names = connection.client, (connection.collection, connection.inbound_collection)

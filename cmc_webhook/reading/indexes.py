@@ -19,21 +19,14 @@ from cmc_webhook.status import addresses, document
 
 @dataclass(frozen=True, kw_only=True)
 class Queries:
-    """
-    All queries over one collection.
-
-    *fields*: the fields of its documents. *newest_by*: the time that lists are ordered by, the
-    latest first. *filters*: fields that such a list is filtered by, one of them or several
-    together; of *contains* one element is compared. *alone*: fields that are compared or ordered
-    by without any other field.
-    """
+    """All queries over one collection."""
 
     collection: str
-    fields: frozenset[str]
-    newest_by: str
-    filters: frozenset[str] = frozenset()
-    contains: frozenset[str] = frozenset()
-    alone: frozenset[str] = frozenset()
+    fields: frozenset[str]  # of its documents
+    newest_by: str  # the time that lists are ordered by, the latest first
+    filters: frozenset[str] = frozenset()  # of such a list, one of them or several together
+    contains: frozenset[str] = frozenset()  # filters that compare one element
+    alone: frozenset[str] = frozenset()  # compared or ordered by without any other field
 
     def exempted(self) -> list[str]:
         """Return the fields that no query names."""

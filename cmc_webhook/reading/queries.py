@@ -40,18 +40,13 @@ class Cursor(NamedTuple):
 
 
 class Listing:
-    """
-    The documents of *query* by their field *time*, the latest first.
+    """The documents of *query* by their field *time*, the latest first; of the same time by id."""
 
-    Documents of the same time are ordered by id, so that a page starts where the
-    previous one ended, even if documents arrive in between. Firestore puts values of some
-    other types before all times, and leaves out documents without the field. Needs a
-    composite index only if *query* filters by another field.
-
-    With a *beginning*, those of which its field begins so, in the order of that field first.
-    The index is that of a filter by it; no index answers more filters, so *keep* chooses among
-    what is read.
-    """
+    # So a page starts where the previous one ended, even if documents arrive in between. Firestore
+    # puts values of some other types before all times, and leaves out documents without the field.
+    # Needs a composite index only if *query* filters by another field.
+    # With a *beginning*, those of which its field begins so, in the order of that field first. The
+    # index is that of a filter by it; no index answers more filters, so *keep* chooses.
 
     def __init__(
         self,

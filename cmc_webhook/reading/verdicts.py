@@ -17,20 +17,14 @@ _DECISIVE = ("stop_until", "unsubscribed_from")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Verdict:
-    """
-    Whether an address may be mailed, at one time.
+    """Whether an address may be mailed, at one time."""
 
-    *cause* is empty unless it is stopped. A stop runs from *since*, None if the facts do
-    not tell, until *until*, None for no end, by *line* of the rule; no line is a decision
-    of an operator. *blocked_at*: when CMC last refused to send to it.
-    """
-
-    cause: str = ""
-    since: datetime | None = None
-    until: datetime | None = None
-    line: Line | None = None
+    cause: str = ""  # empty unless it is stopped
+    since: datetime | None = None  # when the stop began; None if the facts do not tell
+    until: datetime | None = None  # when the stop ends; None for no end
+    line: Line | None = None  # of the rule; None: an operator decided
     unsubscribed_from: tuple[str, ...] = ()
-    blocked_at: datetime | None = None
+    blocked_at: datetime | None = None  # when CMC last refused to send to it
 
     def allows(self, composition: str | None = None) -> bool:
         """Return whether the address may be mailed, through this server composition if given."""
