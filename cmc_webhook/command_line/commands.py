@@ -8,16 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from cmc_webhook.command_line.values import (
-    ADDRESS,
-    ID,
-    POSITION,
-    RATE,
-    TEXT,
-    TIME,
-    ZONE,
-    WordType,
-)
+from cmc_webhook.command_line.values import ADDRESS, ID, POSITION, RATE, TEXT, TIME, ZONE, WordType
 from cmc_webhook.reading.cli import Group, adding, command, option
 from cmc_webhook.reading.language import text
 from cmc_webhook.reading.options import firestore_options, function_options

@@ -23,11 +23,7 @@ POSTS = f"{_TABLE['service']} AND {_TABLE['posts']}"
 
 
 def policies(others: Collection[str], silence_h: int, texts: Texts) -> dict[str, str]:
-    """
-    Return each policy as JSON, by its alert: the default ones and *others*.
-
-    With *silence_h* also the one that mails when nothing was accepted for so many hours.
-    """
+    """Return each policy as JSON, by its alert; *silence_h*: hours without a post, 0 for never."""
     conditions: dict[str, Any] = {
         name: {"conditionMatchedLog": {"filter": FILTERS[name]}}
         for name in FILTERS
@@ -36,21 +32,19 @@ def policies(others: Collection[str], silence_h: int, texts: Texts) -> dict[str,
     if silence_h:
         absent = {**_TABLE[SILENCE], "duration": f"{silence_h * 3600}s"}
         conditions[SILENCE] = {"conditionAbsent": absent}
-    return {name: _policy(name, each, texts) for name, each in conditions.items()}
-
-
-def _policy(name: str, condition: Mapping[str, Any], texts: Texts) -> str:
-    subject, todo = texts.text(f"alert.{name}"), texts.text(f"alert_todo.{name}")
-    policy = {
-        "displayName": subject,
-        "userLabels": {LABEL: name},
-        "documentation": {"subject": subject, "content": todo, "mimeType": "text/markdown"},
-        "combiner": "OR",
-        "enabled": True,
-        "conditions": [{"displayName": subject, **condition}],
-        **({} if name == SILENCE else _TABLE["of_line"]),
-    }
-    return json.dumps(policy, ensure_ascii=False)
+    found = {}
+    for name, condition in conditions.items():
+        subject, todo = texts.text(f"alert.{name}"), texts.text(f"alert_todo.{name}")
+        policy = {
+            "displayName": subject,
+            "userLabels": {LABEL: name},
+            "documentation": {"subject": subject, "content": todo, "mimeType": "text/markdown"},
+            **_TABLE["policy"],
+            "conditions": [{"displayName": subject, **condition}],
+            **({} if name == SILENCE else _TABLE["of_line"]),
+        }
+        found[name] = json.dumps(policy, ensure_ascii=False)
+    return found
 
 
 def chosen(channels: Sequence[Any], found: Sequence[Any]) -> dict[str, Any]:

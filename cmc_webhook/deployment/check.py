@@ -19,22 +19,25 @@ _COMPOSITION, _TO = "check", "check@example.com"
 
 
 def check(project: str) -> None:
-    """Post a record with a fresh message id, read its document, delete it."""
+    """Post a record with a fresh message id, read its document, delete it. Raises Refused."""
     gcloud = Gcloud(project)
     function = ours(gcloud.json(FUNCTIONS)).get(FUNCTION)
     if function is None or not function.url:
         raise Refused("deployed.no_function", project=project)
-    say("checking.posting", url=function.url, database=function.setting("CMC_DATABASE"))
+    database = function.setting("CMC_DATABASE")
+    say("checking.posting", url=function.url, database=database)
     message_id = f"<check-{uuid.uuid4()}@example.com>"
     started = time.monotonic()
     _post(gcloud, function, message_id)
-    document = (
-        _client(gcloud, project, function)
-        .collection(function.setting("CMC_COLLECTION"))
-        .document(document_id(_COMPOSITION, message_id, _TO))
-    )
-    stored = document.get()
-    if not stored.exists:
+    # The client follows this variable. It is meant for a function on the same machine only.
+    if not is_loopback(function.url):
+        os.environ.pop("FIRESTORE_EMULATOR_HOST", None)
+    token = gcloud.text(("auth", "print-access-token"))
+    credentials = Credentials(token)  # type: ignore[no-untyped-call]
+    client = firestore.Client(project=project, database=database, credentials=credentials)
+    collection = client.collection(function.setting("CMC_COLLECTION"))
+    document = collection.document(document_id(_COMPOSITION, message_id, _TO))
+    if not document.get().exists:
         raise Refused("checking.not_stored", document=document.id)
     document.delete()
     say("checking.done", document=document.id, seconds=f"{time.monotonic() - started:.1f}")
@@ -50,17 +53,5 @@ def _post(gcloud: Gcloud, function: Function, message_id: str) -> None:
     key = gcloud.text(function.key_command()).split("\n")[0]
     answer = post(function.url, saved_message(body, bearer(key)))
     if answer.counts.get("stored") != 1:
-        hint = {"401": "checking.401", "403": "checking.403", "503": "checking.503"}.get(
-            answer.text[:3]
-        )
-        raise Refused(hint or "checking.refused", answer=answer.text)
-
-
-def _client(gcloud: Gcloud, project: str, function: Function) -> firestore.Client:
-    # The client follows this variable. It is meant for a function on the same machine only.
-    if not is_loopback(function.url):
-        os.environ.pop("FIRESTORE_EMULATOR_HOST", None)
-    token = gcloud.text(("auth", "print-access-token"))
-    credentials = Credentials(token)  # type: ignore[no-untyped-call]
-    database = function.setting("CMC_DATABASE")
-    return firestore.Client(project=project, database=database, credentials=credentials)
+        hints = {"401": "checking.401", "403": "checking.403", "503": "checking.503"}
+        raise Refused(hints.get(answer.text[:3], "checking.refused"), answer=answer.text)

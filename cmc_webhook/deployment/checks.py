@@ -6,7 +6,9 @@ BUILDING if Google is not ready yet. Fields are those of Google's references; an
 """
 
 import json
+import tomllib
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 from cmc_webhook.deployment.alerts import alert_of
@@ -17,17 +19,7 @@ Differences = Sequence[str] | None
 BUILDING = ("building",)
 _BUILDING_STATES = ("CREATING", "DEPLOYING")
 _UNCHECKED = "run.googleapis.com/invoker-iam-disabled"
-# Where the JSON of a function has what an option of its deployment says.
-_OF_OPTIONS = {
-    "--runtime": "buildConfig.runtime",
-    "--entry-point": "buildConfig.entryPoint",
-    "--service-account": "serviceConfig.serviceAccountEmail",
-    "--memory": "serviceConfig.availableMemory",
-    "--concurrency": "serviceConfig.maxInstanceRequestConcurrency",
-    "--max-instances": "serviceConfig.maxInstanceCount",
-    "--timeout": "serviceConfig.timeoutSeconds",
-}
-_OF_MAPS = {"--update-env-vars": "serviceConfig.environmentVariables", "--update-labels": "labels"}
+_JSON = tomllib.loads(Path(__file__).with_name("steps.toml").read_text(encoding="utf-8"))["json"]
 
 
 def at(item: Any, path: str) -> Any:
@@ -48,13 +40,8 @@ def _by_state(state: str | None, right: str) -> Differences:
     return () if state in (right, None) else (state,)
 
 
-def is_named(found: Found, name: str) -> Differences:
-    """Look for the item whose resource name ends so."""
-    return None if of_name(found, name) is None else ()
-
-
 def all_named(found: Found, *names: str) -> Differences:
-    """Look for an item of each name."""
+    """Look for an item of each resource name."""
     return () if all(of_name(found, name) for name in names) else None
 
 
@@ -73,16 +60,10 @@ def has_role(found: Found, role: str, member: str, condition: str = "") -> Diffe
     return () if any(member in each.get("members", ()) for each in bindings) else None
 
 
-def is_native(found: Found, name: str) -> Differences:
-    """Look for a database that is not in Datastore mode."""
-    database = of_name(found, name)
-    return None if database is None else _by_state(database.get("type"), "FIRESTORE_NATIVE")
-
-
-def expires(found: Found, name: str) -> Differences:
-    """Look for the field's policy of expiry."""
-    field = of_name(found, name)
-    return None if field is None else _by_state(at(field, "ttlConfig.state"), "ACTIVE")
+def has_state(found: Found, name: str, path: str, right: str) -> Differences:
+    """Look for the item of this resource name that has the state *right* at *path*."""
+    item = of_name(found, name)
+    return None if item is None else _by_state(at(item, path), right)
 
 
 def is_exempted(found: Found, name: str) -> Differences:
@@ -115,12 +96,12 @@ def deletes_objects(found: Found, bucket: str, days: str) -> Differences:
 
 def is_unchecked(found: Found, service: str) -> Differences:
     """Look for the service, which anybody may call without a check by IAM."""
-    for each in found:
-        if at(each, "metadata.name") == service:
-            return (
-                () if (at(each, "metadata.annotations") or {}).get(_UNCHECKED) == "true" else None
-            )
-    return None
+    unchecked = [
+        at(each, "metadata.name")
+        for each in found
+        if (at(each, "metadata.annotations") or {}).get(_UNCHECKED) == "true"
+    ]
+    return () if service in unchecked else None
 
 
 def is_channel(found: Found, email: str) -> Differences:
@@ -161,20 +142,18 @@ def is_deployed(found: Found, name: str, *deploy: str) -> Differences:
     options = dict(word.split("=", 1) for word in deploy if "=" in word)
     wrong = [
         option.lstrip("-")
-        for option, path in _OF_OPTIONS.items()
+        for option, path in _JSON["of_options"].items()
         if _plain(at(function, path)) != _plain(options[option])
     ]
-    for option, path in _OF_MAPS.items():
+    for option, path in _JSON["of_maps"].items():
         stands = at(function, path) or {}
         pairs = dict(pair.split("=", 1) for pair in options[option].split(","))
         wrong += [key for key, value in pairs.items() if (stands.get(key) or "") != value]
-    read = [
-        at(each, "key") for each in at(function, "serviceConfig.secretEnvironmentVariables") or ()
-    ]
+    read = at(function, "serviceConfig.secretEnvironmentVariables") or ()
     variable = options["--update-secrets"].partition("=")[0]
-    return [*wrong, *([] if variable in read else [variable])] or _by_state(
-        function.get("state"), "ACTIVE"
-    )
+    if variable not in [at(each, "key") for each in read]:
+        wrong.append(variable)
+    return wrong or _by_state(function.get("state"), "ACTIVE")
 
 
 def _plain(value: Any) -> str:

@@ -1,6 +1,6 @@
 """`doctor --deployment`: what differs from the table of steps, and what mends it. Read-only."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import click
@@ -8,9 +8,9 @@ import click
 from cmc_webhook.deployment.checks import at, of_name
 from cmc_webhook.deployment.deployed import Function
 from cmc_webhook.deployment.gcloud import Gcloud, Refused, say
-from cmc_webhook.deployment.plan import by_name, difference_text, step_text
+from cmc_webhook.deployment.plan import in_state, step_text
 from cmc_webhook.deployment.steps import FUNCTION, SECRET, table
-from cmc_webhook.deployment.survey import Seen, survey, visit
+from cmc_webhook.deployment.survey import survey, visit
 from cmc_webhook.reading.language import text
 from cmc_webhook.settings import unknown_variables
 
@@ -26,25 +26,21 @@ def compare(project: str) -> bool:
     may_look = all(each.state != "unseen" for each in seen if each.step.name == "key")
     versions = gcloud.json(("secrets", "versions", "list", SECRET)) if may_look else None
     wrong = [
-        *_of_steps(seen),
+        *(
+            text(f"comparison.{state}", step=step_text(steps), what=what)
+            for state in ("missing", "different", "building")
+            for steps, what in in_state(seen, state)
+        ),
         *_of_keys(site.deployed, versions),
         *([] if aim.alert_email else [text("comparison.no_alerts")]),
     ]
     for line in wrong:
         click.echo(line.replace("PROJECT", project))
-    for group in by_name([each.step for each in seen if each.state == "unseen"]):
+    for group, _ in in_state(seen, "unseen"):
         say("comparison.unseen", step=step_text(group), role=group[0].role)
     right = sum(each.state == "right" for each in seen)
     say("comparison.right", count=right, all=len(seen), database=aim.database)
     return not wrong
-
-
-def _of_steps(seen: Sequence[Seen]) -> Iterator[str]:
-    for state in ("missing", "different", "building"):
-        for steps in by_name([each.step for each in seen if each.state == state]):
-            found = [each.differences or () for each in seen if each.step in steps]
-            what = difference_text({word for words in found for word in words})
-            yield text(f"comparison.{state}", step=step_text(steps), what=what)
 
 
 def _of_keys(deployed: Mapping[str, Function], versions: Any) -> Iterator[str]:

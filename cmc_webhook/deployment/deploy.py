@@ -8,7 +8,8 @@ from typing import Any
 import click
 
 from cmc_webhook.deployment import plan
-from cmc_webhook.deployment.deployed import FUNCTIONS, Function, ours
+from cmc_webhook.deployment.checks import at
+from cmc_webhook.deployment.deployed import FUNCTIONS, ours
 from cmc_webhook.deployment.gcloud import Gcloud, GcloudError, Refused, say, secret
 from cmc_webhook.deployment.run import Run
 from cmc_webhook.deployment.script import script
@@ -22,32 +23,24 @@ _DEFAULT_MAILS = 100_000
 
 
 def deploy(project: str, yes: bool, as_script: bool, **typed: Any) -> None:
-    """Deploy, or print the steps from nothing as a bash script."""
+    """Look, print the plan, ask, take the steps; or print them from nothing as a bash script."""
     typed = {name: value for name, value in typed.items() if value not in (None, ())}
     if "database" in typed:
         settings_here(typed["database"])  # raises SettingsError for an impossible name
     gcloud = Gcloud(project)
-    if not as_script:
-        _deploy(gcloud, typed, yes)
+    if as_script:
+        aim = _aim(typed, Site(gcloud, (), {}, {}, ()), yes)
+        for line in script(table(aim), aim):
+            click.echo(line)
         return
-    aim = _aim(typed, Site(gcloud, (), {}, {}, ()), yes)
-    for line in script(table(aim), aim):
-        click.echo(line)
-
-
-def _deploy(gcloud: Gcloud, typed: Mapping[str, Any], yes: bool) -> None:
-    """Look, print the plan, ask, take the steps, and say what to enter in CMC."""
     account, site = gcloud.account(), visit(gcloud)
-    deployed = site.deployed
     aim = _aim(typed, site, yes)
     steps = table(aim)
     gcloud.require({step.look[0] for step in steps} & {"alpha", "beta"})
     seen = survey(gcloud, steps, site.services)
-    mails = typed.get("mails_per_month") or _DEFAULT_MAILS
-    for line in (
-        *plan.plan(seen, aim, mails),
-        *plan.upgrade(deployed.get(FUNCTION), seen, aim),
-    ):
+    for line in plan.plan(seen, aim, typed.get("mails_per_month", _DEFAULT_MAILS)):
+        click.echo(line)
+    for line in plan.upgrade(site.deployed.get(FUNCTION), seen, aim):
         click.echo(line)
     _show_roles(gcloud, seen, account)
     plan.refuse_impossible(seen)
@@ -58,10 +51,15 @@ def _deploy(gcloud: Gcloud, typed: Mapping[str, Any], yes: bool) -> None:
         confirm(text("deploy.ask"))
     for group in plan.by_name(Run(gcloud).carry_out(steps)):
         say("deploy.still_building", step=plan.step_text(group))
-    say("deploy.done", project=gcloud.project)
+    say("deploy.done", project=project)
     for name, function in ours(gcloud.json(FUNCTIONS)).items():
-        if name not in deployed:
-            _show_screen(gcloud, function, aim)
+        if name not in site.deployed:
+            # What to enter in CMC. The key is shown on a terminal only.
+            access = function.key_command()
+            command = f"gcloud {' '.join(access)} --project={project}"
+            key = secret(gcloud.text(access).split("\n")[0], command)
+            screen = "deploy.screen_inbound" if name == INBOUND else "deploy.screen"
+            say(screen, url=function.url, secret=key, zone=aim.time_zone)
 
 
 def _aim(typed: Mapping[str, Any], site: Site, yes: bool) -> Wanted:
@@ -83,19 +81,18 @@ def _aim(typed: Mapping[str, Any], site: Site, yes: bool) -> Wanted:
 
 
 def _show_roles(gcloud: Gcloud, seen: Sequence[Seen], account: str) -> None:
-    kind = "serviceAccount" if account.endswith(".gserviceaccount.com") else "user"
+    """Print the roles for what is to be done that the project does not give to *account*."""
+    needed = {each.step.role for each in seen if each.state != "right"}
+    if any(each.step.name == "function" and each.state != "right" for each in seen):
+        needed.add("roles/iam.serviceAccountUser")
     try:
         policy = gcloud.json(("projects", "get-iam-policy", gcloud.project))
     except GcloudError:
-        policy = None
-    if roles := plan.missing_roles(seen, policy, f"{kind}:{account}"):
-        say("deploy.roles", account=account, project=gcloud.project, roles="\n  ".join(roles))
-
-
-def _show_screen(gcloud: Gcloud, function: Function, aim: Wanted) -> None:
-    """Say what to enter in CMC. The key is shown on a terminal only."""
-    access = function.key_command()
-    command = f"gcloud {' '.join(access)} --project={aim.project}"
-    key = secret(gcloud.text(access).split("\n")[0], command)
-    screen = "deploy.screen_inbound" if function.name == INBOUND else "deploy.screen"
-    say(screen, url=function.url, secret=key, zone=aim.time_zone)
+        policy = {}
+    kind = "serviceAccount" if account.endswith(".gserviceaccount.com") else "user"
+    bindings = at(policy, "bindings") or ()
+    member = f"{kind}:{account}"
+    held = {each.get("role") for each in bindings if member in each.get("members", ())}
+    if needed - held and "roles/owner" not in held:
+        roles = "\n  ".join(sorted(needed - held))
+        say("deploy.roles", account=account, project=gcloud.project, roles=roles)

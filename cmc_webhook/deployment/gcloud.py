@@ -64,22 +64,20 @@ class Gcloud:
             env={**os.environ, "CLOUDSDK_CORE_DISABLE_PROMPTS": "1"},
             stdin=pipe, stdout=pipe, stderr=pipe, text=True,
         ) as process:  # fmt: skip
-            output, errors = self._finish(process, stdin)
+            given: str | None = stdin
+            waited = 0
+            while True:
+                try:
+                    output, errors = process.communicate(given, timeout=_PROGRESS_S)
+                    break
+                except subprocess.TimeoutExpired:
+                    given = None
+                    waited += _PROGRESS_S
+                    say("run.still_running", seconds=waited)
         if process.returncode:
             said = " ".join(errors[max(errors.find("ERROR:"), 0) :].split())[:_LONGEST]
             raise GcloudError("gcloud.failed", said=said or f"exit status {process.returncode}")
         return output.strip()
-
-    def _finish(self, process: "subprocess.Popen[str]", stdin: str) -> tuple[str, str]:
-        given: str | None = stdin
-        waited = 0
-        while True:
-            try:
-                return process.communicate(given, timeout=_PROGRESS_S)
-            except subprocess.TimeoutExpired:
-                given = None
-                waited += _PROGRESS_S
-                say("run.still_running", seconds=waited)
 
     def account(self) -> str:
         """Return the account that gcloud works as. Raises Refused if there is none."""

@@ -1,7 +1,6 @@
 """The plan in plain words: what is there, what will be made, who must allow it, what it costs."""
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import Any
+from collections.abc import Iterable, Iterator, Sequence
 
 from cmc_webhook import __version__
 from cmc_webhook.deployment.costs import monthly_costs
@@ -36,14 +35,11 @@ def plan(seen: Sequence[Seen], wanted: Wanted, mails: int) -> Iterator[str]:
     """Yield the lines of the plan, at most 40."""
     yield text("plan.place", project=wanted.project, region=wanted.region, database=wanted.database)
     for state in ("right", "missing", "different", "building", "unseen"):
-        group = [each for each in seen if each.state == state]
-        if group:
+        groups = in_state(seen, state)
+        if groups:
             yield text(f"plan.{state}")
-        for steps in by_name([each.step for each in group]):
-            of_name = [each for each in group if each.step.name == steps[0].name]
-            words = {word for each in of_name for word in each.differences or ()}
-            what = f": {difference_text(words)}" if state == "different" else ""
-            yield f"  {step_text(steps)}{what}"
+        for steps, what in groups:
+            yield f"  {step_text(steps)}{f': {what}' if state == 'different' else ''}"
     days = wanted.retention_days
     yield text("plan.retention" if days else "plan.for_ever", days=days)
     usd = sum(monthly_costs(mails, days or _DAYS_OF_A_YEAR).values())
@@ -51,6 +47,15 @@ def plan(seen: Sequence[Seen], wanted: Wanted, mails: int) -> Iterator[str]:
     yield text("plan.cost" if days else "plan.cost_of_a_year", **values)
     if wanted.database == "(default)":
         yield text("plan.rules")
+
+
+def in_state(seen: Sequence[Seen], state: str) -> list[tuple[list[Step], str]]:
+    """Return the steps in this state, in groups of one name, and the words for what differs."""
+    found = {each.step: each.differences or () for each in seen if each.state == state}
+    return [
+        (steps, difference_text({word for step in steps for word in found[step]}))
+        for steps in by_name([*found])
+    ]
 
 
 def difference_text(differences: Iterable[str]) -> str:
@@ -85,14 +90,3 @@ def refuse_impossible(seen: Sequence[Seen]) -> None:
         if each.state == "different" and not each.step.mend(each.differences):
             words = difference_text(each.differences or ())
             raise Refused("plan.impossible", step=step_text([each.step]), what=words)
-
-
-def missing_roles(seen: Sequence[Seen], policy: Any, member: str) -> list[str]:
-    """Return the roles for what is to be done that *policy* does not give to *member*."""
-    todo = [each.step for each in seen if each.state != "right"]
-    needed = {step.role for step in todo}
-    if any(step.name == "function" for step in todo):
-        needed.add("roles/iam.serviceAccountUser")
-    bindings: Sequence[Mapping[str, Any]] = (policy or {}).get("bindings", ())
-    held = {each.get("role") for each in bindings if member in each.get("members", ())}
-    return [] if "roles/owner" in held else sorted(needed - held)

@@ -61,7 +61,9 @@ class Rotation:
                 if not set(self._keys_in_service()) <= {new_key, *old_keys}:
                     raise Refused("rotate.foreign_version", version=both)
                 self._move(both)
-            self._show(new_key, both)
+            command = f"gcloud secrets versions access {both} --secret={SECRET}"
+            command += f" --project={self._gcloud.project} | head -n 1"
+            say("rotate.enter", secret=secret(new_key, command))
             self._watch(both)
             later = [both, later[1] if len(later) > 1 else self._add([new_key])]
             if self._keys(later[-1]) != [new_key]:
@@ -140,11 +142,6 @@ class Rotation:
         site = visit(self._gcloud)
         steps = table(site.wanted({}))
         return [step for step in steps if step.name == "public" and step.subject in site.deployed]
-
-    def _show(self, new_key: str, version: int) -> None:
-        command = f"gcloud secrets versions access {version} --secret={SECRET}"
-        command += f" --project={self._gcloud.project} | head -n 1"
-        say("rotate.enter", secret=secret(new_key, command))
 
     def _watch(self, version: int) -> None:
         """Return when the log says that no function that reads *version* gets an old key."""

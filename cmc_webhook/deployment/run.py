@@ -67,17 +67,22 @@ class Run:
 
     def _make(self, seen: Seen) -> None:
         """Run the command; once more if it failed while earlier steps still take effect."""
+        step = seen.step
         for is_last in (not self._is_settling, True):
             try:
-                make(self._gcloud, seen)
+                with tempfile.NamedTemporaryFile("w", suffix=".json", encoding="utf-8") as file:
+                    file.write(step.file)
+                    file.flush()
+                    words = filled(self._gcloud, step, step.mend(seen.differences))
+                    words = tuple(word.replace("<FILE>", file.name) for word in words)
+                    self._gcloud.text(words, secrets.token_hex(32) if step.new_key else "")
                 break
             except GcloudError as error:
                 if is_last:
-                    said = str(error.values["said"])
-                    raise step_failed(seen.step, said) from error
+                    raise step_failed(step, str(error.values["said"])) from error
                 say("run.settling", seconds=_SETTLING_S)
                 time.sleep(_SETTLING_S)
-        self._is_settling = self._is_settling or seen.step.settles
+        self._is_settling = self._is_settling or step.settles
 
 
 def step_failed(step: Step, said: str) -> Refused:
@@ -85,17 +90,6 @@ def step_failed(step: Step, said: str) -> Refused:
     hint = f"hint.{step.name}"
     advice = text(hint if hint in load(texts().language) else "run.role", role=step.role)
     return Refused("run.failed", step=step_text([step]), said=said, advice=advice)
-
-
-def make(gcloud: Gcloud, seen: Seen) -> None:
-    """Run the command that makes or changes what was *seen*. Raises GcloudError."""
-    step = seen.step
-    with tempfile.NamedTemporaryFile("w", suffix=".json", encoding="utf-8") as file:
-        file.write(step.file)
-        file.flush()
-        words = filled(gcloud, step, step.mend(seen.differences))
-        words = tuple(word.replace("<FILE>", file.name) for word in words)
-        gcloud.text(words, secrets.token_hex(32) if step.new_key else "")
 
 
 def filled(gcloud: Gcloud, step: Step, words: Words) -> Words:

@@ -5,15 +5,11 @@ import shlex
 from collections.abc import Iterator, Sequence
 
 from cmc_webhook.deployment.plan import by_name, step_text
-from cmc_webhook.deployment.steps import FUNCTION, Step, Wanted, Words
+from cmc_webhook.deployment.steps import Step, Wanted, Words, file
 from cmc_webhook.reading.language import text
 
 _WIDTH = 100
-_HEAD = """\
-set -euo pipefail
-export CLOUDSDK_CORE_DISABLE_PROMPTS=1
-# Succeeds if this command of gcloud prints anything.
-there() { [ -n "$(gcloud "$@" 2>/dev/null)" ]; }"""
+_FRAME = file()["script"]
 
 
 def script(steps: Sequence[Step], wanted: Wanted) -> Iterator[str]:
@@ -21,18 +17,14 @@ def script(steps: Sequence[Step], wanted: Wanted) -> Iterator[str]:
     yield "#!/usr/bin/env bash"
     for line in text("script.head", project=wanted.project).splitlines():
         yield f"# {line}"
-    yield from _HEAD.splitlines()
+    yield from _FRAME["head"].splitlines()
     for group in by_name(steps):
         yield f"\n# {step_text(group)}"
         for step in group:
             yield from _step(step, wanted.project)
-    of_function = f"{FUNCTION} --region={wanted.region} --project={wanted.project}"
     yield f"\n# {text('script.end')}"
-    yield f"gcloud functions describe {of_function} --format='value(serviceConfig.uri)'"
-    yield f"""\
-if [ -t 1 ]; then
-  gcloud secrets versions access "${{VERSION:?}}" --secret=cmc-api-keys --project={wanted.project}
-fi"""
+    end = _FRAME["end"].replace("PROJECT", wanted.project)
+    yield from end.replace("REGION", wanted.region).splitlines()
 
 
 def _step(step: Step, project: str) -> Iterator[str]:

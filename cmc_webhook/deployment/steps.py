@@ -7,7 +7,7 @@ A command is a tuple of words of gcloud without the project, which whoever runs 
 import hashlib
 import shlex
 import tomllib
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from functools import cache
 from pathlib import Path
@@ -24,10 +24,6 @@ Words = tuple[str, ...]
 ROOT = Path(__file__).parents[2]  # the checkout, whose files are uploaded
 FUNCTION, INBOUND = "cmc-webhook", "cmc-inbound"
 SECRET = "cmc-api-keys"
-_APIS = ("cloudfunctions", "run", "cloudbuild", "artifactregistry", "firestore", "secretmanager",
-         "iam", "cloudresourcemanager", "logging")  # fmt: skip
-# Measured: 8 threads of the status function need 1 GiB; 3 raw mails of 29 MB at once take 306 MiB.
-_SIZES = {FUNCTION: {"threads": 8, "timeout_s": 30}, INBOUND: {"threads": 3, "timeout_s": 60}}
 
 
 def code_digest() -> str:
@@ -119,19 +115,20 @@ def table(wanted: Wanted) -> list[Step]:
     lists = _lists(wanted)
     return [
         _step(entry, {**names, **each})
-        for entry in _file()["step"]
+        for entry in file()["step"]
         for each in lists[entry.get("each", "one")]
     ]
 
 
 @cache
-def _file() -> dict[str, Any]:
+def file() -> dict[str, Any]:
+    """Return the content of steps.toml."""
     return tomllib.loads(Path(__file__).with_name("steps.toml").read_text(encoding="utf-8"))
 
 
 def regions() -> list[str]:
     """Return the regions that have both Cloud Run functions and Firestore."""
-    return str(_file()["regions"]).split()
+    return str(file()["regions"]).split()
 
 
 def _step(entry: Mapping[str, Any], names: Names) -> Step:
@@ -152,8 +149,8 @@ def _step(entry: Mapping[str, Any], names: Names) -> Step:
 
 def _names(wanted: Wanted) -> Names:
     """Return the names of which every step of the table may speak."""
-    apis = [*_APIS, *(["storage"] if wanted.inbound else [])]
-    apis += ["monitoring"] if wanted.alert_email else []
+    lists = file()["apis"]
+    apis = [api for key in lists if getattr(wanted, key, True) for api in lists[key]]
     account = f"cmc-webhook@{wanted.project}.iam.gserviceaccount.com"
     return {
         **asdict(wanted),
@@ -163,83 +160,44 @@ def _names(wanted: Wanted) -> Names:
         "build_account": account.replace("@", "-build@"),
         "services": ", ".join(apis),
         "apis": " ".join(f"{name}.googleapis.com" for name in apis),
-        "labels": _pairs(LABELS),
+        "labels": ",".join(f"{name}={value}" for name, value in LABELS.items()),
     }
 
 
 def _lists(wanted: Wanted) -> dict[str, list[Names]]:
-    """Return what there is one step for each of."""
-
-    def if_(condition: object, names: Iterable[Names] = ({},)) -> list[Names]:
-        return list(names) if condition else []
-
-    functions = [
-        _function(wanted, name) for name in (FUNCTION, *([INBOUND] if wanted.inbound else []))
-    ]
+    """Return what there is one step for each of; a list times False is empty."""
+    functions = [_function(wanted, name) for name in (FUNCTION, *[INBOUND] * wanted.inbound)]
     policies = alerts.policies(wanted.alerts, wanted.mail_every, texts())
-    with_alerts = bool(wanted.alert_email)
+    of_alerts: list[Names] = [{"alert": name, "policy": policies[name]} for name in policies]
+    alerted = bool(wanted.alert_email)
+    days = {"days": wanted.retention_days + 1}
+    collections = [(each, {"collection": each.collection}) for each in wanted.queries]
     return {
         "one": [{}],
-        "inbound": if_(wanted.inbound),
-        "object_days": if_(
-            wanted.inbound and wanted.retention_days, [{"days": wanted.retention_days + 1}]
-        ),
-        "alerted": if_(with_alerts),
-        "silence": if_(with_alerts and wanted.mail_every),
-        "alerts": if_(
-            with_alerts, ({"alert": name, "policy": policies[name]} for name in policies)
-        ),
+        "inbound": [{}] * wanted.inbound,
+        "object_days": [days] * (wanted.inbound and wanted.retention_days > 0),
+        "alerted": [{}] * alerted,
+        "silence": [{}] * (alerted and wanted.mail_every > 0),
+        "alerts": of_alerts * alerted,
         "functions": functions,
-        "checked_functions": if_(wanted.allows_all_users, functions),
-        "unchecked_functions": if_(not wanted.allows_all_users, functions),
-        "expiring": [
-            {"collection": each.collection}
-            for each in wanted.queries
-            if "expires_at" in each.fields
-        ],
+        "checked_functions": functions * wanted.allows_all_users,
+        "unchecked_functions": functions * (not wanted.allows_all_users),
+        "expiring": [names for each, names in collections if "expires_at" in each.fields],
         "exempted": [
-            {"collection": each.collection, "field": name}
-            for each in wanted.queries
-            for name in each.exempted()
+            {**names, "field": name} for each, names in collections for name in each.exempted()
         ],
         "filtered": [
-            {
-                "collection": each.collection,
-                "field": name,
-                "mode": gcloud,
-                "newest_by": each.newest_by,
-            }
-            for each in wanted.queries
-            for name, gcloud, _ in each.composites()
+            {**names, "field": name, "mode": mode, "newest_by": each.newest_by}
+            for each, names in collections
+            for name, mode, _ in each.composites()
         ],
     }
 
 
 def _function(wanted: Wanted, name: str) -> Names:
-    size = _SIZES[name]
-    environ = {
-        "GOOGLE_CLOUD_PROJECT": wanted.project,
-        "CMC_DATABASE": wanted.database,
-        "CMC_RETENTION_DAYS": str(wanted.retention_days or ""),
-        "THREADS": str(size["threads"]),
-    }
-    collection = {
-        "CMC_COLLECTION": wanted.collection,
-        "CMC_ADDRESS_COLLECTION": wanted.address_collection,
-    }
-    if name == INBOUND:
-        environ["CMC_ATTACHMENT_BUCKET"] = wanted.bucket
-        collection = {"CMC_INBOUND_COLLECTION": wanted.inbound_collection}
-    else:
-        environ["CMC_TIME_ZONE"] = wanted.time_zone
-    environ |= {key: value for key, value in collection.items() if value != DEFAULTS[key]}
-    return {
-        "function": name,
-        "entry_point": name.replace("-", "_"),
-        "environ": _pairs(environ),
-        **size,
-    }
-
-
-def _pairs(values: Mapping[str, str]) -> str:
-    return ",".join(f"{key}={value}" for key, value in values.items())
+    function = file()["functions"][name]
+    values = {**asdict(wanted), "bucket": wanted.bucket, "days": wanted.retention_days or ""}
+    chosen = {key: values[field] for key, field in function["unless_default"].items()}
+    environ = [function["environ"].format(**values, **function)]
+    environ += [f"{key}={value}" for key, value in chosen.items() if value != DEFAULTS[key]]
+    return {**function, "function": name, "environ": ",".join(environ)}

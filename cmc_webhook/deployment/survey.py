@@ -1,17 +1,18 @@
 """Looks at what is there, step by step. Changes nothing."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
 from cmc_webhook.deployment.alerts import chosen
-from cmc_webhook.deployment.checks import BUILDING, of_name
-from cmc_webhook.deployment.deployed import FUNCTIONS, Function, ours, wanted
+from cmc_webhook.deployment.checks import BUILDING, at, is_unchecked, of_name
+from cmc_webhook.deployment.deployed import FUNCTIONS, Function, instances, ours
 from cmc_webhook.deployment.gcloud import Gcloud, GcloudError
-from cmc_webhook.deployment.steps import FUNCTION, Step, Wanted, Words
+from cmc_webhook.deployment.steps import FUNCTION, INBOUND, Step, Wanted, Words
 
+_REGION, _DATABASE = "asia-northeast1", "cmc"  # Tokyo
 # The service that answers a look, by the first word of its command.
 _ANSWERING = {
     "firestore": "firestore", "secrets": "secretmanager", "functions": "cloudfunctions",
@@ -40,22 +41,24 @@ class Seen:
 
 
 def survey(gcloud: Gcloud, steps: Sequence[Step], services: Any = None) -> list[Seen]:
-    """
-    Look at each of *steps*; each look is run once.
+    """Look at *steps*, each look once; all is missing of services not in *services*, if given."""
 
-    Where *services*, the enabled ones, are known, nothing is asked of others: what is theirs is
-    missing.
-    """
+    def ask(look: Words) -> Any:
+        try:
+            return gcloud.json(look)
+        except GcloudError as error:
+            return error
+
     seen: list[Seen] = []
     for later in (False, True):
-        missing = {
-            f"{each.step.name} {each.step.subject}" for each in seen if each.state == "missing"
-        }
+        absent = [each.step for each in seen if each.state == "missing"]
+        missing = {f"{step.name} {step.subject}" for step in absent}
         wave = [step for step in steps if bool(step.after) == later]
-        asked = [
-            step for step in wave if step.after not in missing and _answers(step.look, services)
-        ]
-        answers = _answers_of(gcloud, [step.look for step in asked])
+        possible = [step for step in wave if step.after not in missing]
+        asked = [step for step in possible if _answers(step.look, services)]
+        looks = list(dict.fromkeys(step.look for step in asked))
+        with ThreadPoolExecutor(4) as pool:
+            answers = dict(zip(looks, pool.map(ask, looks), strict=True))
         for step in wave:
             answer = answers.get(step.look) if step in asked else None
             if isinstance(answer, GcloudError):
@@ -67,22 +70,8 @@ def survey(gcloud: Gcloud, steps: Sequence[Step], services: Any = None) -> list[
 
 def _answers(look: Words, services: Any) -> bool:
     group = next(word for word in look if word not in ("alpha", "beta"))
-    name = _ANSWERING.get(group, group)
-    return (
-        services is None or group == "services" or bool(of_name(services, f"{name}.googleapis.com"))
-    )
-
-
-def _answers_of(gcloud: Gcloud, looks: Iterable[Words]) -> dict[Words, Any]:
-    def ask(look: Words) -> Any:
-        try:
-            return gcloud.json(look)
-        except GcloudError as error:
-            return error
-
-    distinct = list(dict.fromkeys(looks))
-    with ThreadPoolExecutor(4) as pool:
-        return dict(zip(distinct, pool.map(ask, distinct), strict=True))
+    api = f"{_ANSWERING.get(group, group)}.googleapis.com"
+    return services is None or group == "services" or bool(of_name(services, api))
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,8 +86,30 @@ class Site:
 
     def wanted(self, typed: Mapping[str, Any]) -> Wanted:
         """Return what is *typed*, else what is there, else the default."""
-        typed = {**self.alerts, **typed}
-        return wanted(self.gcloud.project, typed, self.deployed, self.runs)
+        typed = {"region": "", "database": "", "inbound": False, **self.alerts, **typed}
+        function = self.deployed.get(FUNCTION, Function({}))
+        inbound = self.deployed.get(INBOUND, function)
+        mails = typed.get("mails_per_month")
+        most = at(function.json, "serviceConfig.maxInstanceCount")
+        unchecked = is_unchecked(self.runs, FUNCTION) is not None
+        database = function.setting("CMC_DATABASE") if function.json else _DATABASE
+        days = int(function.setting("CMC_RETENTION_DAYS") or 0)
+        return Wanted(
+            project=self.gcloud.project,
+            region=typed["region"] or function.region or _REGION,
+            database=typed["database"] or database,
+            inbound=typed["inbound"] or INBOUND in self.deployed,
+            retention_days=typed.get("retention_days", days),
+            time_zone=function.setting("CMC_TIME_ZONE"),
+            max_instances=most if most and not mails else instances(mails or 0),
+            collection=function.setting("CMC_COLLECTION"),
+            inbound_collection=inbound.setting("CMC_INBOUND_COLLECTION"),
+            address_collection=function.setting("CMC_ADDRESS_COLLECTION"),
+            allows_all_users=not (typed.get("no_invoker_iam_check") or unchecked),
+            alert_email=typed.get("alert_email", ""),
+            alerts=typed.get("alert", ()),
+            mail_every=typed.get("mail_every", 0),
+        )
 
 
 def visit(gcloud: Gcloud) -> Site:

@@ -7,11 +7,7 @@ from typing import Any
 import click
 
 from cmc_webhook.reading.cli import Parsed, option
-from cmc_webhook.reading.connection import (
-    Connection,
-    FirestoreOptions,
-    is_reachable,
-)
+from cmc_webhook.reading.connection import Connection, FirestoreOptions, is_reachable
 from cmc_webhook.reading.language import text
 from cmc_webhook.simulator import posting
 

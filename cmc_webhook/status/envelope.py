@@ -6,14 +6,7 @@ from typing import Annotated, Any, NamedTuple
 from pydantic import BaseModel, BeforeValidator, ConfigDict, ValidationError
 
 from cmc_webhook.errors import MalformedEnvelope
-from cmc_webhook.fields import (
-    CMC_MAIL,
-    SENDGRID_MAIL,
-    Repeated,
-    json_bytes,
-    json_value,
-    scalar,
-)
+from cmc_webhook.fields import CMC_MAIL, SENDGRID_MAIL, Repeated, json_bytes, json_value, scalar
 
 
 class RawRecord(NamedTuple):

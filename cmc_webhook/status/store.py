@@ -87,11 +87,7 @@ class StatusStore:
         return {self._database.document(collection, i): each for i, each in documents.items()}
 
     def save(
-        self,
-        documents: Mapping[str, Pending],
-        received_at: datetime,
-        budget: Budget,
-        saved: Saved,
+        self, documents: Mapping[str, Pending], received_at: datetime, budget: Budget, saved: Saved
     ) -> None:
         """
         Write each of *documents*, by resource name, and note it in *saved*.
