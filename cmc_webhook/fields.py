@@ -119,7 +119,6 @@ def _form(body: bytes) -> Fields:
 
 
 def _unquoted(text: bytes) -> bytes:
-    """Return *text* without its percent-encoding."""
     if _BARE_PERCENT.search(text):
         return unquote_to_bytes(text)
     # The decoder of quoted-printable is written in C: seven times as fast as that of urllib.

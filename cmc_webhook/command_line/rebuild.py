@@ -135,7 +135,6 @@ class _Run:
     def _write(
         self, page: Page, results: dict[str, Result], lost: Counter[str], budget: Budget
     ) -> list[str]:
-        """Write what changes in *page* unless somebody else has; return what to read again."""
         writes = {}
         for name, held in page.items():
             changed = results[name]

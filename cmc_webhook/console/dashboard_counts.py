@@ -112,7 +112,6 @@ def _over_time(mails: Iterable[Fields], periods: Sequence[Period]) -> list[Count
 
 
 def _median(mails: Iterable[Fields]) -> timedelta | None:
-    """Return the median time from queued to succeeded."""
     took = [
         (mail["succeeded_at"] - mail["queued_at"]).total_seconds()
         for mail in mails

@@ -95,6 +95,5 @@ def _http_error(error: HTTPException) -> Answer:
 
 
 def _page(status: int, sentence: str, detail: str = "", back: tuple[str, str] = ("", "")) -> Answer:
-    """Return the answer; *back* is the URL and the text of a link."""
     values = {"sentence": sentence, "detail": detail, "back": back, "again": status == 503}
     return render_template("error.html", **values), status

@@ -111,7 +111,6 @@ def google_url(connection: Connection, document_id: str) -> str:
 
 
 def _events(fields: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
-    """Yield the events of the history, each bounce with its cause."""
     for event in fields.get("events", ()):
         bounced = event.get("status") in _BOUNCES
         cause = cause_of(event.get("bounce_code", "")) if bounced else ""

@@ -72,7 +72,6 @@ def received_quarantine(site: Site) -> Blueprint:
 
 
 def _views(name: str, prefix: str, site: Site, held: Quarantine) -> Blueprint:
-    """Return the views that both quarantines have."""
     views = Blueprint(name, __name__, url_prefix=prefix)
 
     @views.get("")

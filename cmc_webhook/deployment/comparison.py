@@ -44,7 +44,6 @@ def compare(project: str) -> bool:
 
 
 def _of_keys(deployed: Mapping[str, Function], versions: Any) -> Iterator[str]:
-    """Yield what is wrong with settings, and with the versions of the secret that are read."""
     read = {name: function.secret_version for name, function in deployed.items()}
     for name, version in read.items():
         state = at(of_name(versions or (), f"versions/{version}"), "state")

@@ -89,7 +89,6 @@ class Rotation:
         return all(each.secret_version == str(version) for each in self._readers())
 
     def _versions(self) -> dict[int, str]:
-        """Return the state of each version, by its number, in order."""
         found = self._gcloud.json(("secrets", "versions", "list", SECRET))
         states = {int(each["name"].rpartition("/")[2]): each.get("state", "") for each in found}
         return dict(sorted(states.items()))

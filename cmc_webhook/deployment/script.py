@@ -48,7 +48,6 @@ def _step(step: Step, project: str) -> Iterator[str]:
 
 
 def _gcloud(words: Words, project: str) -> str:
-    """Return the command in lines of at most *_WIDTH* columns, where its words allow that."""
     lines = ["gcloud"]
     for word in map(_quoted, (*words, f"--project={project}")):
         if len(lines[-1]) + len(word) < _WIDTH - 3:

@@ -148,7 +148,6 @@ def _step(entry: Mapping[str, Any], names: Names) -> Step:
 
 
 def _names(wanted: Wanted) -> Names:
-    """Return the names of which every step of the table may speak."""
     lists = file()["apis"]
     apis = [api for key in lists if getattr(wanted, key, True) for api in lists[key]]
     account = f"cmc-webhook@{wanted.project}.iam.gserviceaccount.com"

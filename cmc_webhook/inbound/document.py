@@ -245,7 +245,6 @@ def _whole(texts: list[Text]) -> Text:
 
 
 def _stored(name: str, body: Text, document: MailDocument) -> dict[str, str]:
-    """Store the bytes of a body, and return their address and declared charset."""
     charset = one_line(body.charset, 256)
     stored = {f"{name}_stored_at": document.add_object(body.content)}
     return stored | {f"{name}_charset": charset} if charset else stored

@@ -75,7 +75,6 @@ def _beginning(head: memoryview) -> bytes:
 
 
 def _fields(head: bytes) -> tuple[list[tuple[str, str]], int]:
-    """Return the fields in *head*, and where the last one ends."""
     lines = [line[0] for line in _LOGICAL_LINE.finditer(head)]
     # The first line continues none, even if it is indented.
     fields = [_FIELD.match(line if n else line.lstrip(b" \t")) for n, line in enumerate(lines)]

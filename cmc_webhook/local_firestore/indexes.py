@@ -176,7 +176,6 @@ def _is_overridden(collection: str, path: FieldPath, defined: IndexDefinitions) 
 
 
 def _completed(fields: IndexFields) -> IndexFields:
-    """Return *fields* with the `__name__` that every index ends with."""
     path, mode = fields[-1]
     if path == _NAME:
         return fields

@@ -172,7 +172,6 @@ class MemoryIndex:
 
 
 def _matching(table: _Table, query: Query) -> tuple[str, list[bytes]]:
-    """Return the FROM and WHERE of the matching rows, and their parameters."""
     parameters: list[bytes] = []
     alternatives = [
         " AND ".join(_condition(table.columns[test.path], test, parameters) for test in tests)

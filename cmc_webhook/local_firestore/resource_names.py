@@ -97,7 +97,6 @@ def is_reserved(text: str) -> bool:
 
 
 def _ids(name: str) -> list[str]:
-    """Return the ids of collections and documents in *name*, or raise InvalidArgument."""
     project, documents, path = name.partition("/documents")
     if not documents or path[:1] not in ("", "/"):
         raise InvalidArgument(f'"{name}" is not projects/PROJECT/databases/DATABASE/documents/...')

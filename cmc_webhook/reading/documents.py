@@ -106,7 +106,6 @@ def _readable(fields: Any, shape: Shape) -> tuple[dict[str, Any], tuple[str, ...
 
 
 def _wrong(fields: Any, error: ValidationError) -> list[_Place]:
-    """Return the paths in *fields* of the wrong values, in order, none inside another."""
     found: dict[_Place, None] = {}
     for wrong in error.errors(include_url=False, include_context=False, include_input=False):
         # What lacks a part is of no use without it.

@@ -97,7 +97,6 @@ def one_status(word: str) -> tuple[Step, ...]:
 
 
 def _course(mailing: Mailing, rng: random.Random) -> Iterator[tuple[int, str]]:
-    """Yield the second and the status or code of each event for one recipient."""
     steps = mailing.steps or STEPS[rng.choices([*_CAMPAIGN], [*_CAMPAIGN.values()])[0]]
     second = 0
     for step in steps:

@@ -313,7 +313,6 @@ _DECIDERS = (_greatest, _greatest_bounce, _greatest_explained, _greatest_with_se
 
 
 def _verdict(events: list[HistoryEvent], to_domain: str) -> dict[str, Any]:
-    """Return the fields that a single event decides."""
     greatest = _greatest(events)
     if greatest is None:
         return {}

@@ -51,8 +51,6 @@ class Saved:
 
 @dataclass(frozen=True, slots=True)
 class _Post:
-    """The arguments of one call of ``save``."""
-
     documents: Mapping[str, Pending]
     received_at: datetime
     budget: Budget
@@ -150,7 +148,6 @@ class StatusStore:
         return changes
 
     def _write(self, changes: Mapping[str, _Folded], post: _Post) -> None:
-        """Write *changes* and note those that are done."""
         asked_at = time.monotonic()
         writes = {name: folded.write for name, folded in changes.items() if folded.write}
         for name, written in self._writer.write(writes, post.budget).items():

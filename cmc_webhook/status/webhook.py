@@ -128,7 +128,6 @@ def _sender_auth(events: Iterable[StatusEvent]) -> int:
 
 
 def _refused(documents: Mapping[str, Pending], saved: Saved) -> list[UnreadableRecord]:
-    """Return the records of those of *documents* that are refused."""
     return [
         UnreadableRecord(event.record, saved.refused[name])
         for name in documents.keys() & saved.refused.keys()
