@@ -31,8 +31,9 @@ def code_digest() -> str:
     folders = (ROOT / "cmc_webhook", ROOT / "cmc_webhook/status", ROOT / "cmc_webhook/inbound")
     files = [path for folder in folders for path in folder.glob("*.py")]
     files = [path for path in files if path.name != "__main__.py"]
+    others = ("main.py", "requirements.txt", "cmc_webhook/status/diagnosis.toml")
     digest = hashlib.sha256()
-    for path in sorted([*files, ROOT / "main.py", ROOT / "requirements.txt"]):
+    for path in sorted([*files, *(ROOT / name for name in others)]):
         digest.update(str(path.relative_to(ROOT)).encode() + b"\0" + path.read_bytes() + b"\0")
     return digest.hexdigest()[:12]
 
