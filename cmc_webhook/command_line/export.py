@@ -11,7 +11,6 @@ from typing import IO
 import click
 from google.api_core.exceptions import GoogleAPIError
 
-from cmc_webhook.command_line.paging import argument
 from cmc_webhook.command_line.rendering import document_json, warn_of_unreadable
 from cmc_webhook.reading.cli import progress_bar
 from cmc_webhook.reading.connection import FirestoreOptions
@@ -21,6 +20,7 @@ from cmc_webhook.reading.options import connected
 from cmc_webhook.reading.queries import Cursor
 from cmc_webhook.reading.spreadsheets import csv_lines
 from cmc_webhook.reading.statuses import Filters, MailStatuses
+from cmc_webhook.reading.table import printable
 
 # Each page is a call; Firestore charges by document, whatever the size of a page.
 _PAGE = 2_000
@@ -66,5 +66,5 @@ def export(
                 file.writelines(f"{document_json(mail, connection.zone)}\n" for mail in mails())
         except (KeyboardInterrupt, GoogleAPIError):
             if after:
-                click.echo(text("progress.incomplete", position=argument(after)), err=True)
+                click.echo(text("progress.incomplete", position=f"'{printable(after)}'"), err=True)
             raise

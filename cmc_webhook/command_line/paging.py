@@ -9,13 +9,8 @@ from cmc_webhook.command_line.commands import PageOptions
 from cmc_webhook.command_line.rendering import document_json, warn_of_unreadable
 from cmc_webhook.reading.documents import Document
 from cmc_webhook.reading.language import text
-from cmc_webhook.reading.queries import Cursor, Listing
+from cmc_webhook.reading.queries import Listing
 from cmc_webhook.reading.table import printable
-
-
-def argument(after: Cursor) -> str:
-    """Return *after* as an argument for a shell."""
-    return f"'{printable(after)}'"
 
 
 def print_page(
@@ -39,5 +34,5 @@ def print_page(
     if not documents:
         click.echo(text("list.no_more") if page.after else empty(), err=True)
     elif len(documents) == page.limit:
-        position = argument(listing.behind(documents[-1]))
-        click.echo(text("list.more", position=position), err=True)
+        position = printable(listing.behind(documents[-1]))
+        click.echo(text("list.more", position=f"'{position}'"), err=True)

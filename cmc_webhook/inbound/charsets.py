@@ -127,7 +127,6 @@ def _decode_as(content: bytes, charset: str) -> str | None:
 
 
 def _codec(charset: str) -> str | None:
-    """Return Python's name of the codec for *charset*; None if there is none."""
     name = _ALIASES.get(charset, charset)
     encoding = webencodings.lookup(name)
     if encoding and encoding.name not in ("replacement", "x-user-defined"):

@@ -197,7 +197,6 @@ def _holds_records(name: str, value: object) -> bool:
 def _read(
     record: RawRecord, server_composition: str, zone: ZoneInfo, received_at: datetime
 ) -> StatusEvent | Reason:
-    """Return the event of *record*, or why there is none."""
     if record.list_name is None:
         return Reason.NO_LIST
     if record.list_name not in _KINDS:
