@@ -188,13 +188,18 @@ MUTATIONS = [
         ),
         (
             "a request is larger than Firestore takes",
-            "if keys and (room < 0 or len(keys) == MOST_WRITES):",
-            "if keys and len(keys) == MOST_WRITES:",
+            "if len(keys) > 1 and request.ByteSize() > _MOST_BYTES:",
+            "if False:",
         ),
         (
             "a request has more writes than Firestore takes",
-            "if keys and (room < 0 or len(keys) == MOST_WRITES):",
-            "if keys and room < 0:",
+            "range(0, len(every), MOST_WRITES)",
+            "range(0, len(every), len(every))",
+        ),
+        (
+            "new elements of a history are lost",
+            "codec.encode(item, transform.append_missing_elements.values.add())",
+            "pass",
         ),
     ),
     *_mutations(
@@ -240,13 +245,8 @@ MUTATIONS = [
         "faults store",
         (
             "a call may hang longer than the post lives",
-            "return max(0.0, min(self.left(), _LONGEST_RPC_S))",
+            "return max(0.0, min(self.left(), self._longest_rpc_s or _LONGEST_RPC_S))",
             "return 3600.0",
-        ),
-        (
-            "the client's own retries, which ignore the deadline",
-            '            retry=None,\n            timeout=budget.spend("BatchWrite"),\n',
-            '            timeout=budget.spend("BatchWrite"),\n',
         ),
     ),
     *_mutations(
@@ -266,7 +266,11 @@ MUTATIONS = [
     *_mutations(
         "text.py",
         "document posts record_fields",
-        ("text is not cleaned", 'if not text.isascii() or "\\x00" in text:', "if False:"),
+        (
+            "text is not cleaned",
+            'text = _NUL_OR_SURROGATE.sub("\\N{REPLACEMENT CHARACTER}", text)',
+            "pass",
+        ),
         (
             "text is not cut",
             'return text if len(encoded) <= limit else encoded[:limit].decode(errors="ignore")',
@@ -293,9 +297,10 @@ MUTATIONS = [
         ),
         (
             "an empty value of a form is no value",
-            "keep_blank_values=True",
-            "keep_blank_values=False",
+            "values.setdefault(_decoded(_unquoted(name))[0], []).append(text)",
+            "values.setdefault(_decoded(_unquoted(name))[0], [])[:] = [text] if text else []",
         ),
+        ("a bare percent sign is decoded", "if _BARE_PERCENT.search(text):", "if False:"),
     ),
     *_mutations(
         "status/webhook.py",
@@ -364,13 +369,13 @@ MUTATIONS = [
         ("any number of records", "if number == MOST_RECORDS:", "if False:"),
         (
             "capital letters make another recipient",
-            "to = ascii_lower(fields.to or fields.envelope_to)",
-            "to = fields.to or fields.envelope_to",
+            'to = ascii_lower(fields["to"] or fields["envelopeTo"])',
+            'to = fields["to"] or fields["envelopeTo"]',
         ),
         (
             "version 1 has no recipient",
-            "to = ascii_lower(fields.to or fields.envelope_to)",
-            "to = ascii_lower(fields.to)",
+            'to = ascii_lower(fields["to"] or fields["envelopeTo"])',
+            'to = ascii_lower(fields["to"])',
         ),
         (
             "a forged date wins for ever",
@@ -379,17 +384,17 @@ MUTATIONS = [
         ),
         (
             "two deferrals of one reason are one",
-            "content = (fields.status, fields.created, id_reason, fields.sender_ip)",
-            "content = (fields.status, id_reason, fields.sender_ip)",
+            'content = (fields["status"], created, clean(fields["reason"], _MOST_TEXT), sender_ip)',
+            'content = (fields["status"], clean(fields["reason"], _MOST_TEXT), sender_ip)',
         ),
         (
             "a delivery and a bounce are one event",
-            "id=digest(kind, fields.message_id, to, *content)[:16],",
-            "id=digest(fields.message_id, to, *content)[:16],",
+            "id=digest(kind, message_id, to, *content)[:16],",
+            "id=digest(message_id, to, *content)[:16],",
         ),
         (
             "the word that is not known is lost",
-            'raw_status=fields.status if status is Status.UNKNOWN else "",',
+            'raw_status=fields["status"] if status is Status.UNKNOWN else "",',
             'raw_status="",',
         ),
         (
@@ -465,8 +470,8 @@ MUTATIONS = [
         ),
         (
             "the last text wins, not the greatest",
-            'described[name] = max(described.get(name, ""), text)',
-            "described[name] = text or described.get(name, text)",
+            'if text > described.get(name, ""):',
+            "if text:",
         ),
         (
             "a stored event gets the time of its repetition",
@@ -530,18 +535,23 @@ MUTATIONS = [
         ),
         (
             "what was read is not cached",
-            "            self._remember(name, held, asked_at)\n            if change:\n",
-            "            if change:\n",
+            "self._remember(name, Held(folded.fields, held.update_time), asked_at)",
+            "pass",
         ),
         (
             "a repeat is written again",
-            "        if not changes:\n            return None\n",
-            "",
+            "if held and not changes:",
+            "if False:",
         ),
         (
             "the first write is the last one",
-            "first = {_FIRST_RECEIVED: before.get(_FIRST_RECEIVED) or received_at}",
-            "first = {_FIRST_RECEIVED: received_at}",
+            "            if not first:",
+            "            if True:",
+        ),
+        (
+            "a history of the same length is taken for the same history",
+            "new[: len(held)] != held",
+            "len(new) < len(held)",
         ),
     ),
     *_mutations(
@@ -630,7 +640,7 @@ MUTATIONS = [
         ),
         (
             "an older version replaces a newer one",
-            "if known and known.update_time > entry.update_time:",
+            "if known and known.held.update_time > held.update_time:",
             "if False:",
         ),
         ("the cache has no limit", "while self._room < 0:", "while False:"),
