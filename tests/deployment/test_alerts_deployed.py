@@ -53,6 +53,7 @@ def test_the_second_time_there_is_nothing_to_do(deployed, again):
     assert changes(deployed) == []
 
 
+@pytest.mark.slow
 def test_more_alerts_are_added_and_stay(deployed):
     assert deployed.deploy("--alert", "crash", "--mail-every", "20").returncode == 0
     assert alerts(deployed) == [*DEFAULT, "crash", SILENCE]
@@ -69,6 +70,7 @@ def test_more_alerts_are_added_and_stay(deployed):
     assert absent["duration"] == "36000s"
 
 
+@pytest.mark.slow
 def test_another_address_changes_the_channel_alone(deployed):
     assert deployed.deploy("--alert-email", "desk@example.jp").returncode == 0
 
@@ -93,6 +95,7 @@ def test_an_alert_that_somebody_changed_is_mended(deployed):
     assert deployed.state["policies"][0]["enabled"] is True
 
 
+@pytest.mark.slow
 def test_alerts_of_somebody_else_are_left_alone(deployed):
     other = {"name": "projects/p/alertPolicies/900", "notificationChannels": [], "conditions": []}
     channel = {"name": "projects/p/notificationChannels/901", "labels": {"email_address": "x@y.jp"}}

@@ -132,6 +132,7 @@ def test_everything_that_differs_is_said_with_what_mends_it(deployed):
     assert compare(deployed).returncode == 0
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("change", "said", "mends"),
     [
@@ -151,6 +152,7 @@ def test_what_deploy_does_not_mend_is_said_too(deployed, change, said, mends):
     assert any(line.startswith(said) and mends in line for line in lines), lines
 
 
+@pytest.mark.slow
 def test_what_may_not_be_seen_is_left_out(deployed):
     deployed.write("fail", "get-iam-policy|monitoring|versions list")
 
@@ -172,6 +174,7 @@ def test_without_a_function_there_is_nothing_to_compare(cloud):
     assert "deploy it first" in done.stderr
 
 
+@pytest.mark.slow
 def test_in_japanese(deployed):
     deployed.update(alert)
 

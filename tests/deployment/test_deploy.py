@@ -107,6 +107,7 @@ def test_a_key_is_never_printed_without_a_terminal(from_nothing):
     assert "エンドポイントURL       https://cmc-webhook-x-an.a.run.app" in printed
 
 
+@pytest.mark.slow
 def test_each_step_fails_in_turn_and_the_same_command_goes_on(cloud):
     for step in STEPS.values():
         command = " ".join(itertools.takewhile(lambda word: "<" not in word, step.make))
@@ -124,6 +125,7 @@ def test_each_step_fails_in_turn_and_the_same_command_goes_on(cloud):
     assert cloud.deploy().stdout.endswith("Nothing to do.\n")
 
 
+@pytest.mark.slow
 def test_what_exists_is_used(cloud):
     by_hand = ("database", "account", "build_account", "secret", "bucket", "exemption", "index")
     cloud.gcloud(*STEPS["apis"].make)
@@ -180,6 +182,7 @@ def test_the_default_database_is_taken_only_where_it_was_typed(deployed):
     assert deployed.state["changes"] == before
 
 
+@pytest.mark.slow
 def test_what_is_deployed_stays_unless_something_else_is_typed(deployed):
     def alter(state):
         service = state["functions"]["cmc-webhook"]["serviceConfig"]
@@ -223,6 +226,7 @@ def test_an_older_deployment_is_told_what_it_needs(deployed):
     ]  # fmt: skip
 
 
+@pytest.mark.slow
 def test_an_upgrade_keeps_the_version_of_the_secret_that_is_in_service(deployed):
     deployed.update(lambda s: s["functions"]["cmc-webhook"]["labels"].clear())
     versions = deployed.state["secrets"]["cmc-api-keys"]["versions"]
@@ -260,6 +264,7 @@ def test_what_may_not_be_looked_at_stops_it(deployed):
     assert "roles/secretmanager.admin" in line
 
 
+@pytest.mark.slow
 def test_where_all_users_are_forbidden_the_check_is_switched_off(cloud):
     cloud.write("fail", "--member=allUsers")
     line = refusal(cloud.deploy("--retention-days", "30"))

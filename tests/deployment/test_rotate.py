@@ -86,6 +86,7 @@ def changes_of_a_rotation():
 
 
 # After the last change it is over, and the next call begins another.
+@pytest.mark.slow
 @pytest.mark.parametrize("number", changes_of_a_rotation()[:-1])
 def test_a_rotation_that_is_killed_goes_on(rotating, number):
     """What is killed before a change has left the same as after the change before it."""
@@ -101,6 +102,7 @@ def test_a_rotation_that_is_killed_goes_on(rotating, number):
     assert len(rotating.state["secrets"]["cmc-api-keys"]["versions"]) == 3
 
 
+@pytest.mark.slow
 def test_the_kills_above_are_all_changes(rotating):
     rotating.run(*ROTATE)
 
@@ -124,6 +126,7 @@ def test_the_old_keys_stay_while_one_comes(rotating):
     check_rotated(rotating)
 
 
+@pytest.mark.slow
 def test_a_function_that_gets_no_posts_is_asked_about(rotating):
     rotating.update(lambda state: state["cmc"].pop("cmc-inbound"))
 
@@ -140,6 +143,7 @@ def test_an_old_key_must_be_silent_for_a_day(rotating):
         watching.kill()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("number", [2, 3])
 def test_a_version_that_somebody_else_made_is_refused(rotating, number):
     """Moving the functions to it would lock CMC out."""
@@ -158,6 +162,7 @@ def test_a_version_that_somebody_else_made_is_refused(rotating, number):
     assert not (rotating.folder / "refused").exists()
 
 
+@pytest.mark.slow
 def test_several_old_keys_are_all_replaced(rotating):
     def add(state):
         state["secrets"]["cmc-api-keys"]["versions"][0]["content"] = f"other key\r\n{OLD}\n"
@@ -168,6 +173,7 @@ def test_several_old_keys_are_all_replaced(rotating):
     check_rotated(rotating)
 
 
+@pytest.mark.slow
 def test_an_older_revision_in_service_stops_it(rotating):
     """It reads an older version of the secret than the function says: CMC may have that key."""
 
@@ -183,6 +189,7 @@ def test_an_older_revision_in_service_stops_it(rotating):
     assert rotating.state["changes"] == before
 
 
+@pytest.mark.slow
 def test_another_code_is_asked_about(rotating):
     rotating.update(lambda state: state["functions"]["cmc-webhook"]["labels"].clear())
 

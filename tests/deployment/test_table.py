@@ -202,6 +202,7 @@ def plain(value):
     return re.sub(r"/indexes/i\d+$", "", value) if isinstance(value, str) else value
 
 
+@pytest.mark.slow
 def test_the_script_makes_what_deploy_makes(cloud, tmp_path_factory):
     other = type(cloud)(tmp_path_factory.mktemp("other"))
     assert other.deploy("--retention-days", "365", "--inbound").returncode == 0
@@ -220,6 +221,7 @@ def test_the_script_makes_what_deploy_makes(cloud, tmp_path_factory):
     assert cloud.deploy().stdout.endswith("Nothing to do.\n")
 
 
+@pytest.mark.slow
 def test_the_script_stops_at_the_first_failure(cloud):
     cloud.write("fail", "service-accounts create cmc-webhook ")
 

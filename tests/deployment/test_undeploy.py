@@ -2,6 +2,8 @@
 
 import re
 
+import pytest
+
 
 def test_what_was_deployed_goes_and_the_data_stays(cloud):
     assert (
@@ -29,6 +31,7 @@ def test_what_was_deployed_goes_and_the_data_stays(cloud):
     assert cloud.run("undeploy").stdout == "Nothing of this is in p.\n"
 
 
+@pytest.mark.slow
 def test_it_goes_on_after_a_failure(cloud):
     assert cloud.deploy("--retention-days", "30").returncode == 0
     cloud.write("fail", "^secrets delete")
