@@ -75,8 +75,8 @@ def test_a_chart_that_is_being_read_stays(reader, post):
 def test_a_list_is_filtered_and_the_address_says_so(reader, post):
     post([mail(1), mail(2, status="failed", reason="550 no"), mail(3, status="deferred")])
     reader.goto("/mails")
-    reader.get_by_label("Failed").check()
-    reader.get_by_label("Deferred").check()
+    reader.get_by_role("checkbox", name="Failed").check()
+    reader.get_by_role("checkbox", name="Deferred").check()
     follow(reader, reader.get_by_role("button", name="Show"))
 
     assert subjects(reader) == ["Mail 3", "Mail 2"]
