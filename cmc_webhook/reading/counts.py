@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import replace
+from typing import Any, NamedTuple
 
 from cmc_webhook.reading.meanings import CAUSES
 from cmc_webhook.reading.statuses import Filters, MailStatuses
@@ -9,6 +10,67 @@ from cmc_webhook.reading.times import Period
 from cmc_webhook.status.events import Status
 
 Counts = dict[str, int]
+# The values of `outcome` but "open".
+OUTCOMES = ("succeeded", "failed", "suppressed")
+# From this share on a rate is marked, in percent.
+THRESHOLDS = (10, 5)
+
+
+class Numbers(NamedTuple):
+    """
+    Counts of mails, under the names of CMC's statistics.
+
+    A mail that bounced after it had succeeded is *late*, and succeeded too: CMC counts no
+    bounce that comes after a success (documented).
+    """
+
+    received: int = 0
+    succeeded: int = 0
+    failed: int = 0
+    suppressed: int = 0
+    late: int = 0
+
+    @property
+    def valid(self) -> int:
+        """Those that CMC sent."""
+        return self.received - self.suppressed
+
+    @property
+    def open(self) -> int:
+        """Those without a result so far."""
+        return self.valid - self.succeeded - self.failed
+
+    @property
+    def error_rate(self) -> float | None:
+        """As CMC's statistics compute it (documented); None without any result."""
+        results = self.succeeded + self.failed
+        return self.failed / results if results else None
+
+    @property
+    def undelivered_rate(self) -> float | None:
+        """The same with the bounces after a success."""
+        results = self.succeeded + self.failed
+        return (self.failed + self.late) / results if results else None
+
+
+# In the order in which page, command and CSV show them.
+COLUMNS = (
+    *("received", "succeeded", "failed", "suppressed", "valid", "open", "late"),
+    *("error_rate", "undelivered_rate"),
+)
+
+
+def threshold(rate: float | None) -> int:
+    """Return the greatest of THRESHOLDS that *rate* reaches, 0 for none."""
+    return next((each for each in THRESHOLDS if rate and rate * 100 >= each), 0)
+
+
+def cell(numbers: Numbers, column: str, separator: str = "") -> str:
+    """Return what stands in *column*, a *separator* in thousands; "" for a rate of no result."""
+    value = getattr(numbers, column)
+    if column.endswith("_rate"):
+        return "" if value is None else f"{value:.2%}"
+    return f"{value:{separator}}"
 
 
 class MailCounts:
@@ -22,6 +84,14 @@ class MailCounts:
         counts = self._mails.counts(each)
         self.queries += len(counts)
         return counts
+
+    def numbers(self, each: Sequence[Filters]) -> list[Numbers]:
+        """Return the Numbers of the mails that each of the filters chooses."""
+        received = self.count(each)
+        parts: list[dict[str, Any]] = [*({"outcomes": (o,)} for o in OUTCOMES), {"late": True}]
+        some = [filters for filters, count in zip(each, received, strict=True) if count]
+        counts = iter(self.count(replace(filters, **part) for filters in some for part in parts))
+        return [Numbers(n, *(next(counts) for _ in parts)) if n else Numbers() for n in received]
 
     def by_status(self, filters: Filters) -> Counts:
         """Return the count of each status that any mail has."""

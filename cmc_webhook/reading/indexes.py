@@ -27,16 +27,25 @@ class Queries:
     filters: frozenset[str] = frozenset()  # of such a list, one of them or several together
     contains: frozenset[str] = frozenset()  # filters that compare one element
     alone: frozenset[str] = frozenset()  # compared or ordered by without any other field
+    listed: frozenset[str] = (
+        frozenset()
+    )  # filters of such a list, and of no query without its order
+    begun: str = ""  # a field of which a beginning is chosen together with one of *beside*
+    beside: frozenset[str] = frozenset()
 
     def exempted(self) -> list[str]:
-        """Return the fields that no query names."""
+        """Return the fields that no query names without *newest_by*."""
         return sorted(self.fields - self.filters - self.alone - {self.newest_by})
 
-    def composites(self) -> list[tuple[str, str, dict[str, str]]]:
-        """Return the fields before *newest_by* in an index, as gcloud and Firebase take each."""
-        equal = [(name, "order=ascending", {"order": "ASCENDING"}) for name in self.filters]
+    def composites(self) -> list[tuple[str, str, dict[str, str], str]]:
+        """Return the field that begins each index, as gcloud and Firebase take it, and the last."""
+        equal = ("order=ascending", {"order": "ASCENDING"})
         element = ("array-config=contains", {"arrayConfig": "CONTAINS"})
-        return sorted([*equal, *((name, *element) for name in self.contains)])
+        return [
+            *((name, *equal, self.newest_by) for name in sorted(self.filters | self.listed)),
+            *((name, *element, self.newest_by) for name in sorted(self.contains)),
+            *((name, *equal, self.begun) for name in sorted(self.beside)),
+        ]
 
 
 # Few mails have these fields; they are not exempted.
@@ -44,6 +53,8 @@ _RARE = {
     *("headers_stored_at", "headers_charset", "text_guessed_charset", "html_guessed_charset"),
     "unreadable_fields",
 }
+# Of the mails.
+_LISTED = frozenset({"subject", "outcome", "late_bounce"})
 
 
 def all_queries(
@@ -59,8 +70,11 @@ def all_queries(
                 {*document.FIELDS, "first_received_at", "last_received_at", "expires_at"}
             ),
             newest_by="status_at",
-            filters=frozenset(INDEXED),
+            filters=frozenset(INDEXED) - _LISTED,
             alone=frozenset({"message_id", "last_received_at"}),
+            listed=_LISTED,
+            begun="api_data",
+            beside=frozenset({"outcome", "late_bounce", "to_domain"}),
         ),
         Queries(
             collection=address,
@@ -99,11 +113,11 @@ def definitions(queries: list[Queries]) -> dict[str, Any]:
                 "queryScope": "COLLECTION",
                 "fields": [
                     {"fieldPath": name, **firebase},
-                    {"fieldPath": each.newest_by, "order": "DESCENDING"},
+                    {"fieldPath": last, "order": "DESCENDING"},
                 ],
             }
             for each in queries
-            for name, _, firebase in each.composites()
+            for name, _, firebase, last in each.composites()
         ],
         "fieldOverrides": [
             {"collectionGroup": each.collection, "fieldPath": name, "indexes": []}
