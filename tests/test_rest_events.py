@@ -164,3 +164,15 @@ def test_the_history_stays_bounded_whatever_rest_tells():
     stored = status.fold({}, many + codes)["events"]
 
     assert len(stored) == 64 + 13  # twelve codes that are known, and one that is not
+
+
+def test_an_event_of_rest_displaces_none_of_the_latest_as_it_may_leave():
+    many = [make_event(status="deferred", created=at(i, 1)) for i in range(60)]
+    many += [make_event(status="deferred", created=at(i, 2)) for i in range(4)]
+    late = of_rest("bounces", status="2", created=at(0, 3))
+    twin = make_event("bounces", status="2", created=at(0))
+
+    document = status.fold(status.fold({}, [*many, late]), [twin])
+
+    assert document == status.fold({}, [*many, late, twin])
+    assert [event["id"] for event in document["events"]] == [e.id for e in (twin, *many)]
