@@ -14,10 +14,11 @@ from cmc_webhook.console.filters import (
 )
 from cmc_webhook.console.site import Site, render_page, request_texts
 from cmc_webhook.reading.campaigns import SAMPLE, Mailing, csv_lines, days_until, label, mailing
-from cmc_webhook.reading.counts import COLUMNS, OUTCOMES, cell, threshold
+from cmc_webhook.reading.counts import COLUMNS, OUTCOMES, RATES, cell, threshold
 from cmc_webhook.reading.mail_addresses import StopFilters
 from cmc_webhook.reading.meanings import explain, short_cause
 from cmc_webhook.reading.pasted import Search, domain
+from cmc_webhook.reading.queries import count
 from cmc_webhook.status.document import day_in_japan
 
 _LENGTHS = ("7", "30")
@@ -50,10 +51,11 @@ def statistics(site: Site) -> Blueprint:
             chosen=chosen,
             lengths=_LENGTHS,
             yesterday=days_until(day_in_japan(now), 2)[1],
+            rates=RATES,
             columns=COLUMNS,
             listed=_LISTED,
             sample=SAMPLE,
-            stopped=site.addresses.count(StopFilters(since=now)),
+            stopped=count(site.addresses.stopped(StopFilters(since=now)).query),
             cell=cell,
             threshold=threshold,
             label=lambda kind, row: label(kind, row, texts),

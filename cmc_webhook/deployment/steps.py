@@ -189,7 +189,7 @@ def _lists(wanted: Wanted) -> dict[str, list[Names]]:
         "filtered": [
             {**names, "field": name, "mode": mode, "last": last}
             for each, names in collections
-            for name, mode, _, last in each.composites()
+            for name, mode, last in each.composites()
         ],
     }
 

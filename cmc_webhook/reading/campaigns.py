@@ -84,7 +84,9 @@ def mailing(mails: MailStatuses, filters: Filters) -> Mailing:
     else:
         [total] = counts.numbers([filters])
         tables = {kind: [*rows, _rest(total, rows)] for kind, rows in tables.items()}
-    failures = [] if _is_overview(filters) else _failures(mails, filters)
+    # Of all mails of several days the replies say little.
+    is_overview = "day" in tables and filters == Filters(days=filters.days)
+    failures = [] if is_overview else _failures(mails, filters)
     return Mailing(
         total=total,
         tables=tables,
@@ -110,11 +112,6 @@ def _parts(
         yield "receiver", {each: replace(filters, receiver=each) for each in Receiver}
 
 
-def _is_overview(filters: Filters) -> bool:
-    """Return whether *filters* choose all mails of several days, whose replies say little."""
-    return len(filters.days) > 1 and filters == Filters(days=filters.days)
-
-
 def label(kind: str, row: Row, texts: Texts) -> str:
     """Return what *row* of the table *kind* is called."""
     return texts.name(kind, row.label) if row.filters else texts.text(f"statistics.rest_{kind}")
@@ -132,7 +129,7 @@ def csv_lines(found: Mailing, texts: Texts) -> Iterator[str]:
 
 
 def _csv_row(kind: str, part: str, numbers: Numbers) -> str:
-    return csv_line([kind, safe_cell(part), *(cell(numbers, column) for column in COLUMNS)])
+    return csv_line([kind, safe_cell(part), *map(cell, numbers.columns().values())])
 
 
 def fold(reply: str) -> str:

@@ -13,7 +13,7 @@ Counts = dict[str, int]
 # The values of `outcome` but "open".
 OUTCOMES = ("succeeded", "failed", "suppressed")
 # From this share on a rate is marked, in percent.
-THRESHOLDS = (10, 5)
+_THRESHOLDS = (10, 5)
 
 
 class Numbers(NamedTuple):
@@ -30,47 +30,38 @@ class Numbers(NamedTuple):
     suppressed: int = 0
     late: int = 0
 
-    @property
-    def valid(self) -> int:
-        """Those that CMC sent."""
-        return self.received - self.suppressed
+    def columns(self) -> dict[str, int | float | None]:
+        """
+        Return these and what follows from them, in the order in which all views show them.
 
-    @property
-    def open(self) -> int:
-        """Those without a result so far."""
-        return self.valid - self.succeeded - self.failed
-
-    @property
-    def error_rate(self) -> float | None:
-        """As CMC's statistics compute it (documented); None without any result."""
-        results = self.succeeded + self.failed
-        return self.failed / results if results else None
-
-    @property
-    def undelivered_rate(self) -> float | None:
-        """The same with the bounces after a success."""
-        results = self.succeeded + self.failed
-        return (self.failed + self.late) / results if results else None
+        The error rate is that of CMC's statistics (documented), the undelivered rate has
+        the late ones too. A rate without any result is None.
+        """
+        valid, results = self.received - self.suppressed, self.succeeded + self.failed
+        rates = [n / results if results else None for n in (self.failed, self.failed + self.late)]
+        return {
+            **dict(zip(self._fields[:4], self, strict=False)),
+            "valid": valid,
+            "open": valid - results,
+            "late": self.late,
+            **dict(zip(RATES, rates, strict=True)),
+        }
 
 
-# In the order in which page, command and CSV show them.
-COLUMNS = (
-    *("received", "succeeded", "failed", "suppressed", "valid", "open", "late"),
-    *("error_rate", "undelivered_rate"),
-)
+RATES = ("error_rate", "undelivered_rate")
+COLUMNS = tuple(Numbers().columns())
+
+
+def cell(value: float | None, separator: str = "") -> str:
+    """Return a count with *separator* in its thousands, a rate in percent, "" for None."""
+    if value is None:
+        return ""
+    return f"{value:{separator}}" if isinstance(value, int) else f"{value:.2%}"
 
 
 def threshold(rate: float | None) -> int:
-    """Return the greatest of THRESHOLDS that *rate* reaches, 0 for none."""
-    return next((each for each in THRESHOLDS if rate and rate * 100 >= each), 0)
-
-
-def cell(numbers: Numbers, column: str, separator: str = "") -> str:
-    """Return what stands in *column*, a *separator* in thousands; "" for a rate of no result."""
-    value = getattr(numbers, column)
-    if column.endswith("_rate"):
-        return "" if value is None else f"{value:.2%}"
-    return f"{value:{separator}}"
+    """Return which threshold *rate* reaches, in percent; 0 for none."""
+    return next((each for each in _THRESHOLDS if rate and rate * 100 >= each), 0)
 
 
 class MailCounts:

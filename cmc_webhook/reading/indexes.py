@@ -7,7 +7,6 @@ an indexed time limits a collection to about 500 writes a second
 """
 
 from dataclasses import dataclass
-from typing import Any
 
 from cmc_webhook.reading import mail_addresses
 from cmc_webhook.reading.documents import Entry, ReceivedMail
@@ -27,25 +26,19 @@ class Queries:
     filters: frozenset[str] = frozenset()  # of such a list, one of them or several together
     contains: frozenset[str] = frozenset()  # filters that compare one element
     alone: frozenset[str] = frozenset()  # compared or ordered by without any other field
-    listed: frozenset[str] = (
-        frozenset()
-    )  # filters of such a list, and of no query without its order
-    begun: str = ""  # a field of which a beginning is chosen together with one of *beside*
-    beside: frozenset[str] = frozenset()
+    listed: frozenset[str] = frozenset()  # filters of such a list, and of nothing without its order
+    beside: frozenset[str] = frozenset()  # compared beside the beginning of an api_data
 
     def exempted(self) -> list[str]:
-        """Return the fields that no query names without *newest_by*."""
+        """Return the fields that no query names without the order of the list."""
         return sorted(self.fields - self.filters - self.alone - {self.newest_by})
 
-    def composites(self) -> list[tuple[str, str, dict[str, str], str]]:
-        """Return the field that begins each index, as gcloud and Firebase take it, and the last."""
-        equal = ("order=ascending", {"order": "ASCENDING"})
-        element = ("array-config=contains", {"arrayConfig": "CONTAINS"})
-        return [
-            *((name, *equal, self.newest_by) for name in sorted(self.filters | self.listed)),
-            *((name, *element, self.newest_by) for name in sorted(self.contains)),
-            *((name, *equal, self.begun) for name in sorted(self.beside)),
-        ]
+    def composites(self) -> list[tuple[str, str, str]]:
+        """Return the first field of each index, its mode as gcloud takes it, and the last field."""
+        equal, element = "order=ascending", "array-config=contains"
+        newest = [(name, equal, self.newest_by) for name in self.filters | self.listed]
+        newest += [(name, element, self.newest_by) for name in self.contains]
+        return sorted([*newest, *((name, equal, "api_data") for name in self.beside)])
 
 
 # Few mails have these fields; they are not exempted.
@@ -73,7 +66,6 @@ def all_queries(
             filters=frozenset(INDEXED) - _LISTED,
             alone=frozenset({"message_id", "last_received_at"}),
             listed=_LISTED,
-            begun="api_data",
             beside=frozenset({"outcome", "late_bounce", "to_domain"}),
         ),
         Queries(
@@ -102,26 +94,3 @@ def all_queries(
             for name in (collection, inbound)
         ),
     ]
-
-
-def definitions(queries: list[Queries]) -> dict[str, Any]:
-    """Return the same as the content of a firestore.indexes.json of the Firebase CLI."""
-    return {
-        "indexes": [
-            {
-                "collectionGroup": each.collection,
-                "queryScope": "COLLECTION",
-                "fields": [
-                    {"fieldPath": name, **firebase},
-                    {"fieldPath": last, "order": "DESCENDING"},
-                ],
-            }
-            for each in queries
-            for name, _, firebase, last in each.composites()
-        ],
-        "fieldOverrides": [
-            {"collectionGroup": each.collection, "fieldPath": name, "indexes": []}
-            for each in queries
-            for name in each.exempted()
-        ],
-    }

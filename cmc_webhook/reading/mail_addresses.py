@@ -52,10 +52,6 @@ class MailAddresses(queries.Collection):
         query = query.where(filter=FieldFilter("stop_until", ">", filters.since))
         return Listing(query, "stop_until", ADDRESS, keep=keep)
 
-    def count(self, filters: StopFilters) -> int:
-        """Return the number of stopped addresses that *filters* choose. Firestore counts."""
-        return queries.count(self.stopped(filters).query)
-
     def unsubscribed(self, composition: str) -> Query:
         """Return the query for the addresses that unsubscribed from a server composition."""
         contains = FieldFilter("unsubscribed_from", "array_contains", composition)
