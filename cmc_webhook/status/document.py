@@ -2,7 +2,8 @@
 
 from collections.abc import Iterable, Mapping
 from datetime import UTC, date, datetime, timedelta, timezone
-from typing import Any, Required
+from functools import lru_cache
+from typing import Any, NamedTuple, Required
 
 from pydantic import ConfigDict, TypeAdapter, ValidationError
 from typing_extensions import TypedDict
@@ -159,18 +160,19 @@ def fold_valid(known: StatusDocument, events: Iterable[StatusEvent]) -> dict[str
     history = _explained(known)
     # A stored event keeps its time, even if another time zone is set now.
     history |= {event.id: history_event(event) for event in events if event.id not in history}
-    kept = _kept(sorted(history.values(), key=_moment))
+    ordered = sorted(history.values(), key=_moment)
+    deciders = _deciders(ordered)
     described = _descriptions(known, events)
-    times = _times(known, history.values())
-    verdict = _verdict(kept, described.get("to_domain", ""))
+    times = _times(known, ordered)
+    verdict = _verdict(deciders, described.get("to_domain", ""))
     document = {
         **described,
         **times,
         **verdict,
         **_outcome(times, verdict),
         "queued_on": _queued_on(times),
-        "sender_ip": _sender_ip(kept) or known.get("sender_ip"),
-        "events": kept,
+        "sender_ip": deciders.sender["sender_ip"] if deciders.sender else known.get("sender_ip"),
+        "events": _kept(ordered, deciders),
         "schema_version": max(known.get("schema_version", 0), SCHEMA_VERSION),
     }
     return {name: value for name, value in document.items() if value}
@@ -198,7 +200,8 @@ def _explained(known: StatusDocument) -> dict[str, HistoryEvent]:
     stand-in, the next event would compute a lower status from what is left.
     """
     history = {event["id"]: event for event in known.get("events", [])}
-    for event in (_stand_in(known, history.values()), _bounce_stand_in(known, history.values())):
+    latest_first = [*reversed(history.values())]  # the event that explains is among the latest
+    for event in (_stand_in(known, latest_first), _bounce_stand_in(known, latest_first)):
         if event:
             present = history.get(event["id"])
             history[event["id"]] = max(present, event, key=_precedence) if present else event
@@ -278,56 +281,54 @@ def _precedence(event: HistoryEvent) -> tuple[int, datetime, str]:
     return rank, event["at"], event["id"]
 
 
-def _greatest(events: Iterable[HistoryEvent]) -> HistoryEvent | None:
-    return max(events, key=_precedence, default=None)
+class _Deciders(NamedTuple):
+    """The events that decide the fields of a document; None for one that there is not."""
+
+    greatest: HistoryEvent | None
+    bounce: HistoryEvent | None
+    explained: HistoryEvent | None
+    sender: HistoryEvent | None
 
 
-def _greatest_bounce(events: Iterable[HistoryEvent]) -> HistoryEvent | None:
-    return _greatest(event for event in events if event["status"] in BOUNCE_STATUSES)
+def _deciders(ordered: Iterable[HistoryEvent]) -> _Deciders:
+    """Return the greatest event, bounce, failure with a reason, and event with a sender's IP."""
+    # Of events that are alike in all that is asked here, the latest is the greatest.
+    last = {
+        (e["status"], e.get("bounce_code"), not e.get("reason"), not e.get("sender_ip")): e
+        for e in ordered
+    }
+    events = sorted(last.values(), key=_precedence, reverse=True)
+    return _Deciders(
+        greatest=next(iter(events), None),
+        bounce=next((e for e in events if e["status"] in BOUNCE_STATUSES), None),
+        explained=next((e for e in events if e["status"] in _FAILURES and e.get("reason")), None),
+        sender=next((e for e in events if e.get("sender_ip")), None),
+    )
 
 
-def _greatest_explained(events: Iterable[HistoryEvent]) -> HistoryEvent | None:
-    failures = (event for event in events if event["status"] in _FAILURES)
-    return _greatest(event for event in failures if event.get("reason"))
-
-
-def _greatest_with_sender(events: Iterable[HistoryEvent]) -> HistoryEvent | None:
-    return _greatest(event for event in events if event.get("sender_ip"))
-
-
-def _kept(ordered: list[HistoryEvent]) -> list[HistoryEvent]:
+def _kept(ordered: list[HistoryEvent], deciders: _Deciders) -> list[HistoryEvent]:
     """Return the latest of *ordered*, and before them any older event that decides a field."""
     latest = ordered[-HISTORY:]
     if len(latest) == len(ordered):
         return ordered
     # The deciders are kept in addition: under one cap, those of one post could displace events that
     # the next post needs, and the result would depend on the order of posts.
-    deciders = [choose(ordered) for choose in _DECIDERS]
     first = latest[0]
     older = {e["id"]: e for e in deciders if e and _moment(e) < _moment(first)}
     return [*sorted(older.values(), key=_moment), *latest]
 
 
-# Each chooses the event that decides a field.
-_DECIDERS = (_greatest, _greatest_bounce, _greatest_explained, _greatest_with_sender)
-
-
-def _verdict(events: list[HistoryEvent], to_domain: str) -> dict[str, Any]:
-    greatest = _greatest(events)
+def _verdict(deciders: _Deciders, to_domain: str) -> dict[str, Any]:
+    greatest = deciders.greatest
     if greatest is None:
         return {}
-    explained = greatest if greatest["status"] == Status.DEFERRED else _greatest_explained(events)
+    explained = greatest if greatest["status"] == Status.DEFERRED else deciders.explained
     return {
         "status": greatest["status"],
         "status_at": greatest["at"],
         "reason": explained and explained.get("reason"),
-        **_bounce(_greatest_bounce(events) or _greatest_explained(events), to_domain),
+        **_bounce(deciders.bounce or deciders.explained, to_domain),
     }
-
-
-def _sender_ip(events: Iterable[HistoryEvent]) -> str:
-    event = _greatest_with_sender(events)
-    return event["sender_ip"] if event else ""
 
 
 def _bounce(event: HistoryEvent | None, to_domain: str) -> dict[str, Any]:
@@ -361,31 +362,32 @@ def _queued_on(times: Mapping[str, datetime]) -> str:
     return day_in_japan(at).isoformat() if at else ""
 
 
+@lru_cache(maxsize=1024)  # a post covers about a second
 def day_in_japan(at: datetime) -> date:
     """Return the day in Japan at the time *at*."""
     return min(at, _LATEST).astimezone(JAPAN).date()
 
 
-def _times(known: StatusDocument, events: Iterable[HistoryEvent]) -> dict[str, datetime]:
+def _times(known: StatusDocument, ordered: list[HistoryEvent]) -> dict[str, datetime]:
     """Return the first time of each status and of any event, and the last deferral."""
     times: dict[str, datetime] = {
         name: known[name]  # type: ignore[literal-required]
         for name in (*_FIRST_TIMES.values(), "deferred_at", "first_event_at")
         if name in known
     }
+    # The time of a stand-in may be unknown: it is then before all others.
+    dated = [e for e in ordered if e["id"] not in STAND_INS or e["at"] > EARLIEST]
     # A document of schema version 1 has no first_event_at: its other times are as early.
-    first = min(times.values(), default=None)
-    for event in events:
-        at = event["at"]
-        if at == EARLIEST and event["id"] in STAND_INS:  # its time is not known
-            continue
-        if name := _FIRST_TIMES.get(event["status"]):
+    firsts = [*times.values(), *(event["at"] for event in dated[:1])]
+    if firsts:
+        times["first_event_at"] = min(firsts)
+    first = {event["status"]: event["at"] for event in reversed(dated)}
+    last = {event["status"]: event["at"] for event in dated}
+    for status, at in first.items():
+        if name := _FIRST_TIMES.get(status):
             times[name] = min(times.get(name, at), at)
-        elif event["status"] == Status.DEFERRED:
-            times["deferred_at"] = max(times.get("deferred_at", at), at)
-        first = min(first or at, at)
-    if first:
-        times["first_event_at"] = first
+    if at := last.get(Status.DEFERRED):
+        times["deferred_at"] = max(times.get("deferred_at", at), at)
     return times
 
 

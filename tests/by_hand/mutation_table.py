@@ -433,23 +433,23 @@ MUTATIONS = [
         ),
         (
             "the event that decides the status is dropped",
-            "_DECIDERS = (_greatest, _greatest_bounce,",
-            "_DECIDERS = (_greatest_bounce,",
+            "for e in deciders if e and _moment(e)",
+            "for e in deciders[1:] if e and _moment(e)",
         ),
         (
             "the event that decides the bounce is dropped",
-            "_DECIDERS = (_greatest, _greatest_bounce,",
-            "_DECIDERS = (_greatest,",
+            "for e in deciders if e and _moment(e)",
+            "for e in (deciders[0], *deciders[2:]) if e and _moment(e)",
         ),
         (
             "the event that decides the reason is dropped",
-            "_greatest_explained, _greatest_with_sender)",
-            "_greatest_with_sender)",
+            "for e in deciders if e and _moment(e)",
+            "for e in (*deciders[:2], deciders[3]) if e and _moment(e)",
         ),
         (
             "the event that decides the sender is dropped",
-            "_greatest_explained, _greatest_with_sender)",
-            "_greatest_explained)",
+            "for e in deciders if e and _moment(e)",
+            "for e in deciders[:3] if e and _moment(e)",
         ),
         ("the history has no end", "latest = ordered[-HISTORY:]", "latest = ordered"),
         ("the history is one shorter", "HISTORY = 64", "HISTORY = 63"),
@@ -496,8 +496,8 @@ MUTATIONS = [
         (
             "the reason of a deferral stays after it",
             'explained = greatest if greatest["status"] == Status.DEFERRED else'
-            " _greatest_explained(events)",
-            "explained = _greatest(e for e in events if e.get('reason'))",
+            " deciders.explained",
+            "explained = deciders.explained or greatest",
         ),
     ),
     *_mutations(
