@@ -3,16 +3,15 @@
 import sqlite3
 import threading
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import closing, contextmanager
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import NamedTuple, TypeAlias
 from weakref import WeakSet
 
 from cmc_webhook.local_firestore.data_file import open_file, refusal
-from cmc_webhook.local_firestore.memory_index import MemoryIndex
 from cmc_webhook.local_firestore.messages import Document, Message
-from cmc_webhook.local_firestore.queries import Query, evaluate, window
-from cmc_webhook.local_firestore.resource_names import DocumentName, Scope, parse_document
+from cmc_webhook.local_firestore.queries import Query, evaluate
+from cmc_webhook.local_firestore.resource_names import DocumentName, Scope
 
 # Documents by name; None: it does not exist.
 Documents: TypeAlias = dict[DocumentName, Message | None]
@@ -21,11 +20,10 @@ _BY_NAME = "parent = ? AND collection = ? AND id = ?"
 
 
 class ReadResult(NamedTuple):
-    """The documents, how many the offset skipped, and how many there are; a count has only that."""
+    """The documents, and how many the offset skipped."""
 
     documents: Sequence[Message]
     skipped: int = 0
-    found: int = 0
 
 
 class Commit(NamedTuple):
@@ -43,7 +41,6 @@ class Storage:
         # One connection and one lock: every read is consistent; readers wait for an fsync.
         self._lock = threading.Lock()
         self._connection = open_file(path)
-        self._index = MemoryIndex(self._connection)
         self._last_us: int = self._connection.execute("SELECT last_us FROM clock").fetchone()[0]
         # Weak: a snapshot is maintained as long as a transaction refers to it.
         self._snapshots: WeakSet[StorageReader] = WeakSet()
@@ -124,31 +121,12 @@ class StorageReader:
         return ReadResult([document for document in found if document is not None])
 
     def select(self, query: Query) -> ReadResult:
-        names, skipped = self.find(query)
-        return ReadResult(self.get_all(names).documents, skipped, len(names))
+        return ReadResult(*evaluate(query, self._scan(query.scope)))
 
-    def find(self, query: Query) -> tuple[list[DocumentName], int]:
-        """Return the names of the documents of *query*, and how many its offset skipped."""
-        past = self._past(query.scope)
-        rows = None if past else self._storage._index.rows(query)
-        if rows is not None:
-            with closing(rows):
-                return window(query, rows)
-        documents, skipped = evaluate(query, self._scan(query.scope, past))
-        return [parse_document(document.name) for document in documents], skipped
-
-    def count(self, query: Query) -> int:
-        limited = query.is_limited() or self._past(query.scope)
-        found = None if limited else self._storage._index.count(query)
-        return len(self.find(query)[0]) if found is None else found
-
-    def _past(self, scope: Scope) -> Mapping[str, Message | None]:
-        """Return the overwritten documents in *scope* as they were, by full name."""
+    def _scan(self, scope: Scope) -> Iterator[Message]:
+        """Yield the documents in *scope*, unsorted."""
         held = self._overwritten.items()
-        return {str(name): document for name, document in held if scope.contains(name)}
-
-    def _scan(self, scope: Scope, past: Mapping[str, Message | None]) -> Iterator[Message]:
-        """Yield the documents in *scope*, unsorted; those in *past* as they were."""
+        past = {str(name): document for name, document in held if scope.contains(name)}
         condition, values = "parent = ?", [scope.parent]
         if scope.descendants:
             condition = "(parent = ? OR parent > ? AND parent < ?)"
@@ -160,7 +138,7 @@ class StorageReader:
             document = Document.FromString(data)
             if document.name not in past:
                 yield document
-        yield from (held for held in past.values() if held is not None)
+        yield from (document for document in past.values() if document is not None)
 
     def document_ids(self, parent: str, collection: str) -> set[str]:
         rows = self._execute(
@@ -200,7 +178,6 @@ class StorageWriter(StorageReader):
             if name not in snapshot._overwritten:
                 snapshot._overwritten[name] = self.get(name)
         self.changed[name] = document
-        self._storage._index.put(name, document)
         if document is None:
             self._execute(f"DELETE FROM documents WHERE {_BY_NAME}", name)
         else:
