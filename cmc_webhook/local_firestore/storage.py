@@ -26,13 +26,6 @@ class ReadResult(NamedTuple):
     skipped: int = 0
 
 
-class Commit(NamedTuple):
-    """The changes of one transaction in SQLite, for subscribers."""
-
-    time_us: int
-    documents: Documents
-
-
 class Storage:
     """All documents of all databases. Thread-safe. *clock* returns nanoseconds."""
 
@@ -44,7 +37,7 @@ class Storage:
         self._last_us: int = self._connection.execute("SELECT last_us FROM clock").fetchone()[0]
         # Weak: a snapshot is maintained as long as a transaction refers to it.
         self._snapshots: WeakSet[StorageReader] = WeakSet()
-        self._subscribers: list[Callable[[Commit], None]] = []
+        self._subscribers: list[Callable[[StorageReader], None]] = []
 
     def close(self) -> None:
         with self._lock:
@@ -70,8 +63,9 @@ class Storage:
                 yield writer
                 self._connection.execute("UPDATE clock SET last_us = ?", (self._last_us,))
             if writer.changed:
+                snapshot = StorageReader(self, self._last_us).snapshot()
                 for subscriber in self._subscribers:
-                    subscriber(Commit(self._last_us, writer.changed))
+                    subscriber(snapshot)
 
     def clear(self) -> None:
         with self.writing() as writer:
@@ -80,8 +74,8 @@ class Storage:
             for row in rows.fetchall():
                 writer.put(DocumentName(*row), None)
 
-    def subscribe(self, subscriber: Callable[[Commit], None]) -> None:
-        """Call *subscriber* with every commit, in order, in the writers' threads."""
+    def subscribe(self, subscriber: Callable[["StorageReader"], None]) -> None:
+        """Call *subscriber* with a snapshot after each commit, in order, in the writer's thread."""
         self._subscribers.append(subscriber)
 
     def _now(self) -> int:
@@ -166,7 +160,7 @@ class StorageWriter(StorageReader):
 
     def __init__(self, storage: Storage) -> None:
         super().__init__(storage, storage._now())
-        self.changed: Documents = {}
+        self.changed = False
 
     def tick(self) -> int:
         """Return a commit time in microseconds, later than all before, also after a restart."""
@@ -174,10 +168,10 @@ class StorageWriter(StorageReader):
 
     def put(self, name: DocumentName, document: Message | None) -> None:
         """Store *document*, or delete it if None."""
+        before = self.get(name) if self._storage._snapshots else None
         for snapshot in self._storage._snapshots:
-            if name not in snapshot._overwritten:
-                snapshot._overwritten[name] = self.get(name)
-        self.changed[name] = document
+            snapshot._overwritten.setdefault(name, before)
+        self.changed = True
         if document is None:
             self._execute(f"DELETE FROM documents WHERE {_BY_NAME}", name)
         else:
