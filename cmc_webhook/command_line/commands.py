@@ -2,9 +2,8 @@
 
 import functools
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
 
@@ -14,9 +13,6 @@ from cmc_webhook.reading.language import text
 from cmc_webhook.reading.options import firestore_options, function_options
 from cmc_webhook.simulator.scenarios import OFFERED
 
-if TYPE_CHECKING:
-    from cmc_webhook.reading.queries import Cursor
-
 _FILES = click.Choice(["csv", "jsonl"])
 _STATUSES = ("queued", "deferred", "succeeded", "failed", "bounce")
 # A forward error is a bounce to Firestore, with a word of its own for people.
@@ -24,16 +20,12 @@ _STATUS = WordType("status", without=("forward_error",))
 _STOP = WordType("stop", without=("unsubscribed", "unknown", "unreadable"))
 
 
-@dataclass(frozen=True, slots=True)
-class PageOptions:
-    """The options ``--limit``, ``--after`` and ``--json``."""
-
-    limit: int
-    after: "Cursor | None"
-    json_lines: bool
-
-
 _json = option("--json", "json_lines", is_flag=True)
+_page = adding(
+    option("--limit", default=50, type=click.IntRange(1, 1000)),
+    option("--after", type=POSITION),
+    _json,
+)
 _yes = option("--yes", is_flag=True)
 _inbound = option("--inbound", is_flag=True)
 _name = click.argument("name", metavar="ID")
@@ -76,17 +68,6 @@ def _filters(function: Callable[..., Any]) -> Callable[..., Any]:
         return function(filters=filters, **options)
 
     return with_filters
-
-
-def _page(function: Callable[..., Any]) -> Callable[..., Any]:
-    @option("--limit", default=50, type=click.IntRange(1, 1000))
-    @option("--after", type=POSITION)
-    @_json
-    @functools.wraps(function)
-    def with_page(limit: int, after: "Cursor | None", json_lines: bool, **options: Any) -> Any:
-        return function(page=PageOptions(limit, after, json_lines), **options)
-
-    return with_page
 
 
 def _here(name: str, place: str, *options: Callable[..., Any]) -> click.Command:
@@ -169,7 +150,7 @@ COMMANDS = (
         _reading("quarantine replay", "quarantine:replay", *_entries, function_options),
         _reading("quarantine delete", "quarantine:delete", *_entries, _inbound),
     ),
-    _here("replay", "replay:replay", _file, _rate, _yes, function_options),
+    _here("replay", "send:replay", _file, _rate, _yes, function_options),
     _reading(
         "rebuild",
         "rebuild:rebuild",

@@ -10,6 +10,7 @@ import gettext
 import os
 import signal
 import sys
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from importlib import import_module
@@ -118,6 +119,18 @@ class Command(click.Command):
         """Parse *args*, of which --lang comes first: errors are told in its language."""
         if ctx.parent is None:
             ask_for_language(args)
+        try:
+            "".join(args).encode()
+        except UnicodeEncodeError as error:
+            raise click.UsageError(text("usage.not_utf8"), ctx) from error
+        _, _, order = self.make_parser(ctx).parse_args([*args])
+        for param, count in Counter(order).items():
+            if (
+                count > 1
+                and isinstance(param, click.Option)
+                and not (param.multiple or param.is_flag)
+            ):
+                raise click.UsageError(text("usage.once", option=param.opts[0]), ctx)
         return super().parse_args(ctx, args)
 
     def invoke(self, ctx: click.Context) -> Any:

@@ -409,8 +409,8 @@ MUTATIONS = [
         ),
     ),
     *_mutations(
-        "status/document.py",
-        "document",
+        "status/history.py",
+        "document rest_events",
         (
             "a failure is weaker than a success",
             "    Status.SUCCEEDED: 4,\n    Status.FAILED: 5,\n",
@@ -422,6 +422,67 @@ MUTATIONS = [
             "",
         ),
         (
+            "the latest event of a status is dropped",
+            "deciders = (*latest_told.values(), ",
+            "deciders = (",
+        ),
+        (
+            "the event that decides the reason is dropped",
+            "greatest_explained(posted), greatest_with_sender(posted))",
+            "greatest_with_sender(posted))",
+        ),
+        (
+            "the event that decides the sender is dropped",
+            "greatest_explained(posted), greatest_with_sender(posted))",
+            "greatest_explained(posted))",
+        ),
+        ("the history has no end", "if len(posted) <= HISTORY:", "if True:"),
+        ("the history is one shorter", "HISTORY = 64", "HISTORY = 63"),
+        (
+            "deciders are part of the cap",
+            'return [event for event in ordered if event["id"] in ids]',
+            'return [event for event in ordered if event["id"] in ids][-HISTORY:]',
+        ),
+        (
+            "of one second the first to come wins",
+            'not is_from_rest(event), event["at"], event["id"]',
+            'not is_from_rest(event), event["at"], ""',
+        ),
+        (
+            "an event of REST outranks that of a post",
+            "return rank, not is_from_rest(event), ",
+            "return rank, is_from_rest(event), ",
+        ),
+        (
+            "an event of REST stays beside its twin",
+            "if told not in posted}",
+            "}",
+        ),
+        (
+            "an event of REST hides the same one of a post",
+            " or (is_from_rest(held) and not event.source)",
+            "",
+        ),
+        (
+            "events of REST displace those of posts",
+            "posted = [event for event in ordered if not is_from_rest(event)]",
+            "posted = ordered",
+        ),
+        (
+            "a stored event gets the time of its repetition",
+            "if held is None or (",
+            "if True or (",
+        ),
+        (
+            "the stored verdict is no floor",
+            "history = _explained(known)",
+            'history = {event["id"]: event for event in known.get("events", [])}',
+        ),
+    ),
+    *_mutations(
+        "status/document.py",
+        "document rest_events",
+        (
             "the last time of a status instead of the first",
             "times[name] = min(times.get(name, at), at)",
             "times[name] = max(times.get(name, at), at)",
@@ -432,36 +493,19 @@ MUTATIONS = [
             'times["deferred_at"] = min(times.get("deferred_at", at), at)',
         ),
         (
-            "the event that decides the status is dropped",
-            "_DECIDERS = (_greatest, _greatest_bounce,",
-            "_DECIDERS = (_greatest_bounce,",
+            "a time of REST beats that of a post",
+            "return of_rest | posted",
+            "return posted | of_rest",
         ),
         (
-            "the event that decides the bounce is dropped",
-            "_DECIDERS = (_greatest, _greatest_bounce,",
-            "_DECIDERS = (_greatest,",
+            "a time of REST stays when its event leaves",
+            "if n in posted or at != of_rest.get(n)}",
+            "}",
         ),
         (
-            "the event that decides the reason is dropped",
-            "_greatest_explained, _greatest_with_sender)",
-            "_greatest_with_sender)",
-        ),
-        (
-            "the event that decides the sender is dropped",
-            "_greatest_explained, _greatest_with_sender)",
-            "_greatest_explained)",
-        ),
-        ("the history has no end", "latest = ordered[-HISTORY:]", "latest = ordered"),
-        ("the history is one shorter", "HISTORY = 64", "HISTORY = 63"),
-        (
-            "deciders are part of the cap",
-            "return [*sorted(older.values(), key=_moment), *latest]",
-            "return [*sorted(older.values(), key=_moment), *latest][-HISTORY:]",
-        ),
-        (
-            "of one second the first to come wins",
-            'return rank, event["at"], event["id"]',
-            'return rank, event["at"], ""',
+            "a sender of REST stays when its event leaves",
+            'return "" if sender_ip in of_rest else sender_ip',
+            "return sender_ip",
         ),
         (
             "a document id without its composition",
@@ -472,16 +516,6 @@ MUTATIONS = [
             "the last text wins, not the greatest",
             'if text > described.get(name, ""):',
             "if text:",
-        ),
-        (
-            "a stored event gets the time of its repetition",
-            "for event in events if event.id not in history}",
-            "for event in events}",
-        ),
-        (
-            "the stored verdict is no floor",
-            "history = _explained(known)",
-            'history = {event["id"]: event for event in known.get("events", [])}',
         ),
         (
             "an older version of the function lowers the version of the schema",
@@ -495,9 +529,9 @@ MUTATIONS = [
         ),
         (
             "the reason of a deferral stays after it",
-            'explained = greatest if greatest["status"] == Status.DEFERRED else'
-            " _greatest_explained(events)",
-            "explained = _greatest(e for e in events if e.get('reason'))",
+            'explained = deciding if deciding["status"] == Status.DEFERRED else'
+            " greatest_explained(events)",
+            "explained = greatest(e for e in events if e.get('reason'))",
         ),
     ),
     *_mutations(
