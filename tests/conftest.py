@@ -131,9 +131,9 @@ def firestore_address() -> Iterator[str]:
         return
 
     from cmc_webhook.local_firestore.server import start
-    from cmc_webhook.reading.indexes import all_queries, definitions
+    from tests.support import index_definitions
 
-    server = start(data=":memory:", port=0, indexes=definitions(all_queries()))
+    server = start(data=":memory:", port=0, indexes=index_definitions.of_production())
     os.environ["FIRESTORE_EMULATOR_HOST"] = server.address
     yield server.address
     del os.environ["FIRESTORE_EMULATOR_HOST"]

@@ -13,7 +13,7 @@ from cmc_webhook import database as rpc
 from cmc_webhook.database import Held
 from cmc_webhook.errors import StoreUnavailable
 from cmc_webhook.status import cache, document
-from cmc_webhook.status.document import HISTORY
+from cmc_webhook.status.history import HISTORY
 from cmc_webhook.status.store import StatusStore
 from tests.test_document import at, make_event
 from tests.test_store import DEFERRED, QUEUED, SUCCEEDED, Interrupted, save_all

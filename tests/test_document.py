@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from cmc_webhook import text
 from cmc_webhook.status import document as status
+from cmc_webhook.status import history
 from cmc_webhook.status.envelope import Envelope
 from cmc_webhook.status.events import read_events
 from tests.support import oracle
@@ -187,7 +188,7 @@ def test_a_document_is_a_function_of_the_set_of_its_events(some, random):
 @given(st.lists(events(), min_size=1, max_size=9), st.randoms())
 def test_and_stays_one_when_the_history_overflows(some, random):
     patch = pytest.MonkeyPatch()
-    patch.setattr(status, "HISTORY", random.randint(1, 3))
+    patch.setattr(history, "HISTORY", random.randint(1, 3))
     try:
         test_a_document_is_a_function_of_the_set_of_its_events.hypothesis.inner_test(some, random)
     finally:

@@ -31,9 +31,10 @@ from cmc_webhook.reasons import Reason
 from cmc_webhook.settings import DEFAULTS
 from cmc_webhook.status import addresses
 from cmc_webhook.status.diagnosis import Diagnosis
-from cmc_webhook.status.document import CLASSES, HistoryEvent, document_id
+from cmc_webhook.status.document import CLASSES, document_id
 from cmc_webhook.status.document import FIELDS as DOCUMENT_FIELDS
 from cmc_webhook.status.events import BOUNCE_CODES, Status
+from cmc_webhook.status.history import HistoryEvent
 from cmc_webhook.status.stop_rule import RULE
 from tests.support import shell
 from tests.support.documents import ROOT, Document, all_documents, code, names

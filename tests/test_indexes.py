@@ -7,8 +7,9 @@ from google.cloud.firestore import FieldFilter
 
 from cmc_webhook.deployment.steps import Wanted, table
 from cmc_webhook.local_firestore.indexes import parse_definitions
-from cmc_webhook.reading.indexes import all_queries, definitions
+from cmc_webhook.reading.indexes import all_queries
 from cmc_webhook.reading.statuses import INDEXED, Filters, MailStatuses
+from tests.support import index_definitions
 from tests.support.mails import cmc_multipart, file, sendgrid
 from tests.support.records import make_post, make_record
 
@@ -28,7 +29,7 @@ def deployed():
 
 
 def test_the_deployment_makes_what_the_strict_server_knows():
-    defined = parse_definitions(definitions(all_queries()))
+    defined = parse_definitions(index_definitions.of_production())
     exempted = [
         f"gcloud firestore indexes fields update {path} --collection-group={collection}"
         " --disable-indexes"

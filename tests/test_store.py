@@ -10,6 +10,7 @@ from cmc_webhook import database as rpc
 from cmc_webhook.errors import StoreMisconfigured, StoreUnavailable
 from cmc_webhook.status.cache import Cache
 from cmc_webhook.status.document import fold
+from cmc_webhook.status.events import REST
 from cmc_webhook.status.pending import pending_status
 from cmc_webhook.status.store import Saved, StatusStore
 from tests.test_document import at, make_event
@@ -261,6 +262,10 @@ def deferrals(*seconds):
     ]
 
 
+def of_rest(*events):
+    return [event._replace(source=REST) for event in events]
+
+
 def edit(client, **fields):
     client.collection("mail_statuses").document("one").update(fields)
 
@@ -299,6 +304,14 @@ HISTORIES = {
         deferrals(3),
         False,
     ),
+    "one of REST": ([QUEUED], None, of_rest(*deferrals(3)), True),
+    "the twin of the last, which was of REST": (
+        [QUEUED, *of_rest(*deferrals(3))],
+        None,
+        deferrals(4),
+        False,
+    ),
+    "the same of a post": ([QUEUED, *of_rest(*deferrals(3))], None, deferrals(3), False),
     "an empty history": (deferrals(1), lambda client: edit(client, events=[]), deferrals(3), False),
 }
 

@@ -7,13 +7,11 @@ from collections import Counter
 from contextlib import ExitStack
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import IO
+from typing import IO, Any
 
 import click
 
-from cmc_webhook.command_line.commands import PageOptions
-from cmc_webhook.command_line.paging import print_page
-from cmc_webhook.command_line.rendering import columns
+from cmc_webhook.command_line.rendering import columns, print_page
 from cmc_webhook.reading.checking import MOST_BY_ID, MOST_SUCCESSES, Source, check
 from cmc_webhook.reading.cli import confirm, progress_bar
 from cmc_webhook.reading.connection import Connection, FirestoreOptions
@@ -48,7 +46,7 @@ def list_addresses(
     cause: str | None,
     domain: str,
     since: datetime | None,
-    page: PageOptions,
+    **page: Any,
 ) -> None:
     """Print the addresses that are not to be mailed, the latest end first."""
     connection = connected(where)
@@ -61,10 +59,10 @@ def list_addresses(
         return
     print_page(
         listing,
-        page,
         connection.zone,
-        table=lambda found: columns(COLUMNS, [*rows([*filter(keep, found)], *about)], (1, 4)),
+        rows=lambda found: columns(COLUMNS, [*rows([*filter(keep, found)], *about)], (1, 4)),
         empty=lambda: text("stops.none"),
+        **page,
     )
 
 

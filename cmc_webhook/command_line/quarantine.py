@@ -6,10 +6,8 @@ from typing import Any
 
 import click
 
-from cmc_webhook.command_line.commands import PageOptions
-from cmc_webhook.command_line.paging import print_page
-from cmc_webhook.command_line.rendering import LABEL, columns, not_readable
-from cmc_webhook.command_line.sending import conclude, post_all
+from cmc_webhook.command_line.rendering import LABEL, columns, not_readable, print_page
+from cmc_webhook.command_line.send import conclude, post_all
 from cmc_webhook.reading import table
 from cmc_webhook.reading.cli import confirm
 from cmc_webhook.reading.connection import Connection, FirestoreOptions
@@ -33,15 +31,15 @@ _LONGEST_CONTENT = 200
 _READ_AT_ONCE = 50
 
 
-def list_entries(where: FirestoreOptions, page: PageOptions, inbound: bool) -> None:
+def list_entries(where: FirestoreOptions, inbound: bool, **page: Any) -> None:
     """Print entries, the newest first."""
     connection = connected(where)
     print_page(
         _quarantine(connection, inbound).listing(),
-        page,
         connection.zone,
-        table=lambda found: columns(_COLUMNS, [_row(each, connection) for each in found], (2, 3)),
+        rows=lambda found: columns(_COLUMNS, [_row(each, connection) for each in found], (2, 3)),
         empty=lambda: text("entries.none"),
+        **page,
     )
 
 

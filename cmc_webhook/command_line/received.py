@@ -1,18 +1,18 @@
 """`inbound list` and `inbound show`: received mail."""
 
 from collections.abc import Iterator, Mapping
+from typing import Any
 from zoneinfo import ZoneInfo
 
 import click
 
-from cmc_webhook.command_line.commands import PageOptions
-from cmc_webhook.command_line.paging import print_page
 from cmc_webhook.command_line.rendering import (
     columns,
     document_lines,
     field_lines,
     labelled,
     not_readable,
+    print_page,
 )
 from cmc_webhook.command_line.statuses import SHORT_ID, by_id, no_mail
 from cmc_webhook.reading import table
@@ -32,7 +32,7 @@ _DETAILS = (
 )
 
 
-def list_mails(where: FirestoreOptions, page: PageOptions) -> None:
+def list_mails(where: FirestoreOptions, **page: Any) -> None:
     """Print received mails, the latest arrival first."""
     connection = connected(where)
     mails = ReceivedMails(connection.client, connection.inbound_collection)
@@ -41,8 +41,8 @@ def list_mails(where: FirestoreOptions, page: PageOptions) -> None:
         names = ("id", "received", "from", "files", "subject")
         return columns(names, [_row(mail, connection.zone) for mail in found], (2, 4))
 
-    listing = mails.whole() if page.json_lines else mails.listing()
-    print_page(listing, page, connection.zone, table=rows, empty=lambda: text("received.none"))
+    listing = mails.whole() if page["json_lines"] else mails.listing()
+    print_page(listing, connection.zone, rows=rows, empty=lambda: text("received.none"), **page)
 
 
 def show(where: FirestoreOptions, name: str, json_lines: bool) -> None:

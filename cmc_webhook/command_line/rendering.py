@@ -1,4 +1,4 @@
-"""Documents as JSON, as table rows and as labelled lines, and statuses in colour."""
+"""Documents as JSON, in rows a page at a time and in labelled lines; statuses in colour."""
 
 import base64
 import json
@@ -14,6 +14,7 @@ import click
 from cmc_webhook.reading import table
 from cmc_webhook.reading.documents import Document
 from cmc_webhook.reading.language import text, texts
+from cmc_webhook.reading.queries import Cursor, Listing
 from cmc_webhook.reading.times import in_zone
 from cmc_webhook.status.events import Status
 
@@ -50,6 +51,31 @@ def document_lines(
         if number:
             yield ""
         yield from describe(document, zone)
+
+
+def print_page(
+    listing: Listing,
+    zone: ZoneInfo,
+    *,
+    limit: int,
+    after: Cursor | None,
+    json_lines: bool,
+    rows: Callable[[list[Document]], Iterable[str]],
+    empty: Callable[[], str],
+) -> None:
+    """Print a page of *listing*, and on stderr how to continue, or *empty* where there is none."""
+    documents = listing.page(limit, after)
+    for line in (
+        (document_json(each, zone) for each in documents) if json_lines else rows(documents)
+    ):
+        click.echo(line)
+    if not json_lines:
+        warn_of_unreadable(documents)
+    if not documents:
+        click.echo(text("list.no_more") if after else empty(), err=True)
+    elif len(documents) == limit:
+        position = table.printable(listing.behind(documents[-1]))
+        click.echo(text("list.more", position=f"'{position}'"), err=True)
 
 
 def as_json(value: Any, zone: ZoneInfo) -> str:

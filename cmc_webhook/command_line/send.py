@@ -1,26 +1,35 @@
-"""`send`: posts test events as CMC would."""
+"""`send` and `replay`: post test events as CMC would, and saved bodies again."""
 
+import json
 import random
+from collections import Counter
+from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
+from typing import IO, Any
 from zoneinfo import ZoneInfo
 
 import click
 
-from cmc_webhook.command_line.sending import conclude, post_all
+from cmc_webhook.reading.cli import confirm, progress_bar
 from cmc_webhook.reading.connection import settings_here
 from cmc_webhook.reading.language import text
 from cmc_webhook.simulator import posts, scenarios
 from cmc_webhook.simulator.posting import (
     FORM,
     JSON,
+    Answer,
     Credential,
     Message,
+    Pace,
+    deliver,
     is_loopback,
+    saved_message,
     without_query,
 )
 
 _END_WITH_SEED = datetime(2025, 1, 25, 5, 3, 6, tzinfo=UTC)
 _FORMS = {"form": (posts.form_body, FORM), "json": (posts.json_body, JSON)}
+_COUNTS = ("received", "stored", "unchanged", "quarantined")
 
 
 def send(
@@ -79,6 +88,39 @@ def send(
     conclude(post_all(url, messages, rate, concurrency))
 
 
+def replay(file: IO[bytes], rate: float, yes: bool, url: str, credential: Credential) -> None:
+    """Post the bodies in *file* to the function again."""
+    messages = [saved_message(body, credential) for body in _bodies(file)]
+    if not is_loopback(url) and not yes:
+        confirm(text("question.post", count=f"{len(messages):,}", url=without_query(url)))
+    conclude(post_all(url, [(each, 1) for each in messages], rate))
+
+
+def post_all(
+    url: str, messages: Sequence[tuple[Message, int]], rate: float = 0.0, senders: int = 1
+) -> list[Answer]:
+    """Post messages with their numbers of events, at *rate* events a second, 0 for no limit."""
+    answers = deliver(url, messages, pace=Pace(rate), senders=senders)
+    with progress_bar(answers, len(messages)) as shown:
+        return list(shown)
+
+
+def conclude(answers: Sequence[Answer]) -> None:
+    """Print counts and times of *answers*. Raises ClickException if a post was not accepted."""
+    for answer, count in sorted(Counter(answer.text for answer in answers).items()):
+        click.echo(f"  {count:>6,}  {answer}")
+    times = sorted(answer.seconds for answer in answers if answer.text[:1].isdigit())
+    if times:
+        ms = [times[int((len(times) - 1) * share)] * 1000 for share in (0.5, 0.95, 1)]
+        p50, p95, longest = (f"{each:,.0f}" for each in ms)
+        click.echo(text("posted.times", p50=p50, p95=p95, longest=longest))
+    counts = {name: sum(answer.counts.get(name, 0) for answer in answers) for name in _COUNTS}
+    click.echo(text("posted.records", **{name: f"{count:,}" for name, count in counts.items()}))
+    if refused := sum(not answer.accepted for answer in answers):
+        values = {"refused": f"{refused:,}", "posts": f"{len(answers):,}"}
+        raise click.ClickException(text("posted.refused", **values))
+
+
 def _steps(
     status: str | None, code: int | None, scenario: str | None
 ) -> tuple[scenarios.Step, ...] | None:
@@ -87,3 +129,17 @@ def _steps(
     if status:
         return scenarios.one_status(status)
     return scenarios.STEPS.get(scenario or "normal")
+
+
+def _bodies(file: IO[bytes]) -> Iterator[Any]:
+    for number, line in enumerate(file, 1):
+        if not line.strip():
+            continue
+        try:
+            body = json.loads(line)
+            body = body.encode() if isinstance(body, str) else body
+        except (ValueError, RecursionError):
+            body = None
+        if not isinstance(body, dict | bytes):
+            raise click.ClickException(text("posted.no_body", line=number))
+        yield body

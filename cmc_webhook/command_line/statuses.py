@@ -9,8 +9,6 @@ from zoneinfo import ZoneInfo
 import click
 
 from cmc_webhook.command_line.card import card_lines, meaning_lines
-from cmc_webhook.command_line.commands import PageOptions
-from cmc_webhook.command_line.paging import print_page
 from cmc_webhook.command_line.rendering import (
     LABEL,
     coloured,
@@ -19,6 +17,7 @@ from cmc_webhook.command_line.rendering import (
     field_lines,
     labelled,
     not_readable,
+    print_page,
 )
 from cmc_webhook.reading import table
 from cmc_webhook.reading.addresses import SHOWN, read_card
@@ -46,16 +45,16 @@ _DETAILS = (
 )
 
 
-def list_mails(where: FirestoreOptions, filters: Filters, page: PageOptions) -> None:
+def list_mails(where: FirestoreOptions, filters: Filters, **page: Any) -> None:
     """Print the mails that *filters* choose, newest status first."""
     connection = connected(where)
     statuses = MailStatuses(connection.client, connection.collection)
     print_page(
         statuses.listing(filters),
-        page,
         connection.zone,
-        table=lambda mails: _rows(mails, connection.zone),
+        rows=lambda mails: _rows(mails, connection.zone),
         empty=lambda: nothing_found(filters, statuses, where, connection.zone),
+        **page,
     )
 
 

@@ -189,7 +189,7 @@ def _lists(wanted: Wanted) -> dict[str, list[Names]]:
         "filtered": [
             {**names, "field": name, "mode": mode, "newest_by": each.newest_by}
             for each, names in collections
-            for name, mode, _ in each.composites()
+            for name, mode in each.composites()
         ],
     }
 

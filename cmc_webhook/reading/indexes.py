@@ -7,7 +7,6 @@ an indexed time limits a collection to about 500 writes a second
 """
 
 from dataclasses import dataclass
-from typing import Any
 
 from cmc_webhook.reading import mail_addresses
 from cmc_webhook.reading.documents import Entry, ReceivedMail
@@ -32,11 +31,10 @@ class Queries:
         """Return the fields that no query names."""
         return sorted(self.fields - self.filters - self.alone - {self.newest_by})
 
-    def composites(self) -> list[tuple[str, str, dict[str, str]]]:
-        """Return the fields before *newest_by* in an index, as gcloud and Firebase take each."""
-        equal = [(name, "order=ascending", {"order": "ASCENDING"}) for name in self.filters]
-        element = ("array-config=contains", {"arrayConfig": "CONTAINS"})
-        return sorted([*equal, *((name, *element) for name in self.contains)])
+    def composites(self) -> list[tuple[str, str]]:
+        """Return each field before *newest_by* in an index, and its mode as gcloud takes it."""
+        equal = [(name, "order=ascending") for name in self.filters]
+        return sorted([*equal, *((name, "array-config=contains") for name in self.contains)])
 
 
 # Few mails have these fields; they are not exempted.
@@ -88,26 +86,3 @@ def all_queries(
             for name in (collection, inbound)
         ),
     ]
-
-
-def definitions(queries: list[Queries]) -> dict[str, Any]:
-    """Return the same as the content of a firestore.indexes.json of the Firebase CLI."""
-    return {
-        "indexes": [
-            {
-                "collectionGroup": each.collection,
-                "queryScope": "COLLECTION",
-                "fields": [
-                    {"fieldPath": name, **firebase},
-                    {"fieldPath": each.newest_by, "order": "DESCENDING"},
-                ],
-            }
-            for each in queries
-            for name, _, firebase in each.composites()
-        ],
-        "fieldOverrides": [
-            {"collectionGroup": each.collection, "fieldPath": name, "indexes": []}
-            for each in queries
-            for name in each.exempted()
-        ],
-    }

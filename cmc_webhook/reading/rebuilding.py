@@ -9,12 +9,12 @@ from cmc_webhook.status import addresses
 from cmc_webhook.status.document import (
     DESCRIPTIONS,
     FIELDS,
-    HISTORY,
     SCHEMA_VERSION,
     UnreadableDocumentError,
     fold,
 )
 from cmc_webhook.status.events import instant
+from cmc_webhook.status.history import HISTORY
 from cmc_webhook.status.stop_rule import Fact
 
 _TIMES = tuple(name for name in FIELDS if name.endswith("_at"))

@@ -14,21 +14,14 @@ from pydantic import TypeAdapter, ValidationError
 from typing_extensions import TypedDict
 
 from cmc_webhook.status.diagnosis import diagnose
-from cmc_webhook.status.document import (
-    BOUNCE_STATUSES,
-    STAND_INS,
-    HistoryEvent,
-    UnreadableDocumentError,
-    day_in_japan,
-    made_of,
-    without_nulls,
-)
+from cmc_webhook.status.document import UnreadableDocumentError, day_in_japan, without_nulls
 from cmc_webhook.status.events import (
     BOUNCE_CODES,
     UNKNOWN_BOUNCE_CODE,
     cut_in_the_middle,
     domain_of,
 )
+from cmc_webhook.status.history import BOUNCE_STATUSES, STAND_INS, HistoryEvent, made_of
 from cmc_webhook.status.stop_rule import Fact, Kind, Operator, kind_of, stop, unsubscribed_from
 from cmc_webhook.text import ascii_lower
 

@@ -3,10 +3,9 @@
 from collections.abc import Iterable, Mapping
 from datetime import UTC, date, datetime, timedelta, timezone
 from functools import lru_cache
-from typing import Any, NamedTuple, Required
+from typing import Any
 
-from pydantic import ConfigDict, TypeAdapter, ValidationError
-from typing_extensions import TypedDict
+from pydantic import TypeAdapter, ValidationError
 
 from cmc_webhook.status.diagnosis import Diagnosis, diagnose
 from cmc_webhook.status.events import (
@@ -17,26 +16,25 @@ from cmc_webhook.status.events import (
     Description,
     Status,
     StatusEvent,
-    bounce_status,
+)
+from cmc_webhook.status.history import (
+    BOUNCE_STATUSES,
+    FIRST_TIMES,
+    STAND_INS,
+    HistoryEvent,
+    by_origin,
+    greatest,
+    greatest_bounce,
+    greatest_explained,
+    greatest_with_sender,
+    kept,
+    latest_alike,
+    merged,
+    moment,
 )
 from cmc_webhook.text import mail_id
 
 SCHEMA_VERSION = 2
-# A document keeps this many of the latest events, and older ones that still decide a field.
-HISTORY = 64
-
-# The greatest rank decides the status. A forward error is the bounce of another address: the mail
-# may have arrived, so it ranks below `succeeded`.
-_RANKS: dict[object, int] = {
-    Status.UNKNOWN: 0,
-    Status.QUEUED: 1,
-    Status.DEFERRED: 2,
-    (Status.BOUNCED, FORWARD_ERROR): 3,
-    Status.SUCCEEDED: 4,
-    Status.FAILED: 5,
-    Status.SUPPRESSED: 6,
-    Status.BOUNCED: 7,
-}
 # The class of a bounce that has a diagnosis; without one, its code decides.
 CLASSES = {
     Diagnosis.UNKNOWN_USER: "hard",
@@ -56,37 +54,10 @@ JAPAN = timezone(timedelta(hours=9))
 _LATEST = datetime(9998, 12, 31, tzinfo=UTC)
 # A bounce with one of these codes is no failure of the receiving server to take this mail.
 _NO_FAILURE = (FORWARD_ERROR, "10", "11")
-# The ids of the events that stand for an edited verdict.
-STAND_INS = ("held", "held-bounce")
-BOUNCE_STATUSES = (Status.BOUNCED, Status.SUPPRESSED)
-_FAILURES = (Status.FAILED, *BOUNCE_STATUSES)
-_FIRST_TIMES: dict[str, str] = {
-    Status.QUEUED: "queued_at",
-    Status.SUCCEEDED: "succeeded_at",
-    Status.FAILED: "failed_at",
-    Status.BOUNCED: "bounced_at",
-    Status.SUPPRESSED: "suppressed_at",
-}
 
 
 class UnreadableDocumentError(Exception):
     """Another writer changed the stored document so that events cannot be added to it."""
-
-
-class HistoryEvent(TypedDict, total=False):
-    """One event in the history; fields that a newer version added are kept."""
-
-    __pydantic_config__ = ConfigDict(extra="allow")  # type: ignore[misc]
-
-    at: Required[datetime]
-    id: Required[str]
-    status: Required[str]
-    created: str
-    reason: str
-    bounce_code: str
-    sender_ip: str
-    raw_status: str
-    source: str
 
 
 class StatusDocument(Description, total=False):
@@ -157,22 +128,19 @@ def fold(held: Mapping[str, Any], events: Iterable[StatusEvent]) -> dict[str, An
 def fold_valid(known: StatusDocument, events: Iterable[StatusEvent]) -> dict[str, Any]:
     """Do as fold() of a document that is valid(), or the result of another fold; change neither."""
     events = list(events)
-    history = _explained(known)
-    # A stored event keeps its time, even if another time zone is set now.
-    history |= {event.id: history_event(event) for event in events if event.id not in history}
-    ordered = sorted(history.values(), key=_moment)
-    deciders = _deciders(ordered)
+    history = merged(known, events)
+    latest = latest_alike(history)
     described = _descriptions(known, events)
-    times = _times(known, ordered)
-    verdict = _verdict(deciders, described.get("to_domain", ""))
+    times = _times(known, history)
+    verdict = _verdict(latest, described.get("to_domain", ""))
     document = {
         **described,
         **times,
         **verdict,
         **_outcome(times, verdict),
         "queued_on": _queued_on(times),
-        "sender_ip": deciders.sender["sender_ip"] if deciders.sender else known.get("sender_ip"),
-        "events": _kept(ordered, deciders),
+        "sender_ip": _sender_ip(latest) or _held_sender_ip(known),
+        "events": kept(history, latest),
         "schema_version": max(known.get("schema_version", 0), SCHEMA_VERSION),
     }
     return {name: value for name, value in document.items() if value}
@@ -192,143 +160,29 @@ def without_nulls(value: Any) -> Any:
     return value
 
 
-def _explained(known: StatusDocument) -> dict[str, HistoryEvent]:
-    """
-    Return the history by event id, with a stand-in for a verdict that it does not explain.
-
-    Another writer may remove or change events. The stored verdict is a floor: without the
-    stand-in, the next event would compute a lower status from what is left.
-    """
-    history = {event["id"]: event for event in known.get("events", [])}
-    latest_first = [*reversed(history.values())]  # the event that explains is among the latest
-    for event in (_stand_in(known, latest_first), _bounce_stand_in(known, latest_first)):
-        if event:
-            present = history.get(event["id"])
-            history[event["id"]] = max(present, event, key=_precedence) if present else event
-    return history
-
-
-def _stand_in(known: StatusDocument, history: Iterable[HistoryEvent]) -> HistoryEvent | None:
-    """Return an event made of the stored status, unless an event in *history* has it."""
-    status, code = known.get("status"), known.get("bounce_code", "")
-    is_bounce = status in BOUNCE_STATUSES
-    if not status or any(
-        event["status"] == status
-        and event["at"] == known.get("status_at", event["at"])
-        and (not is_bounce or event.get("bounce_code", "") == code)
-        for event in history
-    ):
-        return None
-    has_reason = status in (*_FAILURES, Status.DEFERRED)
-    return made_of(  # type: ignore[return-value]
-        id="held",
-        at=known.get("status_at") or _time_of(known, status),
-        status=status,
-        reason=known.get("reason", "") if has_reason else "",
-        bounce_code=code if is_bounce else "",
-        sender_ip=known.get("sender_ip", ""),
-    )
-
-
-def _bounce_stand_in(known: StatusDocument, history: Iterable[HistoryEvent]) -> HistoryEvent | None:
-    """Return an event made of the stored bounce code, unless an event has it."""
-    code = known.get("bounce_code", "")
-    if not code or any(event.get("bounce_code") == code for event in history):
-        return None
-    if known.get("status") in BOUNCE_STATUSES:
-        return None  # the other stand-in has it
-    status = bounce_status(code)
-    return made_of(  # type: ignore[return-value]
-        id="held-bounce",
-        at=_time_of(known, status),
-        status=status,
-        reason=known.get("reason", ""),
-        bounce_code=code,
-    )
-
-
-def _time_of(known: StatusDocument, status: str) -> datetime:
-    """Return the stored time of *status*; without one, a time before every accepted event."""
-    name = "deferred_at" if status == Status.DEFERRED else _FIRST_TIMES.get(status, "")
-    return known.get(name) or known.get("status_at") or EARLIEST  # type: ignore[return-value]
-
-
-def made_of(**fields: Any) -> dict[str, Any]:
-    """Return the *fields* that are not empty."""
-    return {name: value for name, value in fields.items() if value}
-
-
-def history_event(event: StatusEvent) -> HistoryEvent:
-    return made_of(  # type: ignore[return-value]
-        at=event.at,
-        id=event.id,
-        status=event.status.value,
-        created=event.created,
-        reason=event.reason,
-        bounce_code=event.bounce_code,
-        sender_ip=event.sender_ip,
-        raw_status=event.raw_status,
-    )
-
-
-def _moment(event: HistoryEvent) -> tuple[datetime, str]:
-    return event["at"], event["id"]
-
-
-def _precedence(event: HistoryEvent) -> tuple[int, datetime, str]:
-    status = event["status"]
-    rank = _RANKS.get((status, event.get("bounce_code")), _RANKS.get(status, 0))
-    return rank, event["at"], event["id"]
-
-
-class _Deciders(NamedTuple):
-    """The events that decide the fields of a document; None for one that there is not."""
-
-    greatest: HistoryEvent | None
-    bounce: HistoryEvent | None
-    explained: HistoryEvent | None
-    sender: HistoryEvent | None
-
-
-def _deciders(ordered: Iterable[HistoryEvent]) -> _Deciders:
-    """Return the greatest event, bounce, failure with a reason, and event with a sender's IP."""
-    # Of events that are alike in all that is asked here, the latest is the greatest.
-    last = {
-        (e["status"], e.get("bounce_code"), not e.get("reason"), not e.get("sender_ip")): e
-        for e in ordered
-    }
-    events = sorted(last.values(), key=_precedence, reverse=True)
-    return _Deciders(
-        greatest=next(iter(events), None),
-        bounce=next((e for e in events if e["status"] in BOUNCE_STATUSES), None),
-        explained=next((e for e in events if e["status"] in _FAILURES and e.get("reason")), None),
-        sender=next((e for e in events if e.get("sender_ip")), None),
-    )
-
-
-def _kept(ordered: list[HistoryEvent], deciders: _Deciders) -> list[HistoryEvent]:
-    """Return the latest of *ordered*, and before them any older event that decides a field."""
-    latest = ordered[-HISTORY:]
-    if len(latest) == len(ordered):
-        return ordered
-    # The deciders are kept in addition: under one cap, those of one post could displace events that
-    # the next post needs, and the result would depend on the order of posts.
-    first = latest[0]
-    older = {e["id"]: e for e in deciders if e and _moment(e) < _moment(first)}
-    return [*sorted(older.values(), key=_moment), *latest]
-
-
-def _verdict(deciders: _Deciders, to_domain: str) -> dict[str, Any]:
-    greatest = deciders.greatest
-    if greatest is None:
+def _verdict(events: list[HistoryEvent], to_domain: str) -> dict[str, Any]:
+    deciding = greatest(events)
+    if deciding is None:
         return {}
-    explained = greatest if greatest["status"] == Status.DEFERRED else deciders.explained
+    explained = deciding if deciding["status"] == Status.DEFERRED else greatest_explained(events)
     return {
-        "status": greatest["status"],
-        "status_at": greatest["at"],
+        "status": deciding["status"],
+        "status_at": deciding["at"],
         "reason": explained and explained.get("reason"),
-        **_bounce(deciders.bounce or deciders.explained, to_domain),
+        **_bounce(greatest_bounce(events) or greatest_explained(events), to_domain),
     }
+
+
+def _sender_ip(events: Iterable[HistoryEvent]) -> str:
+    event = greatest_with_sender(events)
+    return event["sender_ip"] if event else ""
+
+
+def _held_sender_ip(known: StatusDocument) -> str:
+    """Return the stored sender, unless an event of REST gave it, which may have left."""
+    _, of_rest = by_origin(known.get("events", []))
+    sender_ip = known.get("sender_ip", "")
+    return "" if sender_ip in [event.get("sender_ip") for event in of_rest] else sender_ip
 
 
 def _bounce(event: HistoryEvent | None, to_domain: str) -> dict[str, Any]:
@@ -369,25 +223,48 @@ def day_in_japan(at: datetime) -> date:
 
 
 def _times(known: StatusDocument, ordered: list[HistoryEvent]) -> dict[str, datetime]:
-    """Return the first time of each status and of any event, and the last deferral."""
+    """
+    Return the first time of each status and of any event, and the last deferral.
+
+    An event of REST gives a time only where no post did.
+    """
+    posted, of_rest = by_origin(ordered)
+    held = _posted_times(known)
+    # A document of schema version 1 has no first_event_at: its other times are as early.
+    if first := min(held.values(), default=None):
+        held["first_event_at"] = first
+    for name, at in _times_of(posted).items():
+        latest = max if name == "deferred_at" else min
+        held[name] = latest(held.get(name, at), at)
+    return _times_of(of_rest) | held
+
+
+def _posted_times(known: StatusDocument) -> dict[str, datetime]:
+    """Return the stored times without those that only events of REST gave: such may leave."""
+    names = (*FIRST_TIMES.values(), "deferred_at", "first_event_at")
     times: dict[str, datetime] = {
         name: known[name]  # type: ignore[literal-required]
-        for name in (*_FIRST_TIMES.values(), "deferred_at", "first_event_at")
+        for name in names
         if name in known
     }
-    # The time of a stand-in may be unknown: it is then before all others.
+    posted, of_rest = by_origin(known.get("events", []))
+    if not of_rest:
+        return times
+    of_posts, of_others = (_times_of(sorted(each, key=moment)) for each in (posted, of_rest))
+    return {n: at for n, at in times.items() if n in of_posts or at != of_others.get(n)}
+
+
+def _times_of(ordered: list[HistoryEvent]) -> dict[str, datetime]:
+    """Return the times that follow from *ordered* alone."""
+    # The time of a stand-in may not be known: it is then before all others.
     dated = [e for e in ordered if e["id"] not in STAND_INS or e["at"] > EARLIEST]
-    # A document of schema version 1 has no first_event_at: its other times are as early.
-    firsts = [*times.values(), *(event["at"] for event in dated[:1])]
-    if firsts:
-        times["first_event_at"] = min(firsts)
     first = {event["status"]: event["at"] for event in reversed(dated)}
     last = {event["status"]: event["at"] for event in dated}
-    for status, at in first.items():
-        if name := _FIRST_TIMES.get(status):
-            times[name] = min(times.get(name, at), at)
-    if at := last.get(Status.DEFERRED):
-        times["deferred_at"] = max(times.get("deferred_at", at), at)
+    times = {name: first[status] for status, name in FIRST_TIMES.items() if status in first}
+    if Status.DEFERRED in last:
+        times["deferred_at"] = last[Status.DEFERRED]
+    if dated:
+        times["first_event_at"] = dated[0]["at"]
     return times
 
 

@@ -36,6 +36,8 @@ _DELIVERY_STATUSES = {
 }
 
 FORWARD_ERROR = "6"
+# The source of an event that CMC's REST API told of.
+REST = "rest"
 
 # CMC documents at most 100.
 MOST_RECORDS = 20_000
@@ -98,6 +100,7 @@ class StatusEvent(NamedTuple):
     to: str
     description: Description
     record: RawRecord
+    source: str = ""  # REST, or empty for a post
 
 
 class UnreadableRecord(NamedTuple):

@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 from cmc_webhook.reasons import Reason
 from cmc_webhook.status import addresses, document
 from cmc_webhook.status.events import Status, StatusEvent
+from cmc_webhook.status.history import BOUNCE_STATUSES, history_event
 from cmc_webhook.status.stop_rule import Fact
 
 Fields = Mapping[str, Any]
@@ -70,9 +71,9 @@ def by_address(events: Iterable[StatusEvent]) -> dict[str, Pending]:
     """Return the document of each address of which *events* say something, by its id."""
     groups: dict[str, list[tuple[StatusEvent, Fact]]] = {}
     for event in events:
-        if event.status not in document.BOUNCE_STATUSES:
+        if event.status not in BOUNCE_STATUSES:
             continue  # most are not, and need no work
-        history = document.history_event(event)
+        history = history_event(event)
         if fact := addresses.fact_of(history, document.id_of(event), event.description):
             groups.setdefault(addresses.address_id(event.to), []).append((event, fact))
     return {

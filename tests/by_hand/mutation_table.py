@@ -409,8 +409,8 @@ MUTATIONS = [
         ),
     ),
     *_mutations(
-        "status/document.py",
-        "document",
+        "status/history.py",
+        "document rest_events",
         (
             "a failure is weaker than a success",
             "    Status.SUCCEEDED: 4,\n    Status.FAILED: 5,\n",
@@ -422,46 +422,90 @@ MUTATIONS = [
             "",
         ),
         (
-            "the last time of a status instead of the first",
-            "times[name] = min(times.get(name, at), at)",
-            "times[name] = max(times.get(name, at), at)",
-        ),
-        (
-            "the first deferral instead of the last",
-            'times["deferred_at"] = max(times.get("deferred_at", at), at)',
-            'times["deferred_at"] = min(times.get("deferred_at", at), at)',
-        ),
-        (
-            "the event that decides the status is dropped",
-            "for e in deciders if e and _moment(e)",
-            "for e in deciders[1:] if e and _moment(e)",
-        ),
-        (
-            "the event that decides the bounce is dropped",
-            "for e in deciders if e and _moment(e)",
-            "for e in (deciders[0], *deciders[2:]) if e and _moment(e)",
+            "the latest event of a status is dropped",
+            "deciders = (*latest_told.values(), ",
+            "deciders = (",
         ),
         (
             "the event that decides the reason is dropped",
-            "for e in deciders if e and _moment(e)",
-            "for e in (*deciders[:2], deciders[3]) if e and _moment(e)",
+            "deciders = (*latest_told.values(), explained, sender)",
+            "deciders = (*latest_told.values(), sender)",
         ),
         (
             "the event that decides the sender is dropped",
-            "for e in deciders if e and _moment(e)",
-            "for e in deciders[:3] if e and _moment(e)",
+            "deciders = (*latest_told.values(), explained, sender)",
+            "deciders = (*latest_told.values(), explained)",
         ),
-        ("the history has no end", "latest = ordered[-HISTORY:]", "latest = ordered"),
+        ("the history has no end", "if len(ordered) <= HISTORY:", "if True:"),
         ("the history is one shorter", "HISTORY = 64", "HISTORY = 63"),
         (
             "deciders are part of the cap",
-            "return [*sorted(older.values(), key=_moment), *latest]",
-            "return [*sorted(older.values(), key=_moment), *latest][-HISTORY:]",
+            'return [event for event in ordered if event["id"] in ids]',
+            'return [event for event in ordered if event["id"] in ids][-HISTORY:]',
         ),
         (
             "of one second the first to come wins",
-            'return rank, event["at"], event["id"]',
-            'return rank, event["at"], ""',
+            'not is_from_rest(event), event["at"], event["id"]',
+            'not is_from_rest(event), event["at"], ""',
+        ),
+        (
+            "an event of REST outranks that of a post",
+            "return rank, not is_from_rest(event), ",
+            "return rank, is_from_rest(event), ",
+        ),
+        (
+            "an event of REST stays beside its twin",
+            "if told not in told_by_posts}",
+            "}",
+        ),
+        (
+            "an event of REST hides the same one of a post",
+            " or (is_from_rest(held) and not event.source)",
+            "",
+        ),
+        (
+            "events of REST displace those of posts",
+            "    posted, _ = by_origin(ordered)\n    #",
+            "    posted = ordered\n    #",
+        ),
+        (
+            "a stored event gets the time of its repetition",
+            "if held is None or (",
+            "if True or (",
+        ),
+        (
+            "the stored verdict is no floor",
+            "history = _explained(known)",
+            'history = {event["id"]: event for event in known.get("events", [])}',
+        ),
+    ),
+    *_mutations(
+        "status/document.py",
+        "document rest_events",
+        (
+            "the last time of a status instead of the first",
+            'latest = max if name == "deferred_at" else min',
+            "latest = max",
+        ),
+        (
+            "the first deferral instead of the last",
+            'latest = max if name == "deferred_at" else min',
+            "latest = min",
+        ),
+        (
+            "a time of REST beats that of a post",
+            "return _times_of(of_rest) | held",
+            "return held | _times_of(of_rest)",
+        ),
+        (
+            "a time of REST stays when its event leaves",
+            "if n in of_posts or at != of_others.get(n)}",
+            "}",
+        ),
+        (
+            "a sender of REST stays when its event leaves",
+            'sender_ip in [event.get("sender_ip") for event in of_rest]',
+            "False",
         ),
         (
             "a document id without its composition",
@@ -472,16 +516,6 @@ MUTATIONS = [
             "the last text wins, not the greatest",
             'if text > described.get(name, ""):',
             "if text:",
-        ),
-        (
-            "a stored event gets the time of its repetition",
-            "for event in events if event.id not in history}",
-            "for event in events}",
-        ),
-        (
-            "the stored verdict is no floor",
-            "history = _explained(known)",
-            'history = {event["id"]: event for event in known.get("events", [])}',
         ),
         (
             "an older version of the function lowers the version of the schema",
@@ -495,9 +529,9 @@ MUTATIONS = [
         ),
         (
             "the reason of a deferral stays after it",
-            'explained = greatest if greatest["status"] == Status.DEFERRED else'
-            " deciders.explained",
-            "explained = deciders.explained or greatest",
+            'explained = deciding if deciding["status"] == Status.DEFERRED else'
+            " greatest_explained(events)",
+            "explained = greatest(e for e in events if e.get('reason'))",
         ),
     ),
     *_mutations(
