@@ -46,12 +46,10 @@ class Devserver(Program):
         self.port, self.inbound_port, self.firestore_port, _, self.console_port = (
             self.ports.values()
         )
-        ports = [
-            word
-            for name, port in self.ports.items()
-            for word in ("--" + name.replace("_", "-"), str(port))
-            if not (any_storage_port and name == "storage_port")
-        ]
+        given = {"--" + name.replace("_", "-"): str(port) for name, port in self.ports.items()}
+        for option in (*options, *["--storage-port"] * any_storage_port):
+            given.pop(option, None)
+        ports = [word for option in given.items() for word in option]
         super().__init__(*command, *ports, *options, **environ)
 
     def wait(self):
