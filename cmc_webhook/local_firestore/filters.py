@@ -82,15 +82,13 @@ def parse_filter(where: Message) -> Alternatives:
                 "A maximum of 1 'ARRAY_CONTAINS' filter is allowed per disjunction."
             )
     # Rules: https://github.com/googleapis/googleapis/blob/master/google/firestore/v1/query.proto
-    # A filter beside an OR stands in several alternatives.
-    operators = {id(test): test.operator for test in chain.from_iterable(alternatives)}.values()
+    operators = [*_operators(where)]
     if sum(operator in _NEGATIVE for operator in operators) > 1:
         raise InvalidArgument(
             "Only a single 'NOT_EQUAL', 'NOT_IN', 'IS_NOT_NAN', or 'IS_NOT_NULL' filter allowed"
             " per query."
         )
-    several = len(alternatives) > 1 or not {"IN", "ARRAY_CONTAINS_ANY"}.isdisjoint(operators)
-    if "NOT_IN" in operators and several:
+    if "NOT_IN" in operators and not {"IN", "ARRAY_CONTAINS_ANY", "OR"}.isdisjoint(operators):
         raise InvalidArgument(
             "'NOT_IN' cannot be used in the same query with 'IN', 'ARRAY_CONTAINS_ANY' or 'OR'."
         )
@@ -112,6 +110,17 @@ def filtered_paths(alternatives: Alternatives) -> set[FieldPath]:
 
 def inequality_paths(alternatives: Alternatives) -> set[FieldPath]:
     return {test.path for test in chain.from_iterable(alternatives) if test.is_inequality()}
+
+
+def _operators(where: Message) -> Iterator[str]:
+    if where.HasField("composite_filter"):
+        if where.composite_filter.op == where.composite_filter.OR:
+            yield "OR"
+        yield from chain.from_iterable(map(_operators, where.composite_filter.filters))
+    elif where.HasField("unary_filter"):
+        yield _Unary.Name(where.unary_filter.op)
+    else:
+        yield _Operator.Name(where.field_filter.op)
 
 
 def _disjunctions(where: Message) -> int:
