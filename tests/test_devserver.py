@@ -47,9 +47,8 @@ class Devserver(Program):
             self.ports.values()
         )
         given = {"--" + name.replace("_", "-"): str(port) for name, port in self.ports.items()}
-        for option in (*options, *["--storage-port"] * any_storage_port):
-            given.pop(option, None)
-        ports = [word for option in given.items() for word in option]
+        left_out = {*options, *(["--storage-port"] if any_storage_port else [])}
+        ports = [word for pair in given.items() if pair[0] not in left_out for word in pair]
         super().__init__(*command, *ports, *options, **environ)
 
     def wait(self):
