@@ -9,7 +9,7 @@ from cmc_webhook.local_firestore.errors import Refusal, status
 from cmc_webhook.local_firestore.indexes import IndexCheck
 from cmc_webhook.local_firestore.messages import Message, timestamp
 from cmc_webhook.local_firestore.resource_names import DocumentName, database_of, parse_document_of
-from cmc_webhook.local_firestore.storage import ReadResult, Storage, StorageReader, StorageWriter
+from cmc_webhook.local_firestore.storage import ReadResult, Storage, StorageWriter
 from cmc_webhook.local_firestore.transactions import Read, Transactions
 
 _PAGE_SIZE = 300
@@ -49,10 +49,11 @@ class Calls:
         resource_names.check_id(request.collection_id)
         mask = queries.parse_mask(request)
         with self._storage.reading() as latest:
-            found = latest.document_ids(request.parent, request.collection_id)
-            if request.show_missing:
-                below = latest.parents_under(f"{request.parent}/{request.collection_id}")
-                found |= {path.partition("/")[0] for path in below}
+            found = {
+                ids[1]
+                for ids in latest.paths_under(request.parent)
+                if ids[0] == request.collection_id and (request.show_missing or len(ids) == 2)
+            }
             ids, token = _page(found, request)
             response = messages.ListDocumentsResponse(next_page_token=token)
             for document_id in ids:
@@ -67,7 +68,8 @@ class Calls:
         """Return one page of the ids of collections directly under a document or the root."""
         resource_names.check_parent(request.parent)
         with self._storage.reading() as latest:
-            ids, token = _page(latest.collection_ids(request.parent), request)
+            found = {collection for collection, *_ in latest.paths_under(request.parent)}
+        ids, token = _page(found, request)
         return messages.ListCollectionIdsResponse(collection_ids=ids, next_page_token=token)
 
     def run_query(self, request: Message) -> Iterator[Message]:
@@ -92,13 +94,11 @@ class Calls:
         paths = queries.aggregated_paths(requested.aggregations)
         query = queries.parse_query(request.parent, requested.structured_query, paths)
         self._index_check.check(query)
-
-        def read(reader: StorageReader) -> ReadResult:
-            return reader.select(query) if paths else ReadResult((), found=reader.count(query))
-
-        begun, result, read_time = self._run(request, database_of(request.parent), read)
+        begun, result, read_time = self._run(
+            request, database_of(request.parent), lambda reader: reader.select(query)
+        )
         response = messages.RunAggregationQueryResponse(transaction=begun, read_time=read_time)
-        values = queries.aggregate(requested.aggregations, result.documents, result.found)
+        values = queries.aggregate(requested.aggregations, result.documents)
         for alias, value in values.items():
             response.result.aggregate_fields[alias].CopyFrom(value)
         yield response
@@ -109,12 +109,12 @@ class Calls:
             raise InvalidArgument("The partition count is not positive.")
         query = queries.parse_query(request.parent, request.structured_query)
         with self._storage.reading() as latest:
-            names, _ = latest.find(query)
-        parts = min(request.partition_count + 1, len(names) // _MIN_PARTITION)
+            found = latest.select(query).documents
+        parts = min(request.partition_count + 1, len(found) // _MIN_PARTITION)
         response = messages.PartitionQueryResponse()
         for part in range(1, parts):
             cursor = response.partitions.add(before=True)
-            cursor.values.add(reference_value=str(names[part * len(names) // parts]))
+            cursor.values.add(reference_value=found[part * len(found) // parts].name)
         return response
 
     def begin_transaction(self, request: Message) -> Message:
