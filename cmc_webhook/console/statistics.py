@@ -13,14 +13,8 @@ from cmc_webhook.console.filters import (
     read_question,
 )
 from cmc_webhook.console.site import Site, render_page, request_texts
-from cmc_webhook.reading.campaigns import (
-    MOST_FAILURES,
-    csv_lines,
-    days_until,
-    label,
-    mailing,
-    replies,
-)
+from cmc_webhook.reading import campaigns
+from cmc_webhook.reading.campaigns import MOST_FAILURES, days_until
 from cmc_webhook.reading.counts import COLUMNS, OUTCOMES, RATES, cell, threshold
 from cmc_webhook.reading.mail_addresses import StopFilters
 from cmc_webhook.reading.meanings import explain, short_cause
@@ -47,10 +41,10 @@ def statistics(site: Site) -> Blueprint:
         now, texts = datetime.now(UTC), request_texts()
         chosen = _chosen(site, now)
         filters = chosen.filters
-        found = mailing(site.statuses, filters)
+        found = campaigns.mailing(site.statuses, filters)
         # Of all mails of several days the replies say little.
         is_overview = len(filters.days) > 1 and filters == Filters(days=filters.days)
-        failed = [] if is_overview else replies(site.statuses, filters)
+        failed = [] if is_overview else campaigns.replies(site.statuses, filters)
         failures = sum(reply.mails for reply in failed)
         return render_page(
             "statistics.html",
@@ -69,7 +63,7 @@ def statistics(site: Site) -> Blueprint:
             stopped=count(site.addresses.stopped(StopFilters(since=now)).query),
             cell=cell,
             threshold=threshold,
-            label=lambda kind, row: label(kind, row, texts),
+            label=lambda kind, row: campaigns.label(kind, row, texts),
             short_cause=lambda fields: short_cause(fields, texts),
             todo=lambda fields: explain(fields, texts, site.zone).todo,
             # The name of a kind of part is that of its parameter.
@@ -80,7 +74,8 @@ def statistics(site: Site) -> Blueprint:
     def export() -> Response:
         filters = _chosen(site, datetime.now(UTC)).filters
         name = "_".join(["statistics", *sorted({*filters.days[-1:], *filters.days[:1]})])
-        return as_csv(csv_lines(mailing(site.statuses, filters), request_texts()), f"{name}.csv")
+        found = campaigns.mailing(site.statuses, filters)
+        return as_csv(campaigns.csv_lines(found, request_texts()), f"{name}.csv")
 
     return views
 
