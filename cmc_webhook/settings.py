@@ -18,6 +18,8 @@ API_KEYS = "CMC_API_KEYS"
 BASIC_CREDENTIALS = "CMC_BASIC_CREDENTIALS"
 MAIL_KEYS = "CMC_MAIL_KEYS"
 CREDENTIALS = (API_KEYS, BASIC_CREDENTIALS, MAIL_KEYS)
+# Those of CMC's REST API, which no function reads.
+REST_USER, REST_KEY = "CMC_REST_USER", "CMC_REST_KEY"
 
 
 class SettingsError(Exception):
@@ -56,6 +58,17 @@ class InboundSettings(Settings):
     attachment_bucket: str
 
 
+@dataclass(frozen=True, kw_only=True)
+class RestSettings:
+    """How `reconcile` asks CMC's REST API, and for which server compositions."""
+
+    user: str
+    key: str
+    compositions: tuple[str, ...]
+    daily_requests: int
+    url: str
+
+
 # Every variable that is read, and its value when unset or empty.
 DEFAULTS = {
     API_KEYS: "",
@@ -71,6 +84,11 @@ DEFAULTS = {
     "CMC_INBOUND_COLLECTION": "inbound_mails",
     "CMC_ATTACHMENT_BUCKET": "",
     MAIL_KEYS: "",
+    REST_USER: "",
+    REST_KEY: "",
+    "CMC_COMPOSITIONS": "",
+    "CMC_DAILY_REQUESTS": "",
+    "CMC_REST_URL": "https://api.smtps.jp/transaction/v2",
 }
 
 
@@ -93,6 +111,20 @@ def inbound_from_env(environ: Mapping[str, str]) -> InboundSettings:
         **_shared(environ, CREDENTIALS),
         collection=inbound_collection(environ),
         attachment_bucket=_read(environ, _bucket, "CMC_ATTACHMENT_BUCKET"),
+    )
+
+
+def rest_from_env(environ: Mapping[str, str]) -> RestSettings:
+    """Return the settings for CMC's REST API. Raises SettingsError."""
+    needed = (REST_USER, REST_KEY, "CMC_COMPOSITIONS")
+    user, key, compositions = (_read(environ, _needed, name) for name in needed)
+    number = _read(environ, _number, "CMC_DAILY_REQUESTS")
+    return RestSettings(
+        user=user[0],
+        key=key[0],
+        compositions=compositions,
+        daily_requests=number or len(compositions),
+        url=_read(environ, _rest_url, "CMC_REST_URL"),
     )
 
 
@@ -171,6 +203,26 @@ def _lines(variable: str, value: str) -> tuple[str, ...]:
     # Windows editors save a byte order mark, which is no part of a secret.
     lines = value.replace("\ufeff", "").splitlines()
     return tuple(filter(None, map(str.strip, lines)))
+
+
+def _needed(variable: str, value: str) -> tuple[str, ...]:
+    lines = _lines(variable, value)
+    if not lines:
+        raise SettingsError(f"{variable} is not set: CMC's REST API is asked with it.")
+    return lines
+
+
+def _number(variable: str, value: str) -> int:
+    if not re.fullmatch("([1-9][0-9]{0,4})?", value):
+        raise SettingsError(f"{variable}={value!r} must be a whole number from 1 to 99999.")
+    return int(value or 0)
+
+
+def _rest_url(variable: str, value: str) -> str:
+    # The key goes there, so in clear text to this machine only.
+    if not re.match(r"https://[^@]+$|http://(127\.0\.0\.1|localhost)(:\d+)?(/|$)", value):
+        raise SettingsError(f"{variable} must be an https URL, or one of this machine.")
+    return value.rstrip("/")
 
 
 def _pairs(variable: str, value: str, form: str) -> tuple[str, ...]:

@@ -160,6 +160,17 @@ COMMANDS = (
         option("--after", type=ID, entry="continue_rebuild"),
         _yes,
     ),
+    command(
+        "reconcile",
+        "reconcile.command:reconcile",
+        option("--bounces", is_flag=True),
+        option("--since", type=TIME, entry="bounces_since"),
+        option("--day", type=TIME, entry="rows_of_day"),
+        option("--requests", metavar="N", default=1, type=click.IntRange(1)),
+        option("--store", is_flag=True, entry="store_rows"),
+        _yes,
+        firestore_options,
+    ),
     _reading(
         "doctor",
         "doctor:doctor",

@@ -85,6 +85,12 @@ def is_from_rest(event: HistoryEvent) -> bool:
     return event.get("source") == REST
 
 
+def told(event: HistoryEvent) -> tuple[str, str]:
+    """Return status and bounce code, all unknown codes as one, so that there are not many."""
+    code = event.get("bounce_code", "")
+    return event["status"], code if code in BOUNCE_CODES else ""
+
+
 def merged(known: Mapping[str, Any], events: Iterable[StatusEvent]) -> list[HistoryEvent]:
     """
     Return the history of the valid document *known* after *events*, oldest first.
@@ -99,11 +105,11 @@ def merged(known: Mapping[str, Any], events: Iterable[StatusEvent]) -> list[Hist
         if held is None or (is_from_rest(held) and not event.source):
             history[event.id] = history_event(event)
     ordered = sorted(history.values(), key=_moment)
-    of_rest = {_told(event): event["id"] for event in ordered if is_from_rest(event)}
+    of_rest = {told(event): event["id"] for event in ordered if is_from_rest(event)}
     if not of_rest:
         return ordered
-    posted = {_told(event) for event in ordered if not is_from_rest(event)}
-    standing = {event_id for told, event_id in of_rest.items() if told not in posted}
+    posted = {told(event) for event in ordered if not is_from_rest(event)}
+    standing = {event_id for what, event_id in of_rest.items() if what not in posted}
     return [event for event in ordered if not is_from_rest(event) or event["id"] in standing]
 
 
@@ -116,7 +122,7 @@ def kept(ordered: list[HistoryEvent]) -> list[HistoryEvent]:
     # the next post needs, and the result would depend on the order of posts. The latest of each
     # status also tells that an event of REST does not stand. Those that do are among them; they
     # displace none, as they may go.
-    latest_told = {_told(event): event for event in ordered}
+    latest_told = {told(event): event for event in ordered}
     deciders = (*latest_told.values(), greatest_explained(posted), greatest_with_sender(posted))
     ids = {event["id"] for event in (*posted[-HISTORY:], *deciders) if event}
     return [event for event in ordered if event["id"] in ids]
@@ -147,12 +153,6 @@ def _precedence(event: HistoryEvent) -> tuple[int, bool, datetime, str]:
     status = event["status"]
     rank = _RANKS.get((status, event.get("bounce_code")), _RANKS.get(status, 0))
     return rank, not is_from_rest(event), event["at"], event["id"]
-
-
-def _told(event: HistoryEvent) -> tuple[str, str]:
-    """Return status and bounce code, all unknown codes as one, so that there are not many."""
-    code = event.get("bounce_code", "")
-    return event["status"], code if code in BOUNCE_CODES else ""
 
 
 def _explained(known: Mapping[str, Any]) -> dict[str, HistoryEvent]:

@@ -455,7 +455,7 @@ MUTATIONS = [
         ),
         (
             "an event of REST stays beside its twin",
-            "if told not in posted}",
+            "if what not in posted}",
             "}",
         ),
         (

@@ -1,0 +1,64 @@
+"""What a run of `reconcile` says, as lines for a terminal. Pure."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from cmc_webhook.reading import table
+from cmc_webhook.reading.language import text, texts
+from cmc_webhook.reconcile.backfill import Backfill, hours
+from cmc_webhook.reconcile.listings import ROWS
+from cmc_webhook.reconcile.totals import FIGURES, Figures
+
+
+def totals(composition: str, here: Figures, found: Mapping[str, Any]) -> Iterator[str]:
+    """Yield CMC's figures, in brackets by how much ours differ, and what that means."""
+    theirs, names = found["figures"], {each: text(f"figure.{each}") for each in FIGURES}
+    yield text("reconcile.totals", composition=table.printable(composition))
+    rows = [
+        [day, *(_cell(theirs.get(day, {}).get(figure), ours[figure]) for figure in FIGURES)]
+        for day, ours in here.items()
+    ]
+    yield from _columns([[text("reconcile.day"), *names.values()], *rows])
+    for figure, verdict in found["verdicts"].items():
+        yield text(f"verdict.{verdict}", figure=names[figure])
+        for day, number in sorted(found["missing"][figure].items()):
+            yield text("reconcile.missing", day=day, count=f"{number:,}")
+
+
+def _cell(theirs: int | None, ours: int) -> str:
+    if theirs is None:
+        return f"? ({ours:,})"
+    return f"{theirs:,}" if theirs == ours else f"{theirs:,} ({ours - theirs:+,})"
+
+
+def brought(kind: str, backfill: Backfill) -> Iterator[str]:
+    """Yield what came and became of it, and what it shows of what CMC does not document."""
+    found = backfill.measured
+    if kind == "deliveries":
+        names = ("column.status", "reconcile.hour", "reconcile.at_cmc", "reconcile.not_here")
+        cells = (
+            [texts().name("status", status), f"{hour:02}", f"{count:,}"]
+            + [f"{backfill.lacked[status, hour]:,}"]
+            for (status, hour), count in backfill.found.items()
+        )
+        yield from _columns([[text(name) for name in names], *cells])
+    numbers = {"rows": f"{found.rows:,}", "lacked": f"{backfill.lacked.total():,}"}
+    yield text("reconcile.brought" if backfill.stores else "reconcile.would_bring", **numbers)
+    if backfill.unreadable:
+        yield text("reconcile.unreadable", count=f"{backfill.unreadable:,}")
+    yield text("measured.heading")
+    shift = found.shift()
+    zone = text("measured.other_zone", shift=hours(shift)) if shift else text("measured.same_zone")
+    answers = {
+        "ids": text("measured.of", some=found.same_ids, all=found.compared),
+        "zone": zone if found.compared else text("measured.unknown"),
+        "texts": text("measured.of", some=found.other_texts, all=found.compared),
+        "page": text("measured.page", largest=found.largest_page, asked=ROWS),
+        "end": text(f"measured.end_{found.end}") if found.end else text("measured.unknown"),
+    }
+    yield from _columns([[text(f"measured.{name}"), said] for name, said in answers.items()])
+
+
+def _columns(rows: Sequence[Sequence[str]]) -> Iterator[str]:
+    for row in table.lines(rows, table.terminal_width(), [0]):
+        yield f"  {'  '.join(row).rstrip()}"
