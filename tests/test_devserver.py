@@ -46,12 +46,9 @@ class Devserver(Program):
         self.port, self.inbound_port, self.firestore_port, _, self.console_port = (
             self.ports.values()
         )
-        ports = [
-            word
-            for name, port in self.ports.items()
-            for word in ("--" + name.replace("_", "-"), str(port))
-            if not (any_storage_port and name == "storage_port")
-        ]
+        given = {"--" + name.replace("_", "-"): str(port) for name, port in self.ports.items()}
+        left_out = {*options, *(["--storage-port"] if any_storage_port else [])}
+        ports = [word for pair in given.items() if pair[0] not in left_out for word in pair]
         super().__init__(*command, *ports, *options, **environ)
 
     def wait(self):

@@ -1,14 +1,12 @@
 """Every command of this room with its options. What a command does is imported when it runs."""
 
-import functools
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import click
 
 from cmc_webhook.command_line.values import ADDRESS, ID, POSITION, RATE, TEXT, TIME, ZONE, WordType
-from cmc_webhook.reading.cli import Group, adding, command, option
+from cmc_webhook.reading.cli import Group, Together, command, option
 from cmc_webhook.reading.language import text
 from cmc_webhook.reading.options import firestore_options, function_options
 from cmc_webhook.simulator.scenarios import OFFERED
@@ -19,28 +17,40 @@ _STATUSES = ("queued", "deferred", "succeeded", "failed", "bounce")
 _STATUS = WordType("status", without=("forward_error",))
 _STOP = WordType("stop", without=("unsubscribed", "unknown", "unreadable"))
 
-
 _json = option("--json", "json_lines", is_flag=True)
-_page = adding(
+_page = (
     option("--limit", default=50, type=click.IntRange(1, 1000)),
     option("--after", type=POSITION),
     _json,
 )
 _yes = option("--yes", is_flag=True)
 _inbound = option("--inbound", is_flag=True)
-_name = click.argument("name", metavar="ID")
+_name = click.Argument(["name"], metavar="ID")
 _entries = (
-    click.argument("names", metavar="[ID]...", nargs=-1),
+    click.Argument(["names"], metavar="[ID]...", nargs=-1),
     option("--all", "everything", is_flag=True),
     _yes,
 )
-_rate = option("--rate", default=0.0, type=RATE)
-_file = click.argument("file", type=click.File("rb"))
+_file = click.Argument(["file"], type=click.File("rb"))
 _output = option("-o", "--output", metavar="FILE", type=click.Path(dir_okay=False, path_type=Path))
-_address = click.argument("address", type=ADDRESS)
+_address = click.Argument(["address"], type=ADDRESS)
+_rate = option("--rate", default=0.0, type=RATE)
 _note = option("--note", default="")
 _domain = option("--domain", default="", type=TEXT)
-_FILTERS = (
+
+
+def _filters(**values: Any) -> Any:
+    from cmc_webhook.reading.statuses import Filters
+
+    filters = Filters(**values)
+    if filters.are_too_many():
+        raise click.UsageError(text("usage.too_many"))
+    return filters
+
+
+_FILTERS = Together(
+    "filters",
+    _filters,
     option("--status", "statuses", multiple=True, type=_STATUS, metavar="STATUS"),
     option("--to", default="", type=TEXT),
     _domain,
@@ -55,34 +65,15 @@ _FILTERS = (
 )
 
 
-def _filters(function: Callable[..., Any]) -> Callable[..., Any]:
-    @adding(*_FILTERS)
-    @functools.wraps(function)
-    def with_filters(**options: Any) -> Any:
-        from cmc_webhook.reading.statuses import Filters
-
-        names = Filters.__dataclass_fields__
-        filters = Filters(**{name: options.pop(name) for name in names if name in options})
-        if filters.are_too_many():
-            raise click.UsageError(text("usage.too_many"))
-        return function(filters=filters, **options)
-
-    return with_filters
-
-
-def _here(name: str, place: str, *options: Callable[..., Any]) -> click.Command:
-    return command(name, f"command_line.{place}", *options)
-
-
-def _reading(name: str, place: str, *options: Callable[..., Any]) -> click.Command:
-    return _here(name, place, *options, firestore_options)
+def _reading(name: str, place: str, *options: click.Parameter | Together) -> click.Command:
+    return command(name, f"command_line.{place}", *options, firestore_options)
 
 
 COMMANDS = (
-    _here(
+    command(
         "send",
-        "send:send",
-        click.argument("status", required=False, type=click.Choice(_STATUSES)),
+        "command_line.send:send",
+        click.Argument(["status"], required=False, type=click.Choice(_STATUSES)),
         option("--code", type=click.IntRange(1, 999)),
         option("--scenario", type=click.Choice(OFFERED), metavar="NAME"),
         option("--count", default=1, type=click.IntRange(1)),
@@ -95,10 +86,10 @@ COMMANDS = (
         option("--end", type=TIME),
         option("--concurrency", default=1, type=click.IntRange(1, 64)),
         option("--real-url", is_flag=True),
-        function_options,
+        *function_options,
     ),
-    _reading("list", "statuses:list_mails", _filters, _page),
-    _reading("show", "statuses:show", click.argument("name", metavar="ADDRESS|ID"), _json),
+    _reading("list", "statuses:list_mails", _FILTERS, *_page),
+    _reading("show", "statuses:show", click.Argument(["name"], metavar="ADDRESS|ID"), _json),
     _reading(
         "stats",
         "stats:stats",
@@ -109,7 +100,7 @@ COMMANDS = (
     _reading(
         "export",
         "export:export",
-        _filters,
+        _FILTERS,
         option("--format", "form", type=_FILES, default="csv", entry="file_format"),
         _output,
         option("--after", type=POSITION, entry="continue_export"),
@@ -123,7 +114,7 @@ COMMANDS = (
             option("--cause", type=_STOP, metavar="CAUSE", entry="stop_cause"),
             option("--domain", default="", type=TEXT, entry="address_domain"),
             option("--since", type=TIME, entry="stopped_since"),
-            _page,
+            *_page,
         ),
         _reading(
             "addresses check",
@@ -140,17 +131,24 @@ COMMANDS = (
     _reading("forget", "forget:forget", _address, _yes),
     Group(
         "inbound",
-        _reading("inbound list", "received:list_mails", _page),
+        _reading("inbound list", "received:list_mails", *_page),
         _reading("inbound show", "received:show", _name, _json),
     ),
     Group(
         "quarantine",
-        _reading("quarantine list", "quarantine:list_entries", _page, _inbound),
+        _reading("quarantine list", "quarantine:list_entries", *_page, _inbound),
         _reading("quarantine show", "quarantine:show", _name, _inbound),
-        _reading("quarantine replay", "quarantine:replay", *_entries, function_options),
+        _reading("quarantine replay", "quarantine:replay", *_entries, *function_options),
         _reading("quarantine delete", "quarantine:delete", *_entries, _inbound),
     ),
-    _here("replay", "send:replay", _file, _rate, _yes, function_options),
+    command(
+        "replay",
+        "command_line.send:replay",
+        _file,
+        option("--rate", default=0.0, type=RATE),
+        _yes,
+        *function_options,
+    ),
     _reading(
         "rebuild",
         "rebuild:rebuild",

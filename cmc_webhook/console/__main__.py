@@ -18,7 +18,7 @@ main = command(
     option("--allow-changes", is_flag=True),
     option("--iap-audience", default=""),
     option("--host-name", multiple=True),
-    function_options,
+    *function_options,
     firestore_options,
 )
 

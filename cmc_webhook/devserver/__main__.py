@@ -6,16 +6,13 @@ import signal
 if __name__ == "__main__":
     signal.signal(signal.SIGINT, signal.SIG_DFL)
 
-from collections.abc import Callable
-from typing import Any
-
 import click
 
 from cmc_webhook.devserver import DATA_FILE
-from cmc_webhook.reading.cli import command, option
+from cmc_webhook.reading.cli import Option, command, option
 
 
-def _port(name: str, default: int, lowest: int = 1) -> Callable[..., Any]:
+def _port(name: str, default: int, lowest: int = 1) -> Option:
     return option(name, type=click.IntRange(lowest, 65535), metavar="PORT", default=default)
 
 

@@ -9,7 +9,7 @@ from cmc_webhook.local_firestore.errors import Refusal, status
 from cmc_webhook.local_firestore.indexes import IndexCheck
 from cmc_webhook.local_firestore.messages import Message, timestamp
 from cmc_webhook.local_firestore.resource_names import DocumentName, database_of, parse_document_of
-from cmc_webhook.local_firestore.storage import ReadResult, Storage, StorageReader, StorageWriter
+from cmc_webhook.local_firestore.storage import ReadResult, Storage, StorageWriter
 from cmc_webhook.local_firestore.transactions import Read, Transactions
 
 _PAGE_SIZE = 300
@@ -92,13 +92,11 @@ class Calls:
         paths = queries.aggregated_paths(requested.aggregations)
         query = queries.parse_query(request.parent, requested.structured_query, paths)
         self._index_check.check(query)
-
-        def read(reader: StorageReader) -> ReadResult:
-            return reader.select(query) if paths else ReadResult((), found=reader.count(query))
-
-        begun, result, read_time = self._run(request, database_of(request.parent), read)
+        begun, result, read_time = self._run(
+            request, database_of(request.parent), lambda reader: reader.select(query)
+        )
         response = messages.RunAggregationQueryResponse(transaction=begun, read_time=read_time)
-        values = queries.aggregate(requested.aggregations, result.documents, result.found)
+        values = queries.aggregate(requested.aggregations, result.documents)
         for alias, value in values.items():
             response.result.aggregate_fields[alias].CopyFrom(value)
         yield response
@@ -109,12 +107,12 @@ class Calls:
             raise InvalidArgument("The partition count is not positive.")
         query = queries.parse_query(request.parent, request.structured_query)
         with self._storage.reading() as latest:
-            names, _ = latest.find(query)
-        parts = min(request.partition_count + 1, len(names) // _MIN_PARTITION)
+            found = latest.select(query).documents
+        parts = min(request.partition_count + 1, len(found) // _MIN_PARTITION)
         response = messages.PartitionQueryResponse()
         for part in range(1, parts):
             cursor = response.partitions.add(before=True)
-            cursor.values.add(reference_value=str(names[part * len(names) // parts]))
+            cursor.values.add(reference_value=found[part * len(found) // parts].name)
         return response
 
     def begin_transaction(self, request: Message) -> Message:

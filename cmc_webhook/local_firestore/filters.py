@@ -3,8 +3,9 @@
 import math
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from itertools import chain, pairwise, product
-from typing import NamedTuple, TypeAlias
+from itertools import chain, product
+from operator import ge, gt, le, lt
+from typing import TypeAlias
 
 from google.api_core.exceptions import InvalidArgument
 
@@ -12,7 +13,14 @@ from cmc_webhook.local_firestore import limits
 from cmc_webhook.local_firestore.field_paths import NAME, FieldPath, get, parse
 from cmc_webhook.local_firestore.messages import Message, StructuredQuery, Value
 from cmc_webhook.local_firestore.resource_names import parse_document
-from cmc_webhook.local_firestore.values import check_value, is_nan, is_null, size, sort_key
+from cmc_webhook.local_firestore.values import (
+    SortKey,
+    check_value,
+    is_nan,
+    is_null,
+    size,
+    sort_key,
+)
 
 _Operator = StructuredQuery.FieldFilter.Operator
 _Unary = StructuredQuery.UnaryFilter.Operator
@@ -23,27 +31,21 @@ _INEQUALITIES = _COMPARISONS | _NEGATIVE
 _CONTAINS = {"ARRAY_CONTAINS", "ARRAY_CONTAINS_ANY"}
 
 
-class KeyRange(NamedTuple):
-    """Sort keys from *low* up to, but not including, *high*."""
-
-    low: bytes
-    high: bytes
-
-    def is_point(self) -> bool:
-        return self.high == _next(self.low)
+# Whether a filter takes a value with that sort key.
+Accepts: TypeAlias = Callable[[SortKey], bool]
 
 
 @dataclass(frozen=True, slots=True)
 class FieldTest:
-    """A filter of one field: the ranges of its sort key. *operator* is its name in the API."""
+    """A filter of one field; *accepts* is None if it matches nothing."""
 
     path: FieldPath
-    operator: str
-    ranges: Sequence[KeyRange]
+    operator: str  # its name in the API
+    accepts: Accepts | None
 
     def is_inequality(self) -> bool:
         """Whether Firestore orders the query by this field; a comparison with null is none."""
-        return self.operator in _INEQUALITIES and (bool(self.ranges) or self.operator == "NOT_IN")
+        return self.operator in _INEQUALITIES and self.accepts is not None
 
     def is_of_elements(self) -> bool:
         """Whether the keys of array elements are tested, not that of the value."""
@@ -51,12 +53,11 @@ class FieldTest:
 
     def matches(self, document: Message) -> bool:
         value = value_at(document, self.path)
-        if value is None:
+        if value is None or self.accepts is None:
             return False
         # Any other value than an array has no elements.
         values = value.array_value.values if self.is_of_elements() else [value]
-        keys = map(sort_key, values)
-        return any(low <= key < high for key in keys for low, high in self.ranges)
+        return any(map(self.accepts, map(sort_key, values)))
 
 
 # The filters as an OR of ANDs.
@@ -167,7 +168,7 @@ def _parse_field(part: Message) -> FieldTest:
     operator = _NAMES[part.op]
     # Only unary filters match null and NaN.
     matches_nothing = is_null(part.value) or is_nan(part.value)
-    return FieldTest(path, operator, [] if matches_nothing else _RANGES[operator](part.value))
+    return FieldTest(path, operator, None if matches_nothing else _ACCEPTS[operator](part.value))
 
 
 def _parse_unary(part: Message) -> FieldTest:
@@ -175,7 +176,7 @@ def _parse_unary(part: Message) -> FieldTest:
     if part.op not in _UNARY_NAMES:
         raise InvalidArgument(f'The filter of "{part.field.field_path}" has no operator.')
     operator = _UNARY_NAMES[part.op]
-    return FieldTest(path, operator, _UNARY_RANGES[operator])
+    return FieldTest(path, operator, _UNARY_ACCEPTS[operator])
 
 
 def _operands(part: Message) -> Iterator[Message]:
@@ -190,65 +191,58 @@ def _operands(part: Message) -> Iterator[Message]:
     yield from elements
 
 
-def _next(key: bytes) -> bytes:
-    """Return the smallest bytes greater than *key*."""
-    return key + b"\x00"
+def _comparison(compare: Callable[[SortKey, SortKey], bool]) -> Callable[[Message], Accepts]:
+    def accepts(operand: Message) -> Accepts:
+        bound = sort_key(operand)
+        # Only values of the operand's type, and never NaN.
+        return lambda key: key[0] == bound[0] and key != _NAN and compare(key, bound)
+
+    return accepts
 
 
-def _point(key: bytes) -> KeyRange:
-    return KeyRange(key, _next(key))
+def _only(keys: Iterable[SortKey]) -> Accepts:
+    return frozenset(keys).__contains__
 
 
-def _comparison(make: Callable[[bytes], KeyRange]) -> Callable[[Message], list[KeyRange]]:
-    return lambda operand: [make(sort_key(operand))]
+def _all_but(keys: Iterable[SortKey]) -> Accepts:
+    """Accept everything but null and *keys*."""
+    excluded = {_NULL, *keys}
+    return lambda key: key not in excluded
 
 
-def _start_of_type(key: bytes) -> bytes:
-    """Return the least key of the type of *key*; of numbers, the first after NaN."""
-    return _next(_NAN) if key[:1] == _NAN[:1] else key[:1]
+def _equal(operand: Message) -> Accepts:
+    return _only([sort_key(operand)])
 
 
-def _end_of_type(key: bytes) -> bytes:
-    return bytes([key[0] + 1])
+def _in(operand: Message) -> Accepts:
+    return _only(sort_key(v) for v in operand.array_value.values if not (is_null(v) or is_nan(v)))
 
 
-def _all_but(keys: Iterable[bytes]) -> list[KeyRange]:
-    """Return everything but null and *keys*."""
-    edges = [*sorted({_NULL, *keys}), b"\xff"]
-    return [KeyRange(_next(low), high) for low, high in pairwise(edges)]
-
-
-def _in(operand: Message) -> list[KeyRange]:
-    elements = operand.array_value.values
-    return [_point(sort_key(each)) for each in elements if not is_null(each) and not is_nan(each)]
-
-
-def _not_in(operand: Message) -> list[KeyRange]:
+def _not_in(operand: Message) -> Accepts:
     elements = operand.array_value.values
     # A list with null matches nothing, as in SQL.
-    return [] if any(map(is_null, elements)) else _all_but(map(sort_key, elements))
+    return _only([]) if any(map(is_null, elements)) else _all_but(map(sort_key, elements))
 
 
 _NULL = sort_key(Value(null_value=0))
 _NAN = sort_key(Value(double_value=math.nan))
-_RANGES: dict[str, Callable[[Message], list[KeyRange]]] = {
-    # A comparison matches only values of its operand's type, and never NaN.
-    "LESS_THAN": _comparison(lambda key: KeyRange(_start_of_type(key), key)),
-    "LESS_THAN_OR_EQUAL": _comparison(lambda key: KeyRange(_start_of_type(key), _next(key))),
-    "GREATER_THAN": _comparison(lambda key: KeyRange(_next(key), _end_of_type(key))),
-    "GREATER_THAN_OR_EQUAL": _comparison(lambda key: KeyRange(key, _end_of_type(key))),
-    "EQUAL": _comparison(_point),
+_ACCEPTS: dict[str, Callable[[Message], Accepts]] = {
+    "LESS_THAN": _comparison(lt),
+    "LESS_THAN_OR_EQUAL": _comparison(le),
+    "GREATER_THAN": _comparison(gt),
+    "GREATER_THAN_OR_EQUAL": _comparison(ge),
+    "EQUAL": _equal,
     "NOT_EQUAL": lambda operand: _all_but([sort_key(operand)]),
     "IN": _in,
     "NOT_IN": _not_in,
-    "ARRAY_CONTAINS": _comparison(_point),
+    "ARRAY_CONTAINS": _equal,
     "ARRAY_CONTAINS_ANY": _in,
 }
-_UNARY_RANGES = {
-    "IS_NULL": [_point(_NULL)],
-    "IS_NAN": [_point(_NAN)],
+_UNARY_ACCEPTS = {
+    "IS_NULL": _only([_NULL]),
+    "IS_NAN": _only([_NAN]),
     "IS_NOT_NULL": _all_but([]),
     "IS_NOT_NAN": _all_but([_NAN]),
 }
-_NAMES = {_Operator.Value(name): name for name in _RANGES}
-_UNARY_NAMES = {_Unary.Value(name): name for name in _UNARY_RANGES}
+_NAMES = {_Operator.Value(name): name for name in _ACCEPTS}
+_UNARY_NAMES = {_Unary.Value(name): name for name in _UNARY_ACCEPTS}

@@ -5,9 +5,9 @@ A client that reconnects with a resume token is told to reset and gets everythin
 compares, and reports only changes to its user.
 """
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from queue import SimpleQueue
 from typing import TypeAlias
 
@@ -18,70 +18,45 @@ from cmc_webhook.local_firestore.errors import Refusal, status
 from cmc_webhook.local_firestore.indexes import IndexCheck
 from cmc_webhook.local_firestore.messages import ListenResponse, Message, TargetChange, timestamp
 from cmc_webhook.local_firestore.resource_names import (
-    DocumentName,
     check_database,
     database_of,
+    parse_document,
     parse_document_of,
 )
-from cmc_webhook.local_firestore.storage import Commit, Storage
+from cmc_webhook.local_firestore.storage import Storage, StorageReader
 from cmc_webhook.local_firestore.transactions import Read
 
 
 @dataclass(slots=True, kw_only=True)
 class ListenTarget:
-    """One target; its methods yield the messages for the client, also which *names* are missing."""
+    """One target: *read* finds its documents, of which the client has *sent*, by full name."""
 
-    # *read* and *matches* find the candidates, all or one; *window* applies the limit to them.
     id: int
     read: Read
-    matches: Callable[[DocumentName, Message], bool]
-    window: Callable[[Iterable[Message]], Iterable[Message]] = iter
     mask: queries.Mask = None
-    names: frozenset[str] = frozenset()
-    _started_us: int = 0
-    _candidates: dict[str, Message] = field(default_factory=dict)
-    _sent: dict[str, Message] = field(default_factory=dict)
+    # The update time of each document; None: the client waits to be told that it is missing.
+    sent: dict[str, int | None] = field(default_factory=dict)
+    _as_of_us: int = -1
 
-    def start(self, documents: Iterable[Message], time_us: int) -> Iterator[Message]:
-        """Send *documents*, the result of the target's read at that time."""
-        self._started_us = time_us
-        self._candidates = {document.name: document for document in documents}
-        for name in sorted(self.names - self._candidates.keys()):
-            yield self._absence("delete", name, time_us)
-        yield from self._send_differences(time_us, set())
-
-    def update(self, commit: Commit) -> Iterator[Message]:
-        """Send the changes of *commit*, unless the start has included them."""
-        if commit.time_us <= self._started_us:
+    def update(self, reader: StorageReader) -> Iterator[Message]:
+        """Yield what *reader* finds different from what was sent, unless that is newer."""
+        if reader.time_us <= self._as_of_us:
             return
-        affected = False
-        for name, document in commit.documents.items():
-            if document is not None and self.matches(name, document):
-                self._candidates[document.name] = document
-                affected = True
-            else:
-                affected |= self._candidates.pop(str(name), None) is not None
-        if affected:
-            deleted = {str(name) for name, stored in commit.documents.items() if stored is None}
-            yield from self._send_differences(commit.time_us, deleted)
-
-    def _send_differences(self, time_us: int, deleted: set[str]) -> Iterator[Message]:
-        selected = {each.name: each for each in self.window(self._candidates.values())}
-        for name in self._sent.keys() - selected.keys():
-            yield self._absence("delete" if name in deleted else "remove", name, time_us)
-        for name, document in selected.items():
-            if self._sent.get(name) is not document:
+        found = {document.name: document for document in self.read(reader).documents}
+        times = {name: each.update_time.ToMicroseconds() for name, each in found.items()}
+        for name in self.sent.keys() - found.keys():
+            # It is deleted, or no longer matches.
+            kind = "delete" if reader.get(parse_document(name)) is None else "remove"
+            read_time = timestamp(reader.time_us)
+            absence = {"document": name, "removed_target_ids": [self.id], "read_time": read_time}
+            yield ListenResponse(**{f"document_{kind}": absence})
+        for name, document in found.items():
+            if self.sent.get(name) != times[name]:
                 projected = queries.project(document, self.mask)
                 yield ListenResponse(
                     document_change={"document": projected, "target_ids": [self.id]}
                 )
-        self._sent = selected
-
-    def _absence(self, kind: str, name: str, time_us: int) -> Message:
-        """Return a document_delete, or a document_remove: it no longer matches."""
-        read_time = timestamp(time_us)
-        absence = {"document": name, "removed_target_ids": [self.id], "read_time": read_time}
-        return ListenResponse(**{f"document_{kind}": absence})
+        self.sent, self._as_of_us = times, reader.time_us
 
 
 def parse_target(
@@ -91,12 +66,10 @@ def parse_target(
     kind = target.WhichOneof("target_type")
     if kind == "documents":
         names = [parse_document_of(database, name) for name in target.documents.documents]
-        wanted = frozenset(names)
         return ListenTarget(
             id=target.target_id,
             read=lambda reader: reader.get_all(names),
-            matches=lambda name, document: name in wanted,
-            names=frozenset(map(str, names)),
+            sent=dict.fromkeys(map(str, names)),
         )
     if kind != "query":
         raise InvalidArgument("A target has neither documents nor a query.")
@@ -104,17 +77,8 @@ def parse_target(
         raise InvalidArgument(f'"{target.query.parent}" is not in {database}.')
     query = queries.parse_query(target.query.parent, target.query.structured_query)
     check(query)
-    unlimited = replace(query, offset=0, limit=None)
     return ListenTarget(
-        id=target.target_id,
-        read=lambda reader: reader.select(unlimited),
-        matches=lambda name, document: (
-            query.scope.contains(name) and bool(queries.evaluate(unlimited, [document])[0])
-        ),
-        window=iter
-        if query == unlimited
-        else lambda documents: queries.evaluate(query, documents)[0],
-        mask=query.mask,
+        id=target.target_id, read=lambda reader: reader.select(query), mask=query.mask
     )
 
 
@@ -122,8 +86,8 @@ _Type = TargetChange.TargetChangeType
 # Each takes a thread of the server.
 MOST_LISTENERS = 256
 
-# None: the client has disconnected.
-Event: TypeAlias = Message | Commit | Refusal | None
+# A request, a snapshot after a commit, why the stream ends; None: the client has disconnected.
+Event: TypeAlias = Message | StorageReader | Refusal | None
 
 
 class Listener:
@@ -136,21 +100,27 @@ class Listener:
         self._targets: dict[int, ListenTarget] = {}
 
     def add(self, event: Event) -> None:
-        """Add a request of the client, a commit, or the reason to end."""
+        """Add an event, to be handled after those before it."""
         self._events.put(event)
 
     def responses(self) -> Iterator[Message]:
         """Yield responses until the client disconnects; raise a Refusal that was added."""
-        while (event := self._events.get()) is not None:
-            if isinstance(event, Refusal):
-                raise event
-            if not isinstance(event, Commit):
-                yield from self._handle(event)
-                continue
-            messages = [m for target in self._targets.values() for m in target.update(event)]
-            yield from messages
-            if messages:
-                yield _target_change(_Type.NO_CHANGE, None, event.time_us)
+        while (responses := self._responses(self._events.get())) is not None:
+            yield from responses
+
+    def _responses(self, event: Event) -> Iterator[Message] | None:
+        if isinstance(event, Refusal):
+            raise event
+        if isinstance(event, StorageReader):
+            return self._update(event)
+        return None if event is None else self._handle(event)
+
+    def _update(self, snapshot: StorageReader) -> Iterator[Message]:
+        with self._storage.reading():
+            messages = [m for target in self._targets.values() for m in target.update(snapshot)]
+        yield from messages
+        if messages:
+            yield _target_change(_Type.NO_CHANGE, None, snapshot.time_us)
 
     def _handle(self, request: Message) -> Iterator[Message]:
         check_database(request.database)
@@ -172,11 +142,11 @@ class Listener:
         target = parse_target(database, requested, self._index_check.check)
         self._targets[target_id] = target
         with self._storage.reading() as latest:
-            documents, time_us = target.read(latest).documents, latest.time_us
+            messages, time_us = [*target.update(latest)], latest.time_us
         yield _target_change(_Type.ADD, target_id)
         # Also without a token: an earlier stream may have ended before it sent one.
         yield _target_change(_Type.RESET, target_id)
-        yield from target.start(documents, time_us)
+        yield from messages
         yield _target_change(_Type.CURRENT, target_id, time_us)
         yield _target_change(_Type.NO_CHANGE, None, time_us)
 

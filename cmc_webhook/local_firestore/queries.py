@@ -2,8 +2,8 @@
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from itertools import count, islice
-from typing import NamedTuple, TypeAlias, TypeVar
+from itertools import count
+from typing import NamedTuple, TypeAlias
 
 from google.api_core.exceptions import InvalidArgument
 
@@ -12,9 +12,7 @@ from cmc_webhook.local_firestore.field_paths import NAME, FieldPath
 from cmc_webhook.local_firestore.filters import value_at
 from cmc_webhook.local_firestore.messages import Document, Message, StructuredQuery, Value
 from cmc_webhook.local_firestore.resource_names import Scope, check_id, check_parent
-from cmc_webhook.local_firestore.values import check_value, is_number, number, sort_key
-
-T = TypeVar("T")
+from cmc_webhook.local_firestore.values import SortKey, check_value, is_number, number, sort_key
 
 _INTEGERS = range(-(2**63), 2**63)
 
@@ -30,7 +28,7 @@ class Order(NamedTuple):
 class QueryCursor(NamedTuple):
     """A position in the result: before or after the documents that begin with these keys."""
 
-    keys: Sequence[bytes]
+    keys: Sequence[SortKey]
     before: bool
 
 
@@ -46,10 +44,6 @@ class Query:
     offset: int
     limit: int | None
     mask: Mask
-
-    def is_limited(self) -> bool:
-        """Whether cursors, offset or limit may exclude documents that match the filters."""
-        return bool(self.start or self.end or self.offset) or self.limit is not None
 
 
 def parse_query(parent: str, structured: Message, aggregated: Iterable[FieldPath] = ()) -> Query:
@@ -96,14 +90,8 @@ def evaluate(query: Query, documents: Iterable[Message]) -> tuple[list[Message],
                 rows.append((document, [sort_key(value) for value in values]))
     for position, order in reversed(list(enumerate(query.orders))):
         rows.sort(key=lambda row: row[1][position], reverse=order.descending)
-    return window(query, rows)
-
-
-def window(query: Query, rows: Iterable[tuple[T, Sequence[bytes]]]) -> tuple[list[T], int]:
-    """Return what *query* keeps of sorted *rows*, each with its keys, and how many it skipped."""
-    found = (row for row, keys in rows if _within(keys, query))
-    skipped = sum(1 for _ in islice(found, query.offset))
-    return list(islice(found, query.limit)), skipped
+    found = [document for document, keys in rows if _within(keys, query)]
+    return found[query.offset :][: query.limit], min(query.offset, len(found))
 
 
 def project(document: Message, mask: Mask) -> Message:
@@ -163,13 +151,13 @@ def _parse_cursor(structured: Message, name: str, orders: Sequence[Order]) -> Qu
     return QueryCursor([sort_key(value) for value in cursor.values], cursor.before)
 
 
-def _within(keys: Sequence[bytes], query: Query) -> bool:
+def _within(keys: Sequence[SortKey], query: Query) -> bool:
     if query.start and _is_before(keys, query.start, query.orders):
         return False
     return query.end is None or _is_before(keys, query.end, query.orders)
 
 
-def _is_before(keys: Sequence[bytes], cursor: QueryCursor, orders: Sequence[Order]) -> bool:
+def _is_before(keys: Sequence[SortKey], cursor: QueryCursor, orders: Sequence[Order]) -> bool:
     for key, bound, order in zip(keys, cursor.keys, orders, strict=False):
         if key != bound:
             return (key > bound) if order.descending else (key < bound)
@@ -203,24 +191,18 @@ def aggregated_paths(aggregations: Iterable[Message]) -> list[FieldPath]:
     return list(dict.fromkeys(field_paths.parse(o.field.field_path) for o in operators))
 
 
-def aggregate(
-    aggregations: Sequence[Message], documents: Sequence[Message], found: int
-) -> dict[str, Message]:
-    """Return each aggregation of the *found* documents by its alias, else `field_1` and so on."""
-    # *documents* have every field of aggregated_paths(): the query is ordered by them. Counts need
-    # none of them.
+def aggregate(aggregations: Sequence[Message], documents: Sequence[Message]) -> dict[str, Message]:
+    """Return each aggregation of *documents* by its alias, else `field_1` and so on."""
+    # They have every field of aggregated_paths(): the query is ordered by them.
     unnamed = count(1)
-    return {
-        a.alias or f"field_{next(unnamed)}": _compute(a, documents, found) for a in aggregations
-    }
+    return {a.alias or f"field_{next(unnamed)}": _compute(a, documents) for a in aggregations}
 
 
-def _compute(aggregation: Message, documents: Sequence[Message], found: int) -> Message:
+def _compute(aggregation: Message, documents: Sequence[Message]) -> Message:
     kind = aggregation.WhichOneof("operator")
     if kind == "count":
-        up_to = aggregation.count.HasField("up_to")
-        most = aggregation.count.up_to.value if up_to else found
-        return Value(integer_value=min(found, most))
+        most = aggregation.count.up_to.value or len(documents)
+        return Value(integer_value=min(len(documents), most))
     path = field_paths.parse(getattr(aggregation, kind).field.field_path)
     values = [value_at(document, path) for document in documents]
     numbers = [number(value) for value in values if value is not None and is_number(value)]

@@ -3,16 +3,15 @@
 import sqlite3
 import threading
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import closing, contextmanager
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import NamedTuple, TypeAlias
 from weakref import WeakSet
 
 from cmc_webhook.local_firestore.data_file import open_file, refusal
-from cmc_webhook.local_firestore.memory_index import MemoryIndex
 from cmc_webhook.local_firestore.messages import Document, Message
-from cmc_webhook.local_firestore.queries import Query, evaluate, window
-from cmc_webhook.local_firestore.resource_names import DocumentName, Scope, parse_document
+from cmc_webhook.local_firestore.queries import Query, evaluate
+from cmc_webhook.local_firestore.resource_names import DocumentName, Scope
 
 # Documents by name; None: it does not exist.
 Documents: TypeAlias = dict[DocumentName, Message | None]
@@ -21,18 +20,10 @@ _BY_NAME = "parent = ? AND collection = ? AND id = ?"
 
 
 class ReadResult(NamedTuple):
-    """The documents, how many the offset skipped, and how many there are; a count has only that."""
+    """The documents, and how many the offset skipped."""
 
     documents: Sequence[Message]
     skipped: int = 0
-    found: int = 0
-
-
-class Commit(NamedTuple):
-    """The changes of one transaction in SQLite, for subscribers."""
-
-    time_us: int
-    documents: Documents
 
 
 class Storage:
@@ -43,11 +34,10 @@ class Storage:
         # One connection and one lock: every read is consistent; readers wait for an fsync.
         self._lock = threading.Lock()
         self._connection = open_file(path)
-        self._index = MemoryIndex(self._connection)
         self._last_us: int = self._connection.execute("SELECT last_us FROM clock").fetchone()[0]
         # Weak: a snapshot is maintained as long as a transaction refers to it.
         self._snapshots: WeakSet[StorageReader] = WeakSet()
-        self._subscribers: list[Callable[[Commit], None]] = []
+        self._subscribers: list[Callable[[StorageReader], None]] = []
 
     def close(self) -> None:
         with self._lock:
@@ -73,8 +63,9 @@ class Storage:
                 yield writer
                 self._connection.execute("UPDATE clock SET last_us = ?", (self._last_us,))
             if writer.changed:
+                snapshot = StorageReader(self, self._last_us).snapshot()
                 for subscriber in self._subscribers:
-                    subscriber(Commit(self._last_us, writer.changed))
+                    subscriber(snapshot)
 
     def clear(self) -> None:
         with self.writing() as writer:
@@ -83,8 +74,8 @@ class Storage:
             for row in rows.fetchall():
                 writer.put(DocumentName(*row), None)
 
-    def subscribe(self, subscriber: Callable[[Commit], None]) -> None:
-        """Call *subscriber* with every commit, in order, in the writers' threads."""
+    def subscribe(self, subscriber: Callable[["StorageReader"], None]) -> None:
+        """Call *subscriber* with a snapshot after each commit, in order, in the writer's thread."""
         self._subscribers.append(subscriber)
 
     def _now(self) -> int:
@@ -124,31 +115,12 @@ class StorageReader:
         return ReadResult([document for document in found if document is not None])
 
     def select(self, query: Query) -> ReadResult:
-        names, skipped = self.find(query)
-        return ReadResult(self.get_all(names).documents, skipped, len(names))
+        return ReadResult(*evaluate(query, self._scan(query.scope)))
 
-    def find(self, query: Query) -> tuple[list[DocumentName], int]:
-        """Return the names of the documents of *query*, and how many its offset skipped."""
-        past = self._past(query.scope)
-        rows = None if past else self._storage._index.rows(query)
-        if rows is not None:
-            with closing(rows):
-                return window(query, rows)
-        documents, skipped = evaluate(query, self._scan(query.scope, past))
-        return [parse_document(document.name) for document in documents], skipped
-
-    def count(self, query: Query) -> int:
-        limited = query.is_limited() or self._past(query.scope)
-        found = None if limited else self._storage._index.count(query)
-        return len(self.find(query)[0]) if found is None else found
-
-    def _past(self, scope: Scope) -> Mapping[str, Message | None]:
-        """Return the overwritten documents in *scope* as they were, by full name."""
+    def _scan(self, scope: Scope) -> Iterator[Message]:
+        """Yield the documents in *scope*, unsorted."""
         held = self._overwritten.items()
-        return {str(name): document for name, document in held if scope.contains(name)}
-
-    def _scan(self, scope: Scope, past: Mapping[str, Message | None]) -> Iterator[Message]:
-        """Yield the documents in *scope*, unsorted; those in *past* as they were."""
+        past = {str(name): document for name, document in held if scope.contains(name)}
         condition, values = "parent = ?", [scope.parent]
         if scope.descendants:
             condition = "(parent = ? OR parent > ? AND parent < ?)"
@@ -160,7 +132,7 @@ class StorageReader:
             document = Document.FromString(data)
             if document.name not in past:
                 yield document
-        yield from (held for held in past.values() if held is not None)
+        yield from (document for document in past.values() if document is not None)
 
     def document_ids(self, parent: str, collection: str) -> set[str]:
         rows = self._execute(
@@ -188,7 +160,7 @@ class StorageWriter(StorageReader):
 
     def __init__(self, storage: Storage) -> None:
         super().__init__(storage, storage._now())
-        self.changed: Documents = {}
+        self.changed = False
 
     def tick(self) -> int:
         """Return a commit time in microseconds, later than all before, also after a restart."""
@@ -196,11 +168,10 @@ class StorageWriter(StorageReader):
 
     def put(self, name: DocumentName, document: Message | None) -> None:
         """Store *document*, or delete it if None."""
+        before = self.get(name) if self._storage._snapshots else None
         for snapshot in self._storage._snapshots:
-            if name not in snapshot._overwritten:
-                snapshot._overwritten[name] = self.get(name)
-        self.changed[name] = document
-        self._storage._index.put(name, document)
+            snapshot._overwritten.setdefault(name, before)
+        self.changed = True
         if document is None:
             self._execute(f"DELETE FROM documents WHERE {_BY_NAME}", name)
         else:

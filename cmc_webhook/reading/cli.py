@@ -11,11 +11,13 @@ import os
 import signal
 import sys
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
+from functools import partial
 from importlib import import_module
 from io import TextIOWrapper
-from typing import Any, TypeAlias
+from itertools import chain
+from typing import Any
 
 import click
 
@@ -24,8 +26,6 @@ from cmc_webhook.reading.language import ask_for_language, text, texts
 from cmc_webhook.reading.texts import LANGUAGES
 from cmc_webhook.settings import SettingsError
 
-_Function: TypeAlias = Callable[..., Any]
-_Decorator: TypeAlias = Callable[[_Function], _Function]
 # What a shell expects after Ctrl-C, and after writing to a pipe that nobody reads.
 _INTERRUPTED, _NO_READER = 130, 141
 
@@ -163,26 +163,26 @@ class Group(Command, click.Group):
         return list(self.commands)
 
 
-def command(name: str, place: str, *options: _Decorator) -> Command:
+class Together:
+    """Options that are one *argument* of the command: what *make* returns for their values."""
+
+    def __init__(self, argument: str, make: Callable[..., Any], *options: Option) -> None:
+        self.argument = argument
+        self.make = make
+        self.options = options
+
+
+def option(*names: str, **attributes: Any) -> Option:
+    """Return an option; its help is in the catalogue."""
+    return Option(names, show_default=bool(attributes.get("default")), **attributes)
+
+
+def command(name: str, place: str, *options: click.Parameter | Together) -> Command:
     """Return a command with *options* that calls the function at *place* ("module:name")."""
-    function = adding(*options)(_late(place))
-    return Command(name, callback=function, params=getattr(function, "__click_params__", [])[::-1])
-
-
-def option(*names: str, **attributes: Any) -> _Decorator:
-    """Return a decorator that adds an option; its help is in the catalogue."""
-    is_said = bool(attributes.get("default"))
-    return click.option(*names, cls=Option, show_default=is_said, **attributes)
-
-
-def adding(*options: _Decorator) -> _Decorator:
-
-    def add(function: _Function) -> _Function:
-        for each in reversed(options):
-            function = each(function)
-        return function
-
-    return add
+    together = [each for each in options if isinstance(each, Together)]
+    groups = (each.options if isinstance(each, Together) else [each] for each in options)
+    params = [*chain.from_iterable(groups)]
+    return Command(name, callback=partial(_call, place, together), params=params)
 
 
 def progress_bar(each: Any = None, length: int | None = None) -> AbstractContextManager[Any]:
@@ -196,17 +196,17 @@ def confirm(question: str) -> None:
     click.confirm(question, abort=True, err=True)
 
 
-def _late(place: str) -> _Function:
-    def call(**options: Any) -> None:
-        module, _, name = place.partition(":")
-        function = getattr(import_module(f"cmc_webhook.{module}"), name)
-        # During the imports Ctrl-C ends the process at once, which leaves no traceback.
-        if signal.getsignal(signal.SIGINT) is signal.SIG_DFL:
-            signal.signal(signal.SIGINT, signal.default_int_handler)
-        function(**options)
-        sys.stdout.flush()
-
-    return call
+def _call(place: str, together: Sequence[Together], **options: Any) -> None:
+    for each in together:
+        values = {str(option.name): options.pop(str(option.name)) for option in each.options}
+        options[each.argument] = each.make(**values)
+    module, _, name = place.partition(":")
+    function = getattr(import_module(f"cmc_webhook.{module}"), name)
+    # During the imports Ctrl-C ends the process at once, which leaves no traceback.
+    if signal.getsignal(signal.SIGINT) is signal.SIG_DFL:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+    function(**options)
+    sys.stdout.flush()
 
 
 @contextmanager

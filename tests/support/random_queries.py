@@ -5,8 +5,7 @@ import math
 from google.cloud.firestore_v1 import types
 
 ROOTS = [f"projects/{project}/databases/(default)/documents" for project in ("a", "b")]
-# Enough to be indexed.
-DOCUMENTS = 600
+DOCUMENTS = 60
 PATHS = ["p", "q", "r", "m.x", "m.`y.z`", "m", "__name__"]
 COMPARISONS = ["LESS_THAN", "LESS_THAN_OR_EQUAL", "GREATER_THAN", "GREATER_THAN_OR_EQUAL"]
 OPERATORS = [*COMPARISONS, "EQUAL", "NOT_EQUAL", "IN", "NOT_IN"]
