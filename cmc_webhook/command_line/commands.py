@@ -85,6 +85,7 @@ COMMANDS = (
         option("--seed", type=int),
         option("--end", type=TIME),
         option("--concurrency", default=1, type=click.IntRange(1, 64)),
+        option("--lose", metavar="SHARE", default=0.0, type=click.FloatRange(0, 1)),
         option("--real-url", is_flag=True),
         *function_options,
     ),

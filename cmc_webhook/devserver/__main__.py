@@ -26,6 +26,8 @@ main = command(
     _port("--storage-port", 0, lowest=0),
     option("--data", metavar="FILE", default=DATA_FILE),
     option("--only-firestore", is_flag=True),
+    option("--cmc-rest", is_flag=True),
+    _port("--cmc-rest-port", 8084),
     option("--verbose", is_flag=True),
 )
 

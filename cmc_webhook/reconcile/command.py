@@ -97,27 +97,27 @@ class Run:
         first = since or self._today - timedelta(days=totals.DAYS_KEPT)
         until = self._today - timedelta(days=1)
         days = {"start_date": str(first), "end_date": str(until)}
-        errors = self._figure("failed", str(first), str(until))
-        self._read("bounces", [days], most, errors // ROWS + 1, backfill, yes)
+        expected = self._pages("failed", first, until)
+        self._read("bounces", [days], most, expected, backfill, yes)
 
     def rows(self, day: date, most: int, backfill: Backfill, yes: bool) -> None:
         """Read the deliveries of *day* by status, as far as the requests go."""
         asked = [{"date": str(day), "status": status} for status in _STATUSES]
-        # At least two rows a mail, and the last page of each status is not full.
-        expected = 2 * self._figure("queued", str(day), str(day)) // ROWS + len(asked)
+        # A mail that is queued has a result, so it has at least two rows.
+        expected = self._pages("queued", day, day, 2, len(asked))
         self._read("deliveries", asked, most, expected, backfill, yes)
-        click.echo(text("reconcile.whole_day", expected=f"{expected:,}"))
+        click.echo(text("reconcile.whole_day", expected=expected))
 
     def _read(
         self,
         kind: str,
         listings: Iterable[Mapping[str, str]],
         most: int,
-        expected: int,
+        expected: str,
         backfill: Backfill,
         yes: bool,
     ) -> None:
-        numbers = {"most": f"{most:,}", "expected": f"{expected:,}"}
+        numbers = {"most": f"{most:,}", "expected": expected}
         if yes:
             click.echo(text("reconcile.requests", **numbers), err=True)
         else:
@@ -130,11 +130,14 @@ class Run:
         finally:
             _print(report.brought(kind, backfill))
 
-    def _figure(self, figure: str, first: str, until: str) -> int:
-        """Return the sum of CMC's *figure* of these days, as far as totals have told it."""
+    def _pages(
+        self, figure: str, first: date, until: date, rows_each: int = 1, least: int = 1
+    ) -> str:
+        """Return how many pages CMC's *figure* of these days makes, as far as totals told it."""
         held = [self._memory.read(_id(name)) for name in self._settings.compositions]
         figures = [item for each in held for item in each.get("figures", {}).items()]
-        return sum(each[figure] for day, each in figures if first <= day <= until)
+        known = [each[figure] for day, each in figures if str(first) <= day <= str(until)]
+        return f"{rows_each * sum(known) // ROWS + least:,}" if known else text("reconcile.unknown")
 
     def _ask(self, most: int, resource: str, name: str, **asked: Any) -> rest.Page:
         self._memory.book(str(self._today), resource, most)

@@ -60,11 +60,11 @@ class Measured:
             twins = [each for each in posted if told(each) == told(event)]
             if not twins:
                 continue
-            twin = min(twins, key=lambda each, at=event["at"]: abs(each["at"] - at))
+            between = min((event["at"] - twin["at"] for twin in twins), key=abs)
             self.compared += 1
-            self.same_ids += event["id"] == twin["id"]
-            self.other_texts += event.get("reason") != twin.get("reason")
-            between = event["at"] - twin["at"]
+            self.same_ids += event["id"] in {twin["id"] for twin in twins}
+            texts = {twin.get("reason") for twin in twins}
+            self.other_texts += event.get("reason") not in texts
             nearest = round(between / _QUARTER) * _QUARTER
             self.shifts[nearest if abs(between - nearest) <= _SECONDS else timedelta()] += 1
 

@@ -33,16 +33,15 @@ def _cell(theirs: int | None, ours: int) -> str:
 
 def brought(kind: str, backfill: Backfill) -> Iterator[str]:
     """Yield what came and became of it, and what it shows of what CMC does not document."""
-    found = backfill.measured
+    found, lacked = backfill.measured, backfill.lacked
     if kind == "deliveries":
-        names = ("column.status", "reconcile.hour", "reconcile.at_cmc", "reconcile.not_here")
-        cells = (
-            [texts().name("status", status), f"{hour:02}", f"{count:,}"]
-            + [f"{backfill.lacked[status, hour]:,}"]
-            for (status, hour), count in backfill.found.items()
-        )
-        yield from _columns([[text(name) for name in names], *cells])
-    numbers = {"rows": f"{found.rows:,}", "lacked": f"{backfill.lacked.total():,}"}
+        names = ("status", "hour", "at_cmc", "not_here")
+        cells = [
+            (texts().name("status", key[0]), f"{key[1]:02}", f"{count:,}", f"{lacked[key]:,}")
+            for key, count in backfill.found.items()
+        ]
+        yield from _columns([[text(f"reconcile.{name}") for name in names], *cells])
+    numbers = {"rows": f"{found.rows:,}", "lacked": f"{lacked.total():,}"}
     yield text("reconcile.brought" if backfill.stores else "reconcile.would_bring", **numbers)
     if backfill.unreadable:
         yield text("reconcile.unreadable", count=f"{backfill.unreadable:,}")
@@ -53,7 +52,7 @@ def brought(kind: str, backfill: Backfill) -> Iterator[str]:
         "ids": text("measured.of", some=found.same_ids, all=found.compared),
         "zone": zone if found.compared else text("measured.unknown"),
         "texts": text("measured.of", some=found.other_texts, all=found.compared),
-        "page": text("measured.page", largest=found.largest_page, asked=ROWS),
+        "rows_of_page": text("measured.page", largest=found.largest_page, asked=ROWS),
         "end": text(f"measured.end_{found.end}") if found.end else text("measured.unknown"),
     }
     yield from _columns([[text(f"measured.{name}"), said] for name, said in answers.items()])

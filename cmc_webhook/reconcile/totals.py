@@ -69,7 +69,9 @@ def judged(
     more here, of days with neighbours to see that, and if they were missing last time too.
     """
     first = (today - timedelta(days=DAYS_KEPT)).isoformat()
-    theirs = held.get("figures", {}) | figures_of(rows)
+    # A day without mails may have no row.
+    empty = {day: ours for day, ours in here.items() if not any(ours.values())}
+    theirs = empty | held.get("figures", {}) | figures_of(rows)
     found: dict[str, Any] = {"agreed": {}, "fewer": {}, "verdicts": {}, "missing": {}}
     for figure in FIGURES:
         fewer = {d: theirs[d][figure] - here[d][figure] for d in here if d in theirs}
