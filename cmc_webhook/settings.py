@@ -18,8 +18,6 @@ API_KEYS = "CMC_API_KEYS"
 BASIC_CREDENTIALS = "CMC_BASIC_CREDENTIALS"
 MAIL_KEYS = "CMC_MAIL_KEYS"
 CREDENTIALS = (API_KEYS, BASIC_CREDENTIALS, MAIL_KEYS)
-# Those of CMC's REST API, which no function reads.
-REST_USER, REST_KEY = "CMC_REST_USER", "CMC_REST_KEY"
 
 
 class SettingsError(Exception):
@@ -58,7 +56,7 @@ class InboundSettings(Settings):
     attachment_bucket: str
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True)
 class RestSettings:
     """How `reconcile` asks CMC's REST API, and for which server compositions."""
 
@@ -84,8 +82,8 @@ DEFAULTS = {
     "CMC_INBOUND_COLLECTION": "inbound_mails",
     "CMC_ATTACHMENT_BUCKET": "",
     MAIL_KEYS: "",
-    REST_USER: "",
-    REST_KEY: "",
+    "CMC_REST_USER": "",
+    "CMC_REST_KEY": "",
     "CMC_COMPOSITIONS": "",
     "CMC_DAILY_REQUESTS": "",
     "CMC_REST_URL": "https://api.smtps.jp/transaction/v2",
@@ -116,16 +114,10 @@ def inbound_from_env(environ: Mapping[str, str]) -> InboundSettings:
 
 def rest_from_env(environ: Mapping[str, str]) -> RestSettings:
     """Return the settings for CMC's REST API. Raises SettingsError."""
-    needed = (REST_USER, REST_KEY, "CMC_COMPOSITIONS")
-    user, key, compositions = (_read(environ, _needed, name) for name in needed)
-    number = _read(environ, _number, "CMC_DAILY_REQUESTS")
-    return RestSettings(
-        user=user[0],
-        key=key[0],
-        compositions=compositions,
-        daily_requests=number or len(compositions),
-        url=_read(environ, _rest_url, "CMC_REST_URL"),
-    )
+    needed = ("CMC_REST_USER", "CMC_REST_KEY", "CMC_COMPOSITIONS")
+    [user, *_], [key, *_], compositions = (_read(environ, _needed, name) for name in needed)
+    number = _read(environ, _number, "CMC_DAILY_REQUESTS") or len(compositions)
+    return RestSettings(user, key, compositions, number, _read(environ, _rest_url, "CMC_REST_URL"))
 
 
 def inbound_collection(environ: Mapping[str, str]) -> str:
@@ -212,12 +204,6 @@ def _needed(variable: str, value: str) -> tuple[str, ...]:
     return lines
 
 
-def _number(variable: str, value: str) -> int:
-    if not re.fullmatch("([1-9][0-9]{0,4})?", value):
-        raise SettingsError(f"{variable}={value!r} must be a whole number from 1 to 99999.")
-    return int(value or 0)
-
-
 def _rest_url(variable: str, value: str) -> str:
     # The key goes there, so in clear text to this machine only.
     if not re.match(r"https://[^@]+$|http://(127\.0\.0\.1|localhost)(:\d+)?(/|$)", value):
@@ -293,8 +279,12 @@ def _bucket(variable: str, value: str) -> str:
 
 
 def _days(variable: str, value: str) -> timedelta | None:
-    if not value:
-        return None
-    if not re.fullmatch("[1-9][0-9]{0,4}", value):
-        raise SettingsError(f"{variable}={value!r} must be a whole number of days from 1 to 99999.")
-    return timedelta(days=int(value))
+    number = _number(variable, value)
+    return timedelta(days=number) if number else None
+
+
+def _number(variable: str, value: str) -> int:
+    """Return the number, 0 for none."""
+    if not re.fullmatch("([1-9][0-9]{0,4})?", value):
+        raise SettingsError(f"{variable}={value!r} must be a whole number from 1 to 99999.")
+    return int(value or 0)

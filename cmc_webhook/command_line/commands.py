@@ -165,7 +165,9 @@ COMMANDS = (
         option("--bounces", is_flag=True),
         option("--since", type=TIME, entry="bounces_since"),
         option("--day", type=TIME, entry="rows_of_day"),
-        option("--requests", metavar="N", default=1, type=click.IntRange(1)),
+        option(
+            "--requests", "most", metavar="N", default=1, type=click.IntRange(1), entry="requests"
+        ),
         option("--store", is_flag=True, entry="store_rows"),
         _yes,
         firestore_options,

@@ -39,12 +39,7 @@ _PROJECT = "demo-cmc-webhook"
 
 
 def devserver(
-    only_firestore: bool,
-    cmc_rest: bool,
-    verbose: bool,
-    firestore_port: int,
-    data: str,
-    **ports: int,
+    only_firestore: bool, verbose: bool, firestore_port: int, data: str, **ports: int
 ) -> None:
     """Run the functions and the page on a local Firestore, whose documents are in *data*."""
     supervisor = Supervisor(verbose=verbose)
@@ -67,8 +62,8 @@ def devserver(
                 f"  export FIRESTORE_EMULATOR_HOST={firestore.address}",
                 f"  export GOOGLE_CLOUD_PROJECT={project}",
             ]
-            if cmc_rest:
-                greeting += _start_stand_in(running, ports["cmc_rest_port"])
+            if port := ports["cmc_rest"]:
+                greeting += _start_stand_in(running, free_port(port, "--cmc-rest"))
             programs = []
             if not only_firestore:
                 environ = function_environ(
@@ -109,7 +104,6 @@ def _start_stand_in(running: ExitStack, port: int) -> Iterator[str]:
     """Yield how to use a stand-in of CMC's REST API, which *running* stops."""
     seed = random.SystemRandom().getrandbits(32)
     unknowns = rest.draw(random.Random(seed))
-    port = free_port(port, "--cmc-rest-port")
     url = running.enter_context(rest.serving(rest.CmcRest(unknowns), HOST, port))
     yield text("devserver.cmc_rest", seed=seed, unknowns=unknowns)
     yield f"  export CMC_REST_URL={url} CMC_COMPOSITIONS={COMPOSITION}"

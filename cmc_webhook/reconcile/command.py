@@ -2,7 +2,7 @@
 
 import os
 import sys
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from datetime import UTC, date, datetime, timedelta
 from functools import partial
 from itertools import product
@@ -19,7 +19,7 @@ from cmc_webhook.reading.language import text
 from cmc_webhook.reading.options import connected
 from cmc_webhook.reading.statuses import MailStatuses
 from cmc_webhook.reconcile import report, rest, totals
-from cmc_webhook.reconcile.backfill import Backfill, ZoneError
+from cmc_webhook.reconcile.backfill import Backfill
 from cmc_webhook.reconcile.listings import ROWS
 from cmc_webhook.reconcile.memory import Memory, SpentError
 from cmc_webhook.settings import RestSettings, rest_from_env
@@ -36,7 +36,7 @@ def reconcile(
     bounces: bool,
     since: datetime | None,
     day: datetime | None,
-    requests: int,
+    most: int,
     store: bool,
     yes: bool,
 ) -> None:
@@ -49,28 +49,31 @@ def reconcile(
     connection = connected(where)
     database = connection.database()
     run = Run(settings, Memory(database, here.collection), datetime.now(UTC))
-    backfill = Backfill(database, here, settings, store)
-    first, one = (at and at.astimezone(here.time_zone).date() for at in (since, day))
     try:
-        if bounces:
-            run.bounces(first, requests, backfill, yes)
-        elif one:
-            run.rows(one, requests, backfill, yes)
-        else:
-            run.totals(MailCounts(MailStatuses(connection.client, here.collection)))
-    except (rest.RestError, StoreUnavailable, ZoneError) as error:
+        if not (bounces or day):
+            counts = MailCounts(MailStatuses(connection.client, here.collection))
+            if run.totals(counts):
+                sys.exit(1)
+            return
+        backfill = Backfill(database, here, store)
+        first, one = (at and at.astimezone(here.time_zone).date() for at in (since, day))
+        kind, listings, expected = run.rows(one) if one else run.bounces(first)
+        (click.echo if yes else confirm)(text("reconcile.ask", most=most, expected=expected))
+        try:
+            run.read(kind, listings, most, backfill)
+        finally:
+            report.show(report.brought(kind, backfill, expected))
+    except (rest.RestError, StoreUnavailable) as error:
         raise click.ClickException(str(error)) from error
     except SpentError as error:
         raise click.ClickException(text("reconcile.spent")) from error
-    if run.found_missing:
-        sys.exit(1)
 
 
 class Run:
     """
     One run at the time *now*. Each request is booked in *memory* before it is sent.
 
-    All methods raise RestError, SpentError, StoreUnavailable and Google's errors.
+    The methods that ask raise RestError, SpentError, StoreUnavailable and Google's errors.
     """
 
     def __init__(self, settings: RestSettings, memory: Memory, now: datetime) -> None:
@@ -78,65 +81,49 @@ class Run:
         self._memory = memory
         self._now = now
         self._today = day_in_japan(now)
-        self.found_missing = False
 
-    def totals(self, counts: MailCounts) -> None:
-        """Print CMC's figures of the settled days beside ours, and what the differences mean."""
+    def totals(self, counts: MailCounts) -> bool:
+        """Show CMC's figures beside ours, and return whether mails are missing."""
         most, month = self._settings.daily_requests, totals.month_to_ask(self._today)
-        asked = {"year": month.year, "month": month.month}
+        is_missing = False
         for name in self._settings.compositions:
-            page = self._ask(most, "statistics", name, **asked)
+            page = self._ask(most, "statistics", name, year=month.year, month=month.month)
             here = totals.ours(counts, name, totals.settled(self._today))
             judge = partial(totals.judged, page.rows, here, self._today)
             found = self._memory.change(_id(name), judge)
-            self.found_missing |= totals.MISSING in found["verdicts"].values()
-            _print(report.totals(name, here, found))
+            report.show(report.totals(name, here, found))
+            is_missing |= any(found["missing"].values())
+        return is_missing
 
-    def bounces(self, since: date | None, most: int, backfill: Backfill, yes: bool) -> None:
-        """Read the bounces from *since*, by default all that CMC keeps, to yesterday."""
+    def bounces(self, since: date | None) -> tuple[str, list[dict[str, str]], str]:
+        """Return what to read from *since*, by default all that CMC keeps, and in how many pages."""
         first = since or self._today - timedelta(days=totals.DAYS_KEPT)
         until = self._today - timedelta(days=1)
         days = {"start_date": str(first), "end_date": str(until)}
-        expected = self._pages("failed", first, until)
-        self._read("bounces", [days], most, expected, backfill, yes)
+        return "bounces", [days], self._pages("failed", first, until)
 
-    def rows(self, day: date, most: int, backfill: Backfill, yes: bool) -> None:
-        """Read the deliveries of *day* by status, as far as the requests go."""
-        asked = [{"date": str(day), "status": status} for status in _STATUSES]
+    def rows(self, day: date) -> tuple[str, list[dict[str, str]], str]:
+        """Return the same of the deliveries of *day*."""
+        listings = [{"date": str(day), "status": status} for status in _STATUSES]
         # A mail that is queued has a result, so it has at least two rows.
-        expected = self._pages("queued", day, day, 2, len(asked))
-        self._read("deliveries", asked, most, expected, backfill, yes)
-        click.echo(text("reconcile.whole_day", expected=expected))
+        return "deliveries", listings, self._pages("queued", day, day, 2, len(listings))
 
-    def _read(
-        self,
-        kind: str,
-        listings: Iterable[Mapping[str, str]],
-        most: int,
-        expected: str,
-        backfill: Backfill,
-        yes: bool,
+    def read(
+        self, kind: str, listings: Iterable[Mapping[str, str]], most: int, backfill: Backfill
     ) -> None:
-        numbers = {"most": f"{most:,}", "expected": expected}
-        if yes:
-            click.echo(text("reconcile.requests", **numbers), err=True)
-        else:
-            confirm(text("question.reconcile", **numbers))
-        try:
-            for name, asked in product(self._settings.compositions, listings):
-                ask = partial(self._ask, most, kind, name, **asked)
-                for rows in backfill.measured.pages(ask):
-                    backfill.take(name, kind, rows, self._now)
-        finally:
-            _print(report.brought(kind, backfill))
+        """Take the rows of *listings*, one after the other."""
+        for name, asked in product(self._settings.compositions, listings):
+            ask = partial(self._ask, most, kind, name, **asked)
+            for rows in backfill.measured.pages(ask):
+                backfill.take(name, kind, rows, self._now)
 
     def _pages(
         self, figure: str, first: date, until: date, rows_each: int = 1, least: int = 1
     ) -> str:
         """Return how many pages CMC's *figure* of these days makes, as far as totals told it."""
-        held = [self._memory.read(_id(name)) for name in self._settings.compositions]
-        figures = [item for each in held for item in each.get("figures", {}).items()]
-        known = [each[figure] for day, each in figures if str(first) <= day <= str(until)]
+        held = filter(None, (self._memory.read(_id(name)) for name in self._settings.compositions))
+        days = (item for each in held for item in each.fields.get("figures", {}).items())
+        known = [each[figure] for day, each in days if str(first) <= day <= str(until)]
         return f"{rows_each * sum(known) // ROWS + least:,}" if known else text("reconcile.unknown")
 
     def _ask(self, most: int, resource: str, name: str, **asked: Any) -> rest.Page:
@@ -147,8 +134,3 @@ class Run:
 def _id(composition: str) -> str:
     """Return the id of the document of *composition*, which may have any character."""
     return f"composition-{quote(composition, safe='')}"
-
-
-def _print(lines: Iterator[str]) -> None:
-    for line in lines:
-        click.echo(line)

@@ -33,22 +33,20 @@ class Measured:
         """
         Yield the rows of each page.
 
-        How CMC ends a listing is not documented: an empty page, one shorter than those
-        before, and the page before once more are taken for the end. The first page may be
-        short because CMC gives fewer rows than are asked for.
+        How CMC ends a listing is not documented. An empty page does, one shorter than those
+        before, and the page before once more; a short first page may be all that CMC gives.
         """
         largest, before = 0, None
-        self.end = ""
         for number in itertools.count():
             rows, self.end = ask(p=number, r=ROWS)
             if rows == before:
                 self.end = "repeated"
             if self.end:
                 return
-            self.rows += len(rows)
-            yield rows
             largest, before = max(largest, len(rows)), rows
+            self.rows += len(rows)
             self.largest_page = max(self.largest_page, largest)
+            yield rows
             if len(rows) < largest:
                 self.end = "short"
                 return
@@ -60,15 +58,14 @@ class Measured:
             twins = [each for each in posted if told(each) == told(event)]
             if not twins:
                 continue
-            between = min((event["at"] - twin["at"] for twin in twins), key=abs)
             self.compared += 1
             self.same_ids += event["id"] in {twin["id"] for twin in twins}
-            texts = {twin.get("reason") for twin in twins}
-            self.other_texts += event.get("reason") not in texts
+            self.other_texts += event.get("reason") not in {twin.get("reason") for twin in twins}
+            between = min((event["at"] - twin["at"] for twin in twins), key=abs)
             nearest = round(between / _QUARTER) * _QUARTER
             self.shifts[nearest if abs(between - nearest) <= _SECONDS else timedelta()] += 1
 
-    def shift(self) -> timedelta:
-        """Return by how much the times of most rows differ; zero if not as those of a zone."""
+    def shift(self) -> float:
+        """Return by how many hours the times of most rows differ; 0 if not as those of a zone."""
         [(shift, count)] = self.shifts.most_common(1) or [(timedelta(), 0)]
-        return shift if count * 2 > self.compared else timedelta()
+        return shift / timedelta(hours=1) if count * 2 > self.compared else 0.0

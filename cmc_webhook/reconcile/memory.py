@@ -27,9 +27,9 @@ class Memory:
         self._name = partial(database.document, f"{collection}_reconcile")
         self._writer = Writer(database, None)
 
-    def read(self, name: str) -> dict[str, Any]:
-        held = self._held(name, patience())
-        return held.fields if held else {}
+    def read(self, name: str) -> Held | None:
+        [held] = self._database.read([self._name(name)], _FIELDS, patience()).values()
+        return held
 
     def change(self, name: str, compute: Callable[[Fields], Fields]) -> Fields:
         """
@@ -40,7 +40,7 @@ class Memory:
         """
         budget = patience()
         for _ in attempts(budget):
-            held = self._held(name, budget)
+            held = self.read(name)
             fields = compute(held.fields if held else {})
             write = Write(self._name(name), fields, held.update_time if held else None)
             if self._writer.write({name: write}, budget)[name].code is StatusCode.OK:
@@ -55,16 +55,11 @@ class Memory:
         """
 
         def one_more(held: Fields) -> Fields:
-            used = held.get(use, 0)
-            if used >= most:
+            if held.get(use, 0) >= most:
                 raise SpentError
-            return {use: used + 1}
+            return {use: held.get(use, 0) + 1}
 
         self.change(f"requests-{day}", one_more)
-
-    def _held(self, name: str, budget: Budget) -> Held | None:
-        full = self._name(name)
-        return self._database.read([full], _FIELDS, budget)[full]
 
 
 def patience() -> Budget:

@@ -1,37 +1,44 @@
-"""What a run of `reconcile` says, as lines for a terminal. Pure."""
+"""What a run of `reconcile` says in a terminal."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
+
+import click
 
 from cmc_webhook.reading import table
 from cmc_webhook.reading.language import text, texts
-from cmc_webhook.reconcile.backfill import Backfill, hours
+from cmc_webhook.reconcile.backfill import Backfill
 from cmc_webhook.reconcile.listings import ROWS
 from cmc_webhook.reconcile.totals import FIGURES, Figures
 
 
+def show(lines: Iterable[str]) -> None:
+    for line in lines:
+        click.echo(line)
+
+
 def totals(composition: str, here: Figures, found: Mapping[str, Any]) -> Iterator[str]:
     """Yield CMC's figures, in brackets by how much ours differ, and what that means."""
-    theirs, names = found["figures"], {each: text(f"figure.{each}") for each in FIGURES}
+    theirs, names = found["figures"], [text(f"figure.{figure}") for figure in FIGURES]
     yield text("reconcile.totals", composition=table.printable(composition))
     rows = [
-        [day, *(_cell(theirs.get(day, {}).get(figure), ours[figure]) for figure in FIGURES)]
-        for day, ours in here.items()
+        [day, *(_cell(theirs.get(day), ours, f) for f in FIGURES)] for day, ours in here.items()
     ]
-    yield from _columns([[text("reconcile.day"), *names.values()], *rows])
-    for figure, verdict in found["verdicts"].items():
-        yield text(f"verdict.{verdict}", figure=names[figure])
+    yield from _columns([[text("reconcile.day"), *names], *rows])
+    for name, (figure, verdict) in zip(names, found["verdicts"].items(), strict=True):
+        yield text(f"verdict.{verdict}", figure=name)
         for day, number in sorted(found["missing"][figure].items()):
-            yield text("reconcile.missing", day=day, count=f"{number:,}")
+            yield f"  {day}  {number:,}"
 
 
-def _cell(theirs: int | None, ours: int) -> str:
+def _cell(theirs: Mapping[str, int] | None, ours: Mapping[str, int], figure: str) -> str:
     if theirs is None:
-        return f"? ({ours:,})"
-    return f"{theirs:,}" if theirs == ours else f"{theirs:,} ({ours - theirs:+,})"
+        return f"? ({ours[figure]:,})"
+    differ = ours[figure] - theirs[figure]
+    return f"{theirs[figure]:,} ({differ:+,})" if differ else f"{theirs[figure]:,}"
 
 
-def brought(kind: str, backfill: Backfill) -> Iterator[str]:
+def brought(kind: str, backfill: Backfill, expected: str) -> Iterator[str]:
     """Yield what came and became of it, and what it shows of what CMC does not document."""
     found, lacked = backfill.measured, backfill.lacked
     if kind == "deliveries":
@@ -41,21 +48,22 @@ def brought(kind: str, backfill: Backfill) -> Iterator[str]:
             for key, count in backfill.found.items()
         ]
         yield from _columns([[text(f"reconcile.{name}") for name in names], *cells])
+        yield text("reconcile.whole_day", expected=expected)
     numbers = {"rows": f"{found.rows:,}", "lacked": f"{lacked.total():,}"}
     yield text("reconcile.brought" if backfill.stores else "reconcile.would_bring", **numbers)
     if backfill.unreadable:
         yield text("reconcile.unreadable", count=f"{backfill.unreadable:,}")
     yield text("measured.heading")
-    shift = found.shift()
-    zone = text("measured.other_zone", shift=hours(shift)) if shift else text("measured.same_zone")
+    shift, unknown = found.shift(), text("measured.unknown")
+    zone = text("measured.other_zone", shift=f"{shift:+g}") if shift else text("measured.same_zone")
     answers = {
         "ids": text("measured.of", some=found.same_ids, all=found.compared),
-        "zone": zone if found.compared else text("measured.unknown"),
+        "zone": zone if found.compared else unknown,
         "texts": text("measured.of", some=found.other_texts, all=found.compared),
         "rows_of_page": text("measured.page", largest=found.largest_page, asked=ROWS),
-        "end": text(f"measured.end_{found.end}") if found.end else text("measured.unknown"),
+        "end": text(f"measured.end_{found.end}") if found.end else unknown,
     }
-    yield from _columns([[text(f"measured.{name}"), said] for name, said in answers.items()])
+    yield from _columns([(text(f"measured.{name}"), said) for name, said in answers.items()])
 
 
 def _columns(rows: Sequence[Sequence[str]]) -> Iterator[str]:
