@@ -11,7 +11,7 @@ from google.cloud.firestore_v1.types import Document as StoredDocument
 from cmc_webhook.codec import decode_fields
 from cmc_webhook.database import Budget, Database, Held, nanoseconds
 from cmc_webhook.reading.connection import Connection
-from cmc_webhook.reading.queries import is_id, read_stored
+from cmc_webhook.reading.queries import is_id, stored_pages
 from cmc_webhook.reading.rebuilding import Left, facts_in, rebuilt_address
 from cmc_webhook.status import addresses, document
 from cmc_webhook.status.stop_rule import Fact
@@ -112,16 +112,13 @@ def patience() -> Budget:
 
 
 def pages_of(query: Query, after: str | None) -> Iterator[Page]:
-    """Yield the documents of *query*, which is ordered by id, in pages."""
-    if after:
-        query = query.start_after({"__name__": after})
-    while found := read_stored(query.limit(_PAGE)):
-        documents = [StoredDocument.pb(each) for each in found]
+    """Yield the documents of *query* by id, in pages."""
+    for found in stored_pages(query, _PAGE, after):
+        documents = map(StoredDocument.pb, found)
         yield {
             each.name: Held(decode_fields(each.fields), nanoseconds(each.update_time))
             for each in documents
         }
-        query = query.start_after({"__name__": id_of(documents[-1].name)})
 
 
 def id_of(name: str) -> str:

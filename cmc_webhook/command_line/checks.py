@@ -56,12 +56,14 @@ class Deployment:
     refused_setting: str  # the sentence on a credential with which the function does not start
     real: bool  # a project of Google, not the local Firestore
     now: datetime
-    latest: Sequence[Document]  # the mails written last, the latest first
-    oldest: Sequence[Document]  # the mail whose last write is the longest ago, if there is any
-    documents: Mapping[str, Sequence[Document]]  # what else was read, by what it is
-    quarantined: Mapping[str, int]
-    missing_indexes: Sequence[str]
+    found: Mapping[str, Any]  # what each look found, empty for one that failed
     failed_looks: Mapping[str, Sequence[str]]  # what could not be read, by the error
+
+    @property
+    def latest(self) -> Sequence[Document]:
+        """The mails written last, the latest first."""
+        found: Sequence[Document] = self.found["mails"]
+        return found
 
 
 def problems(deployment: Deployment) -> dict[str, list[Problem]]:
@@ -153,13 +155,16 @@ def _version(deployment: Deployment) -> Iterator[Problem]:
 
 
 def _documents(deployment: Deployment) -> Iterator[Problem]:
-    for what, documents in deployment.documents.items():
+    found = deployment.found
+    mails = [*found["mails"], *found["odd_mails"]]
+    others = {name: found[name] for name in ("entries", "received_mails", "received_entries")}
+    for what, documents in {"mails": mails, **others}.items():
         odd = [f"{each.id} ({', '.join(each.unreadable)})" for each in documents if each.unreadable]
         if odd:
             yield Problem("unreadable", {"looks": [what], "documents": odd})
     timeless = [
         mail.id
-        for mail in deployment.documents["mails"]
+        for mail in mails
         if "status" in mail.stored and mail.stored.get("status_at") is None
     ]
     if timeless:
@@ -167,18 +172,18 @@ def _documents(deployment: Deployment) -> Iterator[Problem]:
 
 
 def _quarantine(deployment: Deployment) -> Iterator[Problem]:
-    for name, count in deployment.quarantined.items():
-        if count:
+    for name in ("quarantined", "received_quarantined"):
+        if count := deployment.found[name]:
             yield Problem(name, {"count": f"{count:,}"})
 
 
 def _indexes(deployment: Deployment) -> Iterator[Problem]:
-    for field_name in deployment.missing_indexes:
+    for field_name in deployment.found["indexes"]:
         yield Problem("index", {"field": field_name}, "expiry_and_indexes")
 
 
 def _expiry(deployment: Deployment) -> Iterator[Problem]:
-    due = [mail.fields.get("expires_at", deployment.now) for mail in deployment.oldest]
+    due = [mail.fields.get("expires_at", deployment.now) for mail in deployment.found["oldest"]]
     if deployment.real and any(deployment.now - expiry > _TTL_GRACE for expiry in due):
         yield Problem("no_ttl", remedy="expiry_and_indexes")
 

@@ -5,7 +5,7 @@ import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from itertools import chain
-from typing import TypeVar
+from typing import Any
 
 import click
 from google.api_core.exceptions import (
@@ -25,15 +25,12 @@ from cmc_webhook.reading.connection import (
     settings_here,
     settings_with_credentials,
 )
-from cmc_webhook.reading.documents import Document
 from cmc_webhook.reading.language import text, texts
 from cmc_webhook.reading.options import connected
 from cmc_webhook.reading.quarantine import Quarantine
 from cmc_webhook.reading.received import ReceivedMails
 from cmc_webhook.reading.statuses import MailStatuses
 from cmc_webhook.settings import SettingsError
-
-T = TypeVar("T")
 
 _ODD = 20
 _MOST_NAMED = 10
@@ -92,45 +89,37 @@ def _deployment(connection: Connection, last: int) -> Deployment:
     kept = Quarantine(connection.client, connection.collection)
     received_kept = Quarantine(connection.client, connection.inbound_collection)
     received = ReceivedMails(connection.client, connection.inbound_collection)
+    looks: dict[str, Callable[[], Any]] = {
+        "mails": lambda: statuses.last_received(last),
+        "odd_mails": lambda: statuses.oddly_received(_ODD),
+        "oldest": statuses.first_received,
+        "entries": lambda: kept.heads(_ODD),
+        "received_mails": lambda: received.listing().page(_ODD),
+        "received_entries": lambda: received_kept.heads(_ODD),
+        "quarantined": kept.count,
+        "received_quarantined": received_kept.count,
+        "indexes": statuses.missing_indexes,
+    }
+    found: dict[str, Any] = dict.fromkeys(looks, ())
+    failed: dict[str, list[str]] = {}
+    for what, look in looks.items():
+        try:
+            found[what] = look()
+        except (RetryError, ServiceUnavailable, DeadlineExceeded):
+            raise  # nothing else would be answered either
+        except GoogleAPIError as error:
+            failed.setdefault(str(error).splitlines()[0], []).append(what)
     settings, refused = settings_here(), ""
     try:
         settings = settings_with_credentials()
     except SettingsError as error:
         refused = str(error)
-    failed: dict[str, list[str]] = {}
-
-    def look(what: str, read: Callable[[], T], otherwise: T) -> T:
-        """Return what *read* returns; *otherwise* if Firestore answers with an error."""
-        try:
-            return read()
-        except (RetryError, ServiceUnavailable, DeadlineExceeded):
-            raise  # nothing else would be answered either
-        except GoogleAPIError as error:
-            failed.setdefault(str(error).splitlines()[0], []).append(what)
-            return otherwise
-
-    nothing: list[Document] = []
-    latest = look("mails", lambda: statuses.last_received(last), nothing)
-    odd = look("odd_mails", lambda: statuses.oddly_received(_ODD), nothing)
-    documents: dict[str, Callable[[], list[Document]]] = {
-        "entries": lambda: kept.heads(_ODD),
-        "received_mails": lambda: received.listing().page(_ODD),
-        "received_entries": lambda: received_kept.heads(_ODD),
-    }
     return Deployment(
         environ=os.environ,
         settings=settings,
         refused_setting=refused,
         real=connection.real,
         now=datetime.now(UTC),
-        latest=latest,
-        oldest=look("oldest", statuses.first_received, nothing),
-        documents={"mails": [*latest, *odd]}
-        | {what: look(what, read, nothing) for what, read in documents.items()},
-        quarantined={
-            "quarantined": look("quarantine", kept.count, 0),
-            "received_quarantined": look("received_quarantine", received_kept.count, 0),
-        },
-        missing_indexes=look("indexes", statuses.missing_indexes, []),
+        found=found,
         failed_looks=failed,
     )

@@ -50,8 +50,9 @@ def rebuild(
         raise click.UsageError(text("usage.zone_of_addresses"))
     connection = connected(where)
     name = connection.address_collection if of_addresses else connection.collection
-    query = connection.client.collection(name).order_by("__name__")
-    number = count(query.start_after({"__name__": after}) if after else query)
+    stored = connection.client.collection(name)
+    by_id = stored.order_by("__name__")
+    number = count(by_id.start_after({"__name__": after}) if after else by_id)
     if store and connection.real and not yes:
         place = {"collection": name, "project": connection.client.project}
         confirm(text("question.rebuild", count=f"{number:,}", **place))
@@ -61,7 +62,7 @@ def rebuild(
         if of_addresses:
             _rebuild_addresses(connection, database, run, number)
         else:
-            pages = pages_of(query.select(document.FIELDS), after)
+            pages = pages_of(stored.select(document.FIELDS), after)
             run.finish(pages, number, document.FIELDS, partial(_each_mail, zone))
     except (KeyboardInterrupt, GoogleAPIError, StoreUnavailable) as error:
         if run.after:
@@ -177,8 +178,8 @@ def _mail(held: Held | None, zone: ZoneInfo | None) -> Result:
 
 def _rebuild_addresses(connection: Connection, database: Database, run: _Run, number: int) -> None:
     """Rebuild every address that has a document or a bounce in a mail."""
-    mails = connection.client.collection(connection.collection).order_by("__name__")
-    stored = connection.client.collection(connection.address_collection).order_by("__name__")
+    mails = connection.client.collection(connection.collection)
+    stored = connection.client.collection(connection.address_collection)
     computed = AddressesOfMails(database, connection)
     for page in pages_of(mails.select(document.FIELDS), None):
         computed.scan(page)

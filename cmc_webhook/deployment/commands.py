@@ -54,5 +54,5 @@ COMMANDS = (
         option("--quiet-hours", default=24, type=click.IntRange(0, 720)),
         _yes,
     ),
-    command("undeploy", "deployment.undeploy:undeploy", _project, _yes),
+    command("undeploy", "deployment.deploy:undeploy", _project, _yes),
 )

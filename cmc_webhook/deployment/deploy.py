@@ -1,4 +1,4 @@
-"""`deploy`: from a checkout to production."""
+"""`deploy`: from a checkout to production; `undeploy`: takes away what that made, but the data."""
 
 import difflib
 import sys
@@ -11,7 +11,7 @@ from cmc_webhook.deployment import plan
 from cmc_webhook.deployment.checks import at
 from cmc_webhook.deployment.deployed import FUNCTIONS, ours
 from cmc_webhook.deployment.gcloud import Gcloud, GcloudError, Refused, say, secret
-from cmc_webhook.deployment.run import Run
+from cmc_webhook.deployment.run import Run, filled
 from cmc_webhook.deployment.script import script
 from cmc_webhook.deployment.steps import FUNCTION, INBOUND, Wanted, regions, table
 from cmc_webhook.deployment.survey import Seen, Site, survey, visit
@@ -60,6 +60,29 @@ def deploy(project: str, yes: bool, as_script: bool, **typed: Any) -> None:
             key = secret(gcloud.text(access).split("\n")[0], command)
             screen = "deploy.screen_inbound" if name == INBOUND else "deploy.screen"
             say(screen, url=function.url, secret=key, zone=aim.time_zone)
+
+
+def undeploy(project: str, yes: bool) -> None:
+    """List what there is, ask twice, delete it in the opposite order."""
+    gcloud = Gcloud(project)
+    site = visit(gcloud)
+    aim = site.wanted({})
+    seen = survey(gcloud, [step for step in table(aim) if step.undo], site.services)
+    plan.refuse_unseen(seen)
+    there = [each.step for each in seen if each.state != "missing"]
+    if not there:
+        say("undeploy.nothing", project=project)
+        return
+    say("undeploy.list", project=project)
+    for group in plan.by_name(there):
+        click.echo(f"  {plan.step_text(group)}")
+    say("undeploy.kept", project=project, database=aim.database, bucket=aim.bucket)
+    for question in () if yes else ("undeploy.ask", "undeploy.ask_again"):
+        confirm(text(question, project=project))
+    for step in reversed(there):
+        click.echo(f"- {plan.step_text([step])}")
+        gcloud.text(filled(gcloud, step, step.undo))
+    say("undeploy.done")
 
 
 def _aim(typed: Mapping[str, Any], site: Site, yes: bool) -> Wanted:

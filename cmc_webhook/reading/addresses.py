@@ -52,13 +52,13 @@ class Card:
     verdict: Verdict  # whether it may be mailed
     mails: Sequence[Document]  # the newest, the latest first
     counts: Counter[str]  # by status, of all mails that were read, as the two times below
-    first: datetime | None = None
-    last: datetime | None = None
-    siblings: Sequence[Sibling] = ()
-    near: Near | None = None  # the likest addresses, where there is no mail
-    period: Sequence[datetime] = ()  # then the times of the oldest and the newest of all mails
+    first: datetime | None
+    last: datetime | None
+    siblings: Sequence[Sibling]
+    near: Near | None  # the likest addresses, where there is no mail
+    period: Sequence[datetime]  # then the times of the oldest and the newest of all mails
     documents_read: int
-    is_complete: bool = True  # whether the mails that were read are all that Firestore has
+    is_complete: bool  # whether the mails that were read are all that Firestore has
 
     @property
     def stop_is_doubtful(self) -> bool:
@@ -72,35 +72,27 @@ def read_card(statuses: MailStatuses, addresses: MailAddresses, address: str) ->
     """Read the card of *address*, which is as people paste it."""
     address = recipients(address)[0]
     record = addresses.get(address)
-    verdict, records = verdict_of(record, datetime.now(UTC)), 1 if record else 0
     listing = statuses.listing(Filters(to=address))
     mails = listing.page(SHOWN)
-    if not mails:
-        near, period = near_addresses(statuses, address), statuses.period()
-        return Card(
-            address=address,
-            record=record,
-            verdict=verdict,
-            mails=mails,
-            counts=Counter(),
-            near=near,
-            period=period,
-            documents_read=records + near.documents_read + len(period),
-        )
+    near, period = (None, []) if mails else (near_addresses(statuses, address), statuses.period())
     most = MOST - SHOWN - _MOST_SIBLINGS
     older = listing.page(most, listing.behind(mails[-1]), _COUNTED) if len(mails) == SHOWN else []
     siblings = statuses.of_same_messages(mails, _MOST_SIBLINGS)
     everything = [*mails, *older]
+    times = [mail.fields.get("status_at") for mail in everything] or [None]
+    read = (*everything, *siblings, *period, *([record] if record else []))
     return Card(
         address=address,
         record=record,
-        verdict=verdict,
+        verdict=verdict_of(record, datetime.now(UTC)),
         mails=mails,
-        counts=Counter(_word(mail) for mail in everything),
-        first=everything[-1].fields.get("status_at"),
-        last=mails[0].fields.get("status_at"),
+        counts=Counter(map(_word, everything)),
+        first=times[-1],
+        last=times[0],
         siblings=_related(mails, siblings),
-        documents_read=records + len(everything) + len(siblings),
+        near=near,
+        period=period,
+        documents_read=len(read) + (near.documents_read if near else 0),
         is_complete=len(older) < most and len(siblings) < _MOST_SIBLINGS,
     )
 

@@ -3,8 +3,9 @@
 import os
 import re
 import tempfile
-from contextlib import ExitStack
-from typing import IO, cast
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from typing import IO, Any, cast
 
 from google.api_core.exceptions import GoogleAPIError, NotFound
 from google.auth.exceptions import GoogleAuthError
@@ -14,7 +15,7 @@ from google.cloud.storage.retry import DEFAULT_RETRY
 from requests import RequestException
 
 _IN_MEMORY = 1_048_576
-_TIMEOUT_S = 10
+_PATIENCE: Any = {"timeout": 10, "retry": DEFAULT_RETRY.with_timeout(10)}  # seconds
 _FAILURES = (GoogleAPIError, GoogleAuthError, RequestException, DataCorruption)
 # The folder of what the function for received mail could not read.
 QUARANTINE_FOLDER = "quarantine"
@@ -45,38 +46,31 @@ class Objects:
         Up to 1 MiB is held in memory, more on disk. The object must be in *folder*, which is
         the id of its document. Raises NoStorageError, MissingObjectError, StorageError.
         """
-        blob = self._blob(folder, stored_at)
-        with ExitStack() as opened:
+        with self._blob(folder, stored_at) as blob, ExitStack() as opened:
             file = opened.enter_context(tempfile.SpooledTemporaryFile(_IN_MEMORY))
-            try:
-                blob.download_to_file(
-                    file, timeout=_TIMEOUT_S, retry=DEFAULT_RETRY.with_timeout(_TIMEOUT_S)
-                )
-            except NotFound as error:
-                raise MissingObjectError from error
-            except _FAILURES as error:
-                raise StorageError(type(error).__name__) from error
+            blob.download_to_file(file, **_PATIENCE)
             opened.pop_all()
         return cast(IO[bytes], file)
 
     def delete(self, folder: str, stored_at: str) -> None:
         """Delete the object. Raises as download() does."""
-        blob = self._blob(folder, stored_at)
-        try:
-            blob.delete(timeout=_TIMEOUT_S, retry=DEFAULT_RETRY.with_timeout(_TIMEOUT_S))
-        except NotFound as error:
-            raise MissingObjectError from error
-        except _FAILURES as error:
-            raise StorageError(type(error).__name__) from error
+        with self._blob(folder, stored_at) as blob:
+            blob.delete(**_PATIENCE)
 
-    def _blob(self, folder: str, stored_at: str) -> Blob:
+    @contextmanager
+    def _blob(self, folder: str, stored_at: str) -> Iterator[Blob]:
         if self._client is None:
             raise NoStorageError
         # Only names that cmc_inbound gives: a changed document must not open other objects.
         place = re.fullmatch(r"gs://([a-z0-9][a-z0-9._-]{1,221})/([^/]+)/([0-9a-f]{64})", stored_at)
         if place is None or place[2] != folder:
             raise MissingObjectError
-        return self._client.bucket(place[1]).blob(f"{folder}/{place[3]}")
+        try:
+            yield self._client.bucket(place[1]).blob(f"{folder}/{place[3]}")
+        except NotFound as error:
+            raise MissingObjectError from error
+        except _FAILURES as error:
+            raise StorageError(type(error).__name__) from error
 
 
 def objects(project: str, *, local: bool) -> Objects:

@@ -21,8 +21,6 @@ MOST = 5_000
 _BATCH = 500
 CLOCKS_DIFFER = timedelta(days=1)
 PATIENCE: dict[str, Any] = {"retry": Retry(timeout=_TIMEOUT_S), "timeout": _TIMEOUT_S}
-# https://cloud.google.com/firestore/docs/query-data/queries#limits_on_or_queries
-_MOST_VALUES = 30
 # https://cloud.google.com/firestore/quotas#collections_documents_and_fields
 _LONGEST_ID = 1_500
 # How many documents one call reads by id, or deletes.
@@ -159,17 +157,8 @@ class Collection:
 
     def of_message(self, message_id: str) -> list[Document]:
         """Return the documents with this message id, which is as people paste it."""
-        return self.of_messages(message_ids(message_id))
-
-    def of_messages(self, ids: Sequence[str]) -> list[Document]:
-        """Return the documents with one of these message ids, written exactly so."""
-        parts = (ids[start : start + _MOST_VALUES] for start in range(0, len(ids), _MOST_VALUES))
-        conditions = (FieldFilter("message_id", "in", part) for part in parts)
-        return [
-            found
-            for condition in conditions
-            for found in run(self.collection.where(filter=condition), self.shape)
-        ]
+        condition = FieldFilter("message_id", "in", message_ids(message_id))
+        return run(self.collection.where(filter=condition), self.shape)
 
 
 def parse_cursor(text: str) -> Cursor:
@@ -193,11 +182,17 @@ def latest(query: Query, time: str, most: int, shape: Shape) -> list[Document]:
 
 def all_pages(query: Query, size: int, shape: Shape) -> Iterator[list[Document]]:
     """Yield every document of *query* by id, in pages of *size*, whatever fields it has."""
+    return (_documents(found, shape) for found in stored_pages(query, size))
+
+
+def stored_pages(
+    query: Query, size: int, after: str | None = None
+) -> Iterator[list[StoredDocument]]:
+    """Yield the same as Firestore sends them, from the id *after* on."""
     ordered = query.order_by("__name__").limit(size)
-    found = run(ordered, shape)
-    while found:
+    while found := read_stored(ordered.start_after({"__name__": after}) if after else ordered):
         yield found
-        found = run(ordered.start_after({"__name__": found[-1].id}), shape)
+        after = found[-1].name.rpartition("/")[2]
 
 
 def run(query: Query, shape: Shape) -> list[Document]:

@@ -6,6 +6,7 @@ from urllib.parse import quote
 
 import pytest
 from google.cloud import storage
+from google.cloud.storage.retry import DEFAULT_RETRY
 
 from cmc_webhook.reading.decisions import refusal
 from cmc_webhook.reading.forgetting import mentions
@@ -17,6 +18,7 @@ from tests.support.records import as_form, make_post, make_record
 GONE = "taro@example.jp"
 OTHERS = ["jiro@example.jp", "x-taro@example.jp", "taro@example.jp.example.com", "taro@example.jpx"]
 NOW = datetime.now(UTC)
+SOON = {"timeout": 0.5, "retry": DEFAULT_RETRY.with_timeout(0.5)}
 MULTIPART = {"content_type": "multipart/form-data; boundary=xYzZY"}
 
 
@@ -192,7 +194,7 @@ def test_while_the_bucket_is_away_it_says_to_come_back(kept, run, monkeypatch):
     state, others = kept
     with monkeypatch.context() as patch:
         patch.setenv("STORAGE_EMULATOR_HOST", "http://127.0.0.1:9")
-        patch.setattr("cmc_webhook.reading.objects._TIMEOUT_S", 0.5)
+        patch.setattr("cmc_webhook.reading.objects._PATIENCE", SOON)
         result = run("forget", GONE, "--yes")
 
     assert result.exit_code == 1

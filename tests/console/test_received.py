@@ -6,6 +6,7 @@ import itertools
 import re
 
 import pytest
+from google.cloud.storage.retry import DEFAULT_RETRY
 
 from cmc_webhook.console.downloads import safe_name
 from tests.support.mails import cmc_json, cmc_multipart, file
@@ -13,6 +14,7 @@ from tests.support.processes import free_port
 
 pytestmark = pytest.mark.usefixtures("bucket")
 
+SOON = {"timeout": 0.5, "retry": DEFAULT_RETRY.with_timeout(0.5)}
 JAPANESE = "請求書 2025年.pdf"
 
 
@@ -131,7 +133,7 @@ def test_a_file_that_is_gone_is_one_sentence(keep, visit, bucket, language, sent
 @pytest.mark.parametrize("language", ["en", "ja"])
 def test_a_storage_that_does_not_answer_is_one_sentence(keep, make_visit, monkeypatch, language):
     document_id, _ = keep(cmc_multipart(file(1, b"x", "a.txt")))
-    monkeypatch.setattr("cmc_webhook.reading.objects._TIMEOUT_S", 0.5)
+    monkeypatch.setattr("cmc_webhook.reading.objects._PATIENCE", SOON)
     monkeypatch.setenv("STORAGE_EMULATOR_HOST", f"http://127.0.0.1:{free_port()}")
     address = f"/received/{document_id}/attachments/1"
     answer = make_visit().get(address, headers={"Accept-Language": language})
