@@ -96,7 +96,7 @@ class Run:
         return is_missing
 
     def bounces(self, since: date | None) -> tuple[str, list[dict[str, str]], str]:
-        """Return what to read from *since*, by default all that CMC keeps, and in how many pages."""
+        """Return what to read from *since*, by default all that CMC keeps; in how many pages."""
         first = since or self._today - timedelta(days=totals.DAYS_KEPT)
         until = self._today - timedelta(days=1)
         days = {"start_date": str(first), "end_date": str(until)}

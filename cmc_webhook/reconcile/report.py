@@ -67,5 +67,5 @@ def brought(kind: str, backfill: Backfill, expected: str) -> Iterator[str]:
 
 
 def _columns(rows: Sequence[Sequence[str]]) -> Iterator[str]:
-    for row in table.lines(rows, table.terminal_width(), [0]):
+    for row in table.lines(rows, table.terminal_width(), [len(rows[0]) - 1]):
         yield f"  {'  '.join(row).rstrip()}"

@@ -80,7 +80,7 @@ def judged(
         found["verdicts"][figure] = verdict
         found["missing"][figure] = missing if verdict == "missing" else {}
         found["agreed"][figure] = sorted(agreed)[:_ENOUGH]
-        found["fewer"][figure] = fewer
+        found["fewer"][figure] = {} if verdict == "moved" else fewer
     return found
 
 

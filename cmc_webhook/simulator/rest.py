@@ -120,7 +120,7 @@ def serving(rest: CmcRest, host: str, port: int) -> Iterator[str]:
             """Log nothing: the terminal shows what the functions do."""
 
     server = ThreadingHTTPServer((host, port), Handler)
-    threading.Thread(target=server.serve_forever, daemon=True).start()
+    threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True).start()
     try:
         yield f"http://{host}:{server.server_port}"
     finally:
