@@ -13,9 +13,8 @@ from cmc_webhook.reading.counts import OUTCOMES
 from cmc_webhook.reading.meanings import FILTERS
 from cmc_webhook.reading.pasted import Search
 from cmc_webhook.reading.statuses import Filters
-from cmc_webhook.reading.times import read_time
+from cmc_webhook.reading.times import read_day, read_time
 from cmc_webhook.status.diagnosis import Receiver
-from cmc_webhook.status.document import day_in_japan
 from cmc_webhook.status.events import Status
 
 Parameters = MultiDict[str, str]
@@ -24,7 +23,6 @@ _LONGEST = 1_500
 # The parameters of a mailing.
 MAILING = ("day", "subject", "receiver", "outcome", "late")
 _NAMES = ("q", "by", "status", *FILTERS, "composition", "period", "since", "until", *MAILING)
-_JAPAN = ZoneInfo("Asia/Tokyo")
 
 
 class BadParameterError(Exception):
@@ -72,12 +70,12 @@ def read_filters(
 def read_mailing(given: Parameters, now: datetime) -> dict[str, Any]:
     """Return the values of Filters that choose a mailing. Raises BadParameterError."""
     try:
-        times = [read_time(text, _JAPAN, now) for text in given.getlist("day") if text]
+        days = tuple(read_day(text, now) for text in given.getlist("day") if text)
     except ValueError:
         raise BadParameterError("day") from None
     outcome = read_one_of(given, "outcome", ("", *OUTCOMES, "open"))
     return {
-        "days": tuple(day_in_japan(time).isoformat() for time in times),
+        "days": days,
         "subject": _once(given, "subject"),  # exactly, as documents have it
         "receiver": read_one_of(given, "receiver", ("", *Receiver)),
         "outcomes": (outcome,) if outcome else (),

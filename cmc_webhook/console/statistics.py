@@ -13,16 +13,18 @@ from cmc_webhook.console.filters import (
     read_question,
 )
 from cmc_webhook.console.site import Site, render_page, request_texts
-from cmc_webhook.reading.campaigns import SAMPLE, Mailing, csv_lines, days_until, label, mailing
+from cmc_webhook.reading import campaigns
+from cmc_webhook.reading.campaigns import MOST_FAILURES, days_until
 from cmc_webhook.reading.counts import COLUMNS, OUTCOMES, RATES, cell, threshold
 from cmc_webhook.reading.mail_addresses import StopFilters
 from cmc_webhook.reading.meanings import explain, short_cause
 from cmc_webhook.reading.pasted import Search, domain
 from cmc_webhook.reading.queries import count
+from cmc_webhook.reading.statuses import Filters
 from cmc_webhook.status.document import day_in_japan
 
 _LENGTHS = ("7", "30")
-# The parameters of the list for what a column counts; other columns count no mails of a list.
+# The parameters of the list of what a column counts; other columns count no mails of a list.
 _LISTED = {
     "received": {},
     **{word: {"outcome": word} for word in (*OUTCOMES, "open")},
@@ -34,43 +36,46 @@ def statistics(site: Site) -> Blueprint:
     """Return the views of the numbers of mailings."""
     views = Blueprint("statistics", __name__, url_prefix="/statistics")
 
-    def read(now: datetime) -> tuple[UrlFilters, Mailing]:
-        chosen = _chosen(site, now)
-        return chosen, mailing(site.statuses, chosen.filters)
-
     @views.get("")
     def show() -> str:
         now, texts = datetime.now(UTC), request_texts()
-        chosen, found = read(now)
-        here = chosen.parameters
+        chosen = _chosen(site, now)
+        filters = chosen.filters
+        found = campaigns.mailing(site.statuses, filters)
+        # Of all mails of several days the replies say little.
+        is_overview = len(filters.days) > 1 and filters == Filters(days=filters.days)
+        failed = [] if is_overview else campaigns.replies(site.statuses, filters)
+        failures = sum(reply.mails for reply in failed)
         return render_page(
             "statistics.html",
-            documents_read=found.sampled + found.failures,
+            documents_read=found.sampled + failures,
             count_queries=found.count_queries + 1,  # 1: the stopped addresses
             found=found,
+            replies=failed,
+            failures=failures,
+            most=MOST_FAILURES,
             chosen=chosen,
             lengths=_LENGTHS,
             yesterday=days_until(day_in_japan(now), 2)[1],
             rates=RATES,
             columns=COLUMNS,
             listed=_LISTED,
-            sample=SAMPLE,
             stopped=count(site.addresses.stopped(StopFilters(since=now)).query),
             cell=cell,
             threshold=threshold,
-            label=lambda kind, row: label(kind, row, texts),
+            label=lambda kind, row: campaigns.label(kind, row, texts),
             short_cause=lambda fields: short_cause(fields, texts),
             todo=lambda fields: explain(fields, texts, site.zone).todo,
             # The name of a kind of part is that of its parameter.
-            url=lambda endpoint, **more: url_for(endpoint, **{**here, **more}),
+            url=lambda endpoint, **more: url_for(endpoint, **{**chosen.parameters, **more}),
         )
 
     @views.get("/numbers.csv")
     def export() -> Response:
-        chosen, found = read(datetime.now(UTC))
-        days = chosen.filters.days
-        name = "_".join(["statistics", *sorted({*days[-1:], *days[:1]})])
-        return as_csv(csv_lines(found, request_texts()), f"{name}.csv")
+        filters = _chosen(site, datetime.now(UTC)).filters
+        name = "_".join(["statistics", *sorted({*filters.days[-1:], *filters.days[:1]})])
+        found = campaigns.mailing(site.statuses, filters)
+        return as_csv(campaigns.csv_lines(found, request_texts()), f"{name}.csv")
 
     return views
 

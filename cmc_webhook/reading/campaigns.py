@@ -9,7 +9,7 @@ mails: subjects of a sample, replies of the newest failures.
 import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import date, timedelta
 from typing import Any, NamedTuple
 
@@ -19,10 +19,9 @@ from cmc_webhook.reading.statuses import Filters, MailStatuses
 from cmc_webhook.reading.texts import Texts
 from cmc_webhook.status.diagnosis import Receiver, receiver_of
 
-# Documents that are read: for subjects, and twice for replies, those of failures and late bounces.
-SAMPLE = 1_000
+# Documents that are read: for subjects, and for replies of failures and as many of late bounces.
+_SAMPLE = MOST_FAILURES = 1_000
 _MOST_SUBJECTS = 20
-_MOST_REPLIES = 20
 _OF_REPLIES = (
     *("reason", "bounce_code", "bounce_cause", "bounce_class", "diagnosis", "to_domain"),
     *("status", "status_at", "from"),
@@ -35,10 +34,9 @@ _NUMBER = re.compile(
 
 
 class Row(NamedTuple):
-    """The numbers of a part; *filters* choose it, None for what no filters choose."""
+    """The numbers of a part; without *label* those of what is in no other part."""
 
     label: str
-    filters: Filters | None
     numbers: Numbers
 
 
@@ -51,19 +49,12 @@ class Reply(NamedTuple):
     newest: Mapping[str, Any]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Mailing:
-    """
-    How a mailing went; *tables* has the rows of each kind of part, rows without filters last.
-
-    *sampled*: of how many mails the subjects are; *failures*: of how many the replies are.
-    """
+class Mailing(NamedTuple):
+    """How a mailing went: the rows of each kind of part; *sampled* mails name the subjects."""
 
     total: Numbers
     tables: Mapping[str, Sequence[Row]]
-    replies: Sequence[Reply]
     sampled: int
-    failures: int
     count_queries: int
 
 
@@ -77,59 +68,47 @@ def mailing(mails: MailStatuses, filters: Filters) -> Mailing:
     counts = MailCounts(mails)
     sampled = []
     if len(filters.days) == 1 and not filters.subject:
-        sampled = [mail.fields for mail in mails.sample(filters, SAMPLE, ["subject"])]
-    tables = {kind: _rows(counts, each) for kind, each in _parts(filters, sampled)}
+        sampled = [mail.fields for mail in mails.sample(filters, _SAMPLE, ["subject"])]
+    tables = {}
+    for kind, parts in _parts(filters, sampled):
+        numbers = counts.numbers([replace(filters, **part) for part in parts.values()])
+        tables[kind] = [Row(*each) for each in zip(parts, numbers, strict=True)]
     if "day" in tables:
         total = _sum(row.numbers for row in tables["day"])
     else:
         [total] = counts.numbers([filters])
         tables = {kind: [*rows, _rest(total, rows)] for kind, rows in tables.items()}
-    # Of all mails of several days the replies say little.
-    is_overview = "day" in tables and filters == Filters(days=filters.days)
-    failures = [] if is_overview else _failures(mails, filters)
-    return Mailing(
-        total=total,
-        tables=tables,
-        replies=_replies(failures),
-        sampled=len(sampled),
-        failures=len(failures),
-        count_queries=counts.queries,
-    )
+    return Mailing(total, tables, len(sampled), counts.queries)
 
 
-def _parts(
-    filters: Filters, sampled: Iterable[Mapping[str, Any]]
-) -> Iterator[tuple[str, Mapping[str, Filters]]]:
-    """Yield each kind of part, and the filters of each part by its label."""
-    if len(filters.days) > 1:
-        yield "day", {day: replace(filters, days=(day,)) for day in filters.days}
-        return
-    if sampled:
-        found = Counter(filter(None, (fields.get("subject") for fields in sampled)))
-        subjects = [each for each, count in found.most_common(_MOST_SUBJECTS) if count > 1]
-        yield "subject", {each: replace(filters, subject=each) for each in subjects}
-    if not (filters.receiver or (filters.search and filters.search.whole)):
-        yield "receiver", {each: replace(filters, receiver=each) for each in Receiver}
+def replies(mails: MailStatuses, filters: Filters) -> list[Reply]:
+    """Return the most frequent replies among the newest MOST_FAILURES, and as many late bounces."""
+    groups: dict[tuple[Receiver | None, str, str], list[Mapping[str, Any]]] = {}
+    for part in (replace(filters, outcomes=("failed",)), replace(filters, late=True)):
+        for mail in mails.newest(part, MOST_FAILURES, _OF_REPLIES):
+            fields = mail.fields
+            receiver = receiver_of(fields.get("to_domain", ""))
+            word = fields.get("diagnosis") or fields.get("bounce_cause", "")
+            group = receiver, fold(fields.get("reason", "")), word
+            groups.setdefault(group, []).append(fields)
+    largest = sorted(groups.items(), key=lambda item: -len(item[1]))
+    return [Reply(*group[:2], len(found), found[0]) for group, found in largest]
 
 
 def label(kind: str, row: Row, texts: Texts) -> str:
     """Return what *row* of the table *kind* is called."""
-    return texts.name(kind, row.label) if row.filters else texts.text(f"statistics.rest_{kind}")
+    return texts.name(kind, row.label) if row.label else texts.text(f"statistics.rest_{kind}")
 
 
 def csv_lines(found: Mailing, texts: Texts) -> Iterator[str]:
     """Yield the numbers as the lines of a CSV."""
-    names = (texts.text(f"numbers.{column}") for column in COLUMNS)
-    yield BOM + csv_line([texts.text("statistics.kind"), texts.text("statistics.part"), *names])
-    yield _csv_row(texts.text("statistics.total"), "", found.total)
-    for kind, rows in found.tables.items():
+    head = [texts.text("statistics.kind"), texts.text("statistics.part")]
+    yield BOM + csv_line([*head, *(texts.text(f"numbers.{column}") for column in COLUMNS)])
+    for kind, rows in {"total": [Row("", found.total)], **found.tables}.items():
+        name = texts.text(f"statistics.by_{kind}")
         for row in rows:
-            name = texts.text(f"statistics.by_{kind}")
-            yield _csv_row(name, label(kind, row, texts), row.numbers)
-
-
-def _csv_row(kind: str, part: str, numbers: Numbers) -> str:
-    return csv_line([kind, safe_cell(part), *map(cell, numbers.columns().values())])
+            cells = map(cell, row.numbers.columns().values())
+            yield csv_line([name, safe_cell(label(kind, row, texts)), *cells])
 
 
 def fold(reply: str) -> str:
@@ -137,9 +116,19 @@ def fold(reply: str) -> str:
     return _NUMBER.sub("#", _ADDRESS.sub("<@>", " ".join(reply.split())))
 
 
-def _rows(counts: MailCounts, parts: Mapping[str, Filters]) -> list[Row]:
-    numbers = counts.numbers([*parts.values()])
-    return [Row(*part, each) for part, each in zip(parts.items(), numbers, strict=True)]
+def _parts(
+    filters: Filters, sampled: Sequence[Mapping[str, Any]]
+) -> Iterator[tuple[str, Mapping[str, Mapping[str, Any]]]]:
+    """Yield each kind of part, and the filter of each part by its label."""
+    if len(filters.days) > 1:
+        yield "day", {day: {"days": (day,)} for day in filters.days}
+        return
+    if sampled:
+        found = Counter(filter(None, (fields.get("subject") for fields in sampled)))
+        most = found.most_common(_MOST_SUBJECTS)
+        yield "subject", {each: {"subject": each} for each, count in most if count > 1}
+    if not (filters.receiver or (filters.search and filters.search.whole)):
+        yield "receiver", {each: {"receiver": each} for each in Receiver}
 
 
 def _sum(numbers: Iterable[Numbers]) -> Numbers:
@@ -148,20 +137,4 @@ def _sum(numbers: Iterable[Numbers]) -> Numbers:
 
 def _rest(total: Numbers, rows: Sequence[Row]) -> Row:
     of_rows = _sum([Numbers(), *(row.numbers for row in rows)])
-    return Row("", None, Numbers(*(a - b for a, b in zip(total, of_rows, strict=True))))
-
-
-def _failures(mails: MailStatuses, filters: Filters) -> list[Mapping[str, Any]]:
-    each = (replace(filters, outcomes=("failed",)), replace(filters, late=True))
-    return [mail.fields for one in each for mail in mails.newest(one, SAMPLE, _OF_REPLIES)]
-
-
-def _replies(failures: Iterable[Mapping[str, Any]]) -> list[Reply]:
-    groups: dict[tuple[Receiver | None, str, str], list[Mapping[str, Any]]] = {}
-    for fields in failures:
-        receiver = receiver_of(fields.get("to_domain", ""))
-        word = fields.get("diagnosis") or fields.get("bounce_cause", "")
-        group = receiver, fold(fields.get("reason", "")), word
-        groups.setdefault(group, []).append(fields)
-    largest = sorted(groups.items(), key=lambda item: -len(item[1]))[:_MOST_REPLIES]
-    return [Reply(*group[:2], len(found), found[0]) for group, found in largest]
+    return Row("", Numbers(*(a - b for a, b in zip(total, of_rows, strict=True))))

@@ -8,7 +8,6 @@ https://cloud.google.com/firestore/docs/query-data/index-overview#taking_advanta
 
 import itertools
 import math
-from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
@@ -149,11 +148,6 @@ class MailStatuses(queries.Collection):
         """Return how many mails each filter chooses. Firestore counts; no document is read."""
         with ThreadPoolExecutor(_COUNTERS) as pool:
             return list(pool.map(self._count, each))
-
-    def domains(self, filters: Filters, newest: int) -> Counter[str]:
-        """Count the recipients' domains among the *newest* mails. Firestore cannot group."""
-        mails = self.newest(filters, newest, ["to_domain"])
-        return Counter(mail.fields.get("to_domain", "") for mail in mails)
 
     def matches(self, meant: Iterable[Search]) -> list[Search]:
         """Return which of *meant* find a mail, the whole values first; reads one for each."""

@@ -3,15 +3,19 @@
 import csv
 import html
 import io
+import json
 import re
 from datetime import datetime, timedelta
 from urllib.parse import urlencode
 from zoneinfo import ZoneInfo
 
 import pytest
+from click.testing import CliRunner
 
+from cmc_webhook.command_line.main import main
 from cmc_webhook.reading.campaigns import fold
 from cmc_webhook.reading.counts import Numbers, threshold
+from cmc_webhook.reading.table import width
 from cmc_webhook.status.diagnosis import DOMAINS, Receiver
 from tests.support.mailings import DAYS, SERVICES, SUBJECTS, mails, numbers, posts
 from tests.support.records import make_record
@@ -39,6 +43,11 @@ def table(visit, **chosen):
     return {tuple(row[:2]): row[2:] for row in rows}
 
 
+def some(found):
+    """Return the rows of *found* that count any mail."""
+    return {part: row for part, row in found.items() if row[0] != "0"}
+
+
 def by(sent, name, key):
     """Return the expected rows of one kind of part."""
     labels = {key(mail) for mail in sent}
@@ -49,7 +58,7 @@ def test_the_days_are_those_of_queueing_in_japan(visit, sent):
     found = table(visit, day=DAYS)
 
     assert found == {
-        ("Total", ""): numbers(sent),
+        ("All", "Total"): numbers(sent),
         **by(sent, "Day of queueing", lambda mail: mail.day),
     }
 
@@ -61,8 +70,8 @@ def test_a_campaign_is_a_subject_on_a_day(visit, sent, subject):
 
     services = by(of_day, "Mail service", lambda mail: NAMES[SERVICES[mail.domain]])
     subjects = by(of_day, "Subject", lambda mail: shown(mail.subject)) if not subject else {}
-    expected = {("Total", ""): numbers(of_day), **services, **subjects}
-    assert {part: row for part, row in found.items() if row[0] != "0"} == expected
+    expected = {("All", "Total"): numbers(of_day), **services, **subjects}
+    assert some(found) == expected
 
 
 def shown(subject):
@@ -76,8 +85,8 @@ def test_a_campaign_is_a_beginning_of_the_api_data(visit, sent, prefix):
     found = table(visit, q=prefix, by="api_data_begins")
 
     services = by(chosen, "Mail service", lambda mail: NAMES[SERVICES[mail.domain]])
-    expected = {("Total", ""): numbers(chosen), **services}
-    assert {part: row for part, row in found.items() if row[0] != "0"} == expected
+    expected = {("All", "Total"): numbers(chosen), **services}
+    assert some(found) == expected
 
 
 def test_a_domain_and_a_server_composition_are_chosen(visit, sent):
@@ -85,10 +94,10 @@ def test_a_domain_and_a_server_composition_are_chosen(visit, sent):
     of_day = [m for m in at_docomo if m.day == DAY]
 
     domain = {"q": "docomo.ne.jp", "by": "to_domain"}
-    assert table(visit, day=DAYS, **domain)["Total", ""] == numbers(at_docomo)
-    assert table(visit, day=DAY, receiver="docomo")["Total", ""] == numbers(of_day)
-    assert table(visit, day=DAYS, composition="pro")["Total", ""] == numbers(sent)
-    assert table(visit, day=DAYS, composition="other")["Total", ""][0] == "0"
+    assert table(visit, day=DAYS, **domain)["All", "Total"] == numbers(at_docomo)
+    assert table(visit, day=DAY, receiver="docomo")["All", "Total"] == numbers(of_day)
+    assert table(visit, day=DAYS, composition="pro")["All", "Total"] == numbers(sent)
+    assert table(visit, day=DAYS, composition="other")["All", "Total"][0] == "0"
 
 
 def listed(visit, address):
@@ -127,7 +136,7 @@ def test_the_page_has_the_numbers_of_the_csv(visit, sent):
     tiles = re.findall(r"<li><\w+ [^>]*><strong>(.*?)</strong>", text)
 
     shown = [re.sub("<[^>]+>", "", tile).split()[0] for tile in tiles]
-    assert shown == table(visit, day=DAY)["Total", ""]
+    assert [*shown[2:], *shown[:2]] == table(visit, day=DAY)["All", "Total"]
     assert "10% or more" in text
 
 
@@ -141,7 +150,7 @@ def test_failures_are_grouped_by_reply_with_their_diagnosis(visit, post):
         post(bounces=[make_record(created=f"{DAY} 10:00:02", status="4", reason=reason, **mail)])
     text = visit.get(f"/statistics?day={DAY}").text
 
-    assert "12 mails · SPF, DKIM or DMARC of the sender failed" in text
+    assert "12 mails · Gmail · SPF, DKIM or DMARC of the sender failed" in text
     assert "550-5.7.26 &lt;@&gt; from # fails # - gsmtp" in text
     assert "entries in DNS" in text
     assert "newest 12 failures and later bounces (12 in all" in text
@@ -208,14 +217,37 @@ def test_what_cannot_be_counted_is_refused(visit, query):
     [(0, 0, 0, 0), (49, 0, 0, 0), (50, 0, 5, 5), (49, 1, 0, 5), (99, 1, 5, 10), (100, 0, 10, 10)],
 )
 def test_a_rate_reaches_a_threshold(failed, late, reached, of_both):
-    found = Numbers(1_200, 1_000 - failed, failed, 200, late)
+    found = Numbers(1_200, 1_000 - failed, failed, 200, late).columns()
 
-    assert (found.valid, found.open) == (1_000, 0)
-    assert threshold(found.error_rate) == reached
-    assert threshold(found.undelivered_rate) == of_both
-    assert Numbers(5, 0, 0, 5, 0).error_rate is None
+    assert (found["valid"], found["open"]) == (1_000, 0)
+    assert threshold(found["error_rate"]) == reached
+    assert threshold(found["undelivered_rate"]) == of_both
+    assert Numbers(5, 0, 0, 5, 0).columns()["error_rate"] is None
     assert threshold(None) == 0
 
 
 def test_a_query_takes_the_domains_of_each_service():
     assert all(len(DOMAINS[each]) <= 30 for each in Receiver)
+
+
+@pytest.fixture
+def run(visit, monkeypatch):
+    """Run a command on 80 columns, on the Firestore of the page."""
+    monkeypatch.setenv("COLUMNS", "80")
+    monkeypatch.setenv("LC_ALL", "C.UTF-8")
+    return lambda *arguments: CliRunner().invoke(main, arguments).stdout
+
+
+def test_the_command_has_the_numbers_of_the_page(run, visit, sent):
+    gmail = [mail for mail in sent if mail.day == DAY and mail.domain == "gmail.com"]
+    received, succeeded, failed, *_, rate, _ = numbers(gmail)
+    shown = run("stats", "--day", DAY)
+    [line] = [line.split() for line in shown.splitlines() if line.startswith("Gmail")]
+    as_object = json.loads(run("stats", "--day", DAY, "--domain", "@gmail.com", "--json"))
+
+    exported = visit.get(f"/statistics/numbers.csv?day={DAY}").text
+    assert run("stats", "--day", DAY, "--csv").split() == exported.split()
+    assert (line[1:4], line[5]) == ([received, succeeded, failed], rate)
+    assert all(width(line) <= 80 for line in shown.splitlines())
+    assert [*as_object["total"].values()][:3] == [int(received), int(succeeded), int(failed)]
+    assert "お知らせ" not in run("stats", "--day", DAY, "--subject", "=SUM(A1)")
