@@ -26,7 +26,7 @@ def totals(composition: str, here: Figures, found: Mapping[str, Any]) -> Iterato
     ]
     yield from _columns([[text("reconcile.day"), *names], *rows])
     for name, (figure, verdict) in zip(names, found["verdicts"].items(), strict=True):
-        yield text(f"verdict.{verdict}", figure=name)
+        yield text(f"comparing.{verdict}", figure=name)
         for day, number in sorted(found["missing"][figure].items()):
             yield f"  {day}  {number:,}"
 

@@ -57,7 +57,7 @@ def judged(
     Whether CMC's days begin as ours and count mails by queueing is not documented. Where it
     is otherwise, mails move from one day to another: one has fewer here, another more. So
     missing ones are told only once three days with different figures agreed, if no day has
-    more here, of days with neighbours to see that, and if they were missing last time too.
+    more here, between two days that agree, and if they were missing the last time too.
     """
     # A day without mails may have no row.
     empty = {day: figures for day, figures in here.items() if not any(figures.values())}
@@ -67,31 +67,24 @@ def judged(
     found |= {"missing": {}, "verdicts": {}}
     for figure in FIGURES:
         fewer = {day: theirs[day][figure] - here[day][figure] for day in here if day in theirs}
-        agreed = {*held.get("agreed", {}).get(figure, [])}
-        agreed |= {theirs[day][figure] for day, number in fewer.items() if not number} - {0}
-        missing = _stayed(fewer, held.get("fewer", {}).get(figure, {}))
-        verdict = "missing" if missing else "again"
+        same = [day for day, number in fewer.items() if number == 0 < theirs[day][figure]]
+        agreed = {*held.get("agreed", {}).get(figure, []), *(theirs[day][figure] for day in same)}
+        between = [day for day in fewer if same and same[0] < day < same[-1] and fewer[day]]
+        before, missing = held.get("fewer", {}).get(figure, {}), {}
         if not any(fewer.values()):
             verdict = "agree"
         elif min(fewer.values()) < 0:
             verdict, agreed = "moved", set()
-        elif len(agreed) < _ENOUGH:
+        elif len(agreed) < _ENOUGH or not between or len(fewer) < len(here):
             verdict = "unproven"
+        else:
+            missing = {day: min(fewer[day], before[day]) for day in between if before.get(day)}
+            verdict = "missing" if missing else "again"
         found["verdicts"][figure] = verdict
-        found["missing"][figure] = missing if verdict == "missing" else {}
+        found["missing"][figure] = missing
         found["agreed"][figure] = sorted(agreed)[:_ENOUGH]
         found["fewer"][figure] = {} if verdict == "moved" else fewer
     return found
-
-
-def _stayed(fewer: Mapping[str, int], before: Mapping[str, int]) -> dict[str, int]:
-    """Return what is missing now and was *before*, of the days between two others."""
-    stayed = {day: min(number, before.get(day, 0)) for day, number in fewer.items()}
-    return {
-        day: number
-        for day, number in stayed.items()
-        if number > 0 and {_back(date.fromisoformat(day), n) for n in (-1, 1)} <= fewer.keys()
-    }
 
 
 def _back(day: date, days: int) -> str:

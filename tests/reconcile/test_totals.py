@@ -70,10 +70,17 @@ def test_what_came_meanwhile_is_not_missing():
     assert again["missing"]["queued"] == {}
 
 
-def test_a_difference_at_the_edge_may_have_come_from_a_day_that_nobody_sees():
-    for edge in (0, -1):
-        here = changed((edge, -3))
-        assert judge(here, judge(here))["verdicts"]["queued"] == "again"
+@pytest.mark.parametrize("edge", [0, -1])
+def test_a_difference_at_the_edge_may_have_come_from_a_day_that_nobody_sees(edge):
+    here = changed((edge, -3))
+
+    assert judge(here, judge(here))["verdicts"]["queued"] == "unproven"
+
+
+def test_two_days_are_told_between_two_that_agree():
+    here = changed((3, -3), (4, -4), (7, -1))
+
+    assert judge(here, judge(here))["missing"]["queued"] == {DAYS[3]: 3, DAYS[4]: 4}
 
 
 def test_mails_that_moved_to_the_next_day_are_no_gap():
@@ -84,8 +91,8 @@ def test_mails_that_moved_to_the_next_day_are_no_gap():
 
     assert found["verdicts"]["queued"] == "moved"
     assert found["missing"]["queued"] == {}
-    # What agreed before counts no more.
-    assert judge(changed((3, -5)), {**found, "agreed": {}})["verdicts"]["queued"] == "again"
+    # Neither what agreed before nor what differed counts any more.
+    assert judge(changed((3, -5)), found)["verdicts"]["queued"] == "again"
 
 
 def test_too_few_days_that_agree_prove_nothing():
@@ -112,13 +119,23 @@ def test_days_without_mails_are_as_good_as_any_neighbour():
     assert again["missing"]["queued"] == {DAYS[3]: 9}
 
 
-def test_what_was_proven_stays_proven_when_every_day_loses():
+def test_what_was_proven_stays_proven_when_most_days_lose():
     held = judge(SAME)
     here = [n - 2 for n in SAME]
+    here[0], here[-1] = SAME[0], SAME[-1]
 
     again = judge(here, judge(here, held))
 
     assert again["missing"]["queued"] == dict.fromkeys(DAYS[1:-1], 2)
+
+
+def test_a_day_that_nobody_knows_may_have_more():
+    there = [row for row in rows(SAME) if row["date"] != DAYS[4]]
+    here = figures(changed((3, -7)))
+
+    again = judged(there, here, TODAY, judged(there, here, TODAY, {}))
+
+    assert again["verdicts"]["queued"] == "unproven"
 
 
 def test_figures_of_another_month_are_remembered():
