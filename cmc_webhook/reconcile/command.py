@@ -2,7 +2,6 @@
 
 import os
 import sys
-from collections.abc import Iterable, Mapping
 from datetime import UTC, date, datetime, timedelta
 from functools import partial
 from itertools import product
@@ -49,20 +48,12 @@ def reconcile(
     connection = connected(where)
     database = connection.database()
     run = Run(settings, Memory(database, here.collection), datetime.now(UTC))
+    first, one = (at and at.astimezone(here.time_zone).date() for at in (since, day))
     try:
-        if not (bounces or day):
-            counts = MailCounts(MailStatuses(connection.client, here.collection))
-            if run.totals(counts):
-                sys.exit(1)
-            return
-        backfill = Backfill(database, here, store)
-        first, one = (at and at.astimezone(here.time_zone).date() for at in (since, day))
-        kind, listings, expected = run.rows(one) if one else run.bounces(first)
-        (click.echo if yes else confirm)(text("reconcile.ask", most=most, expected=expected))
-        try:
-            run.read(kind, listings, most, backfill)
-        finally:
-            report.show(report.brought(kind, backfill, expected))
+        if bounces or one:
+            run.read(Backfill(database, here, store), first, one, most, yes)
+        elif run.totals(MailCounts(MailStatuses(connection.client, here.collection))):
+            sys.exit(1)
     except (rest.RestError, StoreUnavailable) as error:
         raise click.ClickException(str(error)) from error
     except SpentError as error:
@@ -73,7 +64,7 @@ class Run:
     """
     One run at the time *now*. Each request is booked in *memory* before it is sent.
 
-    The methods that ask raise RestError, SpentError, StoreUnavailable and Google's errors.
+    The methods raise RestError, SpentError, StoreUnavailable and Google's errors.
     """
 
     def __init__(self, settings: RestSettings, memory: Memory, now: datetime) -> None:
@@ -91,40 +82,42 @@ class Run:
             here = totals.ours(counts, name, totals.settled(self._today))
             judge = partial(totals.judged, page.rows, here, self._today)
             found = self._memory.change(_id(name), judge)
-            report.show(report.totals(name, here, found))
+            click.echo("\n".join(report.totals(name, here, found)))
             is_missing |= any(found["missing"].values())
         return is_missing
 
-    def bounces(self, since: date | None) -> tuple[str, list[dict[str, str]], str]:
-        """Return what to read from *since*, by default all that CMC keeps; in how many pages."""
-        first = since or self._today - timedelta(days=totals.DAYS_KEPT)
-        until = self._today - timedelta(days=1)
-        days = {"start_date": str(first), "end_date": str(until)}
-        return "bounces", [days], self._pages("failed", first, until)
-
-    def rows(self, day: date) -> tuple[str, list[dict[str, str]], str]:
-        """Return the same of the deliveries of *day*."""
-        listings = [{"date": str(day), "status": status} for status in _STATUSES]
-        # A mail that is queued has a result, so it has at least two rows.
-        return "deliveries", listings, self._pages("queued", day, day, 2, len(listings))
-
     def read(
-        self, kind: str, listings: Iterable[Mapping[str, str]], most: int, backfill: Backfill
+        self, backfill: Backfill, since: date | None, day: date | None, most: int, yes: bool
     ) -> None:
-        """Take the rows of *listings*, one after the other."""
-        for name, asked in product(self._settings.compositions, listings):
-            ask = partial(self._ask, most, kind, name, **asked)
-            for rows in backfill.measured.pages(ask):
-                backfill.take(name, kind, rows, self._now)
+        """Take the deliveries of *day*, else the bounces from *since* or all that CMC keeps."""
+        if day:
+            kind, first, last = "deliveries", day, day
+            listings = [{"date": str(day), "status": status} for status in _STATUSES]
+        else:
+            first = since or self._today - timedelta(days=totals.DAYS_KEPT)
+            kind, last = "bounces", self._today - timedelta(days=1)
+            listings = [{"start_date": str(first), "end_date": str(last)}]
+        expected = self._pages(kind, first, last)
+        (click.echo if yes else confirm)(text("reconcile.ask", most=most, expected=expected))
+        try:
+            for name, asked in product(self._settings.compositions, listings):
+                ask = partial(self._ask, most, kind, name, **asked)
+                for rows in backfill.measured.pages(ask):
+                    backfill.take(name, kind, rows, self._now)
+        finally:
+            click.echo("\n".join(report.brought(kind, backfill, expected)))
 
-    def _pages(
-        self, figure: str, first: date, until: date, rows_each: int = 1, least: int = 1
-    ) -> str:
-        """Return how many pages CMC's *figure* of these days makes, as far as totals told it."""
+    def _pages(self, kind: str, first: date, last: date) -> str:
+        """Return how many pages these days have by CMC's figures, as far as totals told them."""
         held = filter(None, (self._memory.read(_id(name)) for name in self._settings.compositions))
         days = (item for each in held for item in each.fields.get("figures", {}).items())
-        known = [each[figure] for day, each in days if str(first) <= day <= str(until)]
-        return f"{rows_each * sum(known) // ROWS + least:,}" if known else text("reconcile.unknown")
+        known = [each for day, each in days if str(first) <= day <= str(last)]
+        if not known:
+            return text("reconcile.unknown")
+        if kind == "bounces":
+            return f"{sum(each['failed'] for each in known) // ROWS + 1:,}"
+        # A mail that is queued has a result, so it has at least two rows.
+        return f"{2 * sum(each['queued'] for each in known) // ROWS + len(_STATUSES):,}"
 
     def _ask(self, most: int, resource: str, name: str, **asked: Any) -> rest.Page:
         self._memory.book(str(self._today), resource, most)

@@ -1,20 +1,13 @@
-"""What a run of `reconcile` says in a terminal."""
+"""What a run of `reconcile` says in a terminal. Pure."""
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
-
-import click
 
 from cmc_webhook.reading import table
 from cmc_webhook.reading.language import text, texts
 from cmc_webhook.reconcile.backfill import Backfill
 from cmc_webhook.reconcile.listings import ROWS
 from cmc_webhook.reconcile.totals import FIGURES, Figures
-
-
-def show(lines: Iterable[str]) -> None:
-    for line in lines:
-        click.echo(line)
 
 
 def totals(composition: str, here: Figures, found: Mapping[str, Any]) -> Iterator[str]:

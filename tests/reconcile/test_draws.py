@@ -132,10 +132,10 @@ def test_each_draw_restores_every_bounce_and_writes_nothing_the_second_time(worl
     def bring():
         backfill = world.backfill()
         try:
-            world.run(url).read(*world.run(url).bounces(None)[:2], 99, backfill)
+            world.run(url).read(backfill, None, None, 99, True)
         except RestError:
             backfill = world.backfill(world.cmc._unknowns["zone"])
-            world.run(url).read(*world.run(url).bounces(None)[:2], 99, backfill)
+            world.run(url).read(backfill, None, None, 99, True)
         return backfill
 
     bring()
