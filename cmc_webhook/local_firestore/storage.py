@@ -78,12 +78,8 @@ class Storage:
         """Call *subscriber* with a snapshot after each commit, in order, in the writer's thread."""
         self._subscribers.append(subscriber)
 
-    def _now(self) -> int:
-        self._last_us = max(self._clock() // 1000, self._last_us)
-        return self._last_us
-
-    def _tick(self) -> int:
-        self._last_us = max(self._clock() // 1000, self._last_us + 1)
+    def _now(self, later_by_us: int = 0) -> int:
+        self._last_us = max(self._clock() // 1000, self._last_us + later_by_us)
         return self._last_us
 
 
@@ -153,7 +149,7 @@ class StorageWriter(StorageReader):
 
     def tick(self) -> int:
         """Return a commit time in microseconds, later than all before, also after a restart."""
-        return self._storage._tick()
+        return self._storage._now(later_by_us=1)
 
     def put(self, name: DocumentName, document: Message | None) -> None:
         """Store *document*, or delete it if None."""
