@@ -6,7 +6,6 @@ from google.api_core.exceptions import InvalidArgument
 
 from cmc_webhook.local_firestore import messages, queries, resource_names, writes
 from cmc_webhook.local_firestore.errors import Refusal, status
-from cmc_webhook.local_firestore.indexes import IndexCheck
 from cmc_webhook.local_firestore.messages import Message, timestamp
 from cmc_webhook.local_firestore.resource_names import DocumentName, database_of, parse_document_of
 from cmc_webhook.local_firestore.storage import ReadResult, Storage, StorageWriter
@@ -19,10 +18,9 @@ _MIN_PARTITION = 128
 class Calls:
     """Each method takes a request and returns or yields its responses, or raises a Refusal."""
 
-    def __init__(self, storage: Storage, index_check: IndexCheck) -> None:
+    def __init__(self, storage: Storage) -> None:
         self._storage = storage
         self._transactions = Transactions(storage)
-        self._index_check = index_check
 
     def batch_get_documents(self, request: Message) -> Iterator[Message]:
         """Yield each document of the request once, found or missing."""
@@ -75,7 +73,6 @@ class Calls:
     def run_query(self, request: Message) -> Iterator[Message]:
         """Yield the documents; the first message may only have the number of skipped ones."""
         query = queries.parse_query(request.parent, request.structured_query)
-        self._index_check.check(query)
         begun, result, read_time = self._run(
             request, database_of(request.parent), lambda reader: reader.select(query)
         )
@@ -93,7 +90,6 @@ class Calls:
         queries.check_aggregations(requested.aggregations)
         paths = queries.aggregated_paths(requested.aggregations)
         query = queries.parse_query(request.parent, requested.structured_query, paths)
-        self._index_check.check(query)
         begun, result, read_time = self._run(
             request, database_of(request.parent), lambda reader: reader.select(query)
         )

@@ -9,6 +9,7 @@ from typing import NamedTuple, TypeAlias
 from weakref import WeakSet
 
 from cmc_webhook.local_firestore.data_file import open_file, refusal
+from cmc_webhook.local_firestore.indexes import IndexCheck, IndexDefinitions
 from cmc_webhook.local_firestore.messages import Document, Message
 from cmc_webhook.local_firestore.queries import Query, evaluate
 from cmc_webhook.local_firestore.resource_names import DocumentName, Scope
@@ -29,7 +30,13 @@ class ReadResult(NamedTuple):
 class Storage:
     """All documents of all databases. Thread-safe. *clock* returns nanoseconds."""
 
-    def __init__(self, path: str, clock: Callable[[], int] = time.time_ns) -> None:
+    def __init__(
+        self,
+        path: str,
+        indexes: IndexDefinitions | None = None,
+        clock: Callable[[], int] = time.time_ns,
+    ) -> None:
+        self._index_check = IndexCheck(indexes)
         self._clock = clock
         # One connection and one lock: every read is consistent; readers wait for an fsync.
         self._lock = threading.Lock()
@@ -111,6 +118,8 @@ class StorageReader:
         return ReadResult([document for document in found if document is not None])
 
     def select(self, query: Query) -> ReadResult:
+        """Read the documents of *query*, or raise FailedPrecondition if it lacks an index."""
+        self._storage._index_check.check(query)
         return ReadResult(*evaluate(query, self._scan(query.scope)))
 
     def _scan(self, scope: Scope) -> Iterator[Message]:
