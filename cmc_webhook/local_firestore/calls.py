@@ -46,27 +46,27 @@ class Calls:
         resource_names.check_parent(request.parent)
         resource_names.check_id(request.collection_id)
         mask = queries.parse_mask(request)
-        with self._storage.reading() as latest:
-            found = {
-                ids[1]
-                for ids in latest.paths_under(request.parent)
-                if ids[0] == request.collection_id and (request.show_missing or len(ids) == 2)
-            }
-            ids, token = _page(found, request)
-            response = messages.ListDocumentsResponse(next_page_token=token)
-            for document_id in ids:
-                name = DocumentName(request.parent, request.collection_id, document_id)
-                if document := latest.get(name):
-                    response.documents.append(queries.project(document, mask))
-                else:
-                    response.documents.add(name=str(name))
+        latest = self._storage.latest()
+        found = {
+            ids[1]
+            for ids in latest.paths_under(request.parent)
+            if ids[0] == request.collection_id and (request.show_missing or len(ids) == 2)
+        }
+        ids, token = _page(found, request)
+        response = messages.ListDocumentsResponse(next_page_token=token)
+        for document_id in ids:
+            name = DocumentName(request.parent, request.collection_id, document_id)
+            if document := latest.get(name):
+                response.documents.append(queries.project(document, mask))
+            else:
+                response.documents.add(name=str(name))
         return response
 
     def list_collection_ids(self, request: Message) -> Message:
         """Return one page of the ids of collections directly under a document or the root."""
         resource_names.check_parent(request.parent)
-        with self._storage.reading() as latest:
-            found = {collection for collection, *_ in latest.paths_under(request.parent)}
+        paths = self._storage.latest().paths_under(request.parent)
+        found = {collection for collection, *_ in paths}
         ids, token = _page(found, request)
         return messages.ListCollectionIdsResponse(collection_ids=ids, next_page_token=token)
 
@@ -104,8 +104,7 @@ class Calls:
         if request.partition_count <= 0:
             raise InvalidArgument("The partition count is not positive.")
         query = queries.parse_query(request.parent, request.structured_query)
-        with self._storage.reading() as latest:
-            found = latest.select(query).documents
+        found = self._storage.latest().select(query).documents
         parts = min(request.partition_count + 1, len(found) // _MIN_PARTITION)
         response = messages.PartitionQueryResponse()
         for part in range(1, parts):

@@ -82,7 +82,7 @@ _Type = TargetChange.TargetChangeType
 # Each takes a thread of the server.
 MOST_LISTENERS = 256
 
-# A request, a snapshot after a commit, why the stream ends; None: the client has disconnected.
+# A request, a reader after a commit, why the stream ends; None: the client has disconnected.
 Event: TypeAlias = Message | StorageReader | Refusal | None
 
 
@@ -100,22 +100,19 @@ class Listener:
 
     def responses(self) -> Iterator[Message]:
         """Yield responses until the client disconnects; raise a Refusal that was added."""
-        while (responses := self._responses(self._events.get())) is not None:
-            yield from responses
+        while (event := self._events.get()) is not None:
+            if isinstance(event, Refusal):
+                raise event
+            if isinstance(event, StorageReader):
+                yield from self._update(event)
+            else:
+                yield from self._handle(event)
 
-    def _responses(self, event: Event) -> Iterator[Message] | None:
-        if isinstance(event, Refusal):
-            raise event
-        if isinstance(event, StorageReader):
-            return self._update(event)
-        return None if event is None else self._handle(event)
-
-    def _update(self, snapshot: StorageReader) -> Iterator[Message]:
-        with self._storage.reading():
-            messages = [m for target in self._targets.values() for m in target.update(snapshot)]
+    def _update(self, latest: StorageReader) -> Iterator[Message]:
+        messages = [m for target in self._targets.values() for m in target.update(latest)]
         yield from messages
         if messages:
-            yield _target_change(_Type.NO_CHANGE, None, snapshot.time_us)
+            yield _target_change(_Type.NO_CHANGE, None, latest.time_us)
 
     def _handle(self, request: Message) -> Iterator[Message]:
         check_database(request.database)
@@ -135,15 +132,15 @@ class Listener:
         if not target_id or target_id in self._targets:
             raise InvalidArgument("A target needs an id of its own.")
         target = parse_target(database, requested)
-        with self._storage.reading() as latest:
-            messages, time_us = [*target.update(latest)], latest.time_us
+        latest = self._storage.latest()
+        messages = [*target.update(latest)]
         self._targets[target_id] = target
         yield _target_change(_Type.ADD, target_id)
         # Also without a token: an earlier stream may have ended before it sent one.
         yield _target_change(_Type.RESET, target_id)
         yield from messages
-        yield _target_change(_Type.CURRENT, target_id, time_us)
-        yield _target_change(_Type.NO_CHANGE, None, time_us)
+        yield _target_change(_Type.CURRENT, target_id, latest.time_us)
+        yield _target_change(_Type.NO_CHANGE, None, latest.time_us)
 
 
 class Listeners:

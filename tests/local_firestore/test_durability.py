@@ -198,7 +198,7 @@ def test_a_full_disk_changes_nothing_and_does_not_stop_the_server(data, connect)
     assert found == {"a", "c"}
 
 
-def test_a_file_that_is_damaged_while_it_is_served_is_named_at_the_first_read(data, connect):
+def test_a_file_that_is_damaged_while_it_is_served_is_named_at_the_first_write(data, connect):
     server = start(data, 0)
     mails = connect(server.address).collection("mails")
     for n in range(50):
@@ -209,7 +209,7 @@ def test_a_file_that_is_damaged_while_it_is_served_is_named_at_the_first_read(da
     with open(data, "r+b") as file:
         file.write(b"\xff" * 2_000_000)
     with pytest.raises(DataLoss, match="damaged"):
-        list(mails.stream(retry=None))
+        mails.document("a00").set({"n": 1}, retry=None)
     server.stop()
 
 
