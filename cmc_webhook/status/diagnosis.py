@@ -48,7 +48,8 @@ class Receiver(StrEnum):
 
 # The domains and replies of the services, and the rules.
 _TABLE = tomllib.loads(Path(__file__).with_suffix(".toml").read_text("utf-8"))
-_BY_DOMAIN = {name: Receiver(key) for key, names in _TABLE["domains"].items() for name in names}
+DOMAINS = {Receiver(key): tuple(names) for key, names in _TABLE["domains"].items()}
+_BY_DOMAIN = {name: receiver for receiver, names in DOMAINS.items() for name in names}
 _BY_REPLY = [(Receiver(key), word) for word, key in _TABLE["replies"].items()]
 _UNKNOWN_USER = _TABLE["unknown_user"]
 
