@@ -72,7 +72,7 @@ def decode_fields(fields: Any) -> dict[str, Any]:
 
 
 def decode(message: Any) -> Any:
-    """Return the value in the Value *message*, or *message* itself if Python has none like it."""
+    """Return the value in the Value *message*, or a copy of it if Python has none like it."""
     kind = message.WhichOneof("value_type")
     if kind == "timestamp_value":
         time = message.timestamp_value
@@ -83,4 +83,8 @@ def decode(message: Any) -> Any:
         return decode_fields(message.map_value.fields)
     if kind in ("string_value", "boolean_value", "integer_value", "double_value", "bytes_value"):
         return getattr(message, kind)
-    return None if kind == "null_value" else message
+    if kind == "null_value":
+        return None
+    copied = _Value()  # the message itself would keep all that was read with it in memory
+    copied.CopyFrom(message)
+    return copied

@@ -260,7 +260,7 @@ def test_the_size_of_an_entry_is_estimated(length):
         tracemalloc.stop()
 
     estimated = sum(entry.size for entry in cached._entries.values())
-    assert 0.8 * taken < estimated < 1.6 * taken
+    assert 0.9 * taken < estimated < 1.5 * taken
 
 
 def test_the_memory_is_bounded_and_the_oldest_forgotten():

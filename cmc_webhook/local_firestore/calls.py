@@ -49,10 +49,11 @@ class Calls:
         resource_names.check_id(request.collection_id)
         mask = queries.parse_mask(request)
         with self._storage.reading() as latest:
-            found = latest.document_ids(request.parent, request.collection_id)
-            if request.show_missing:
-                below = latest.parents_under(f"{request.parent}/{request.collection_id}")
-                found |= {path.partition("/")[0] for path in below}
+            found = {
+                ids[1]
+                for ids in latest.paths_under(request.parent)
+                if ids[0] == request.collection_id and (request.show_missing or len(ids) == 2)
+            }
             ids, token = _page(found, request)
             response = messages.ListDocumentsResponse(next_page_token=token)
             for document_id in ids:
@@ -67,7 +68,8 @@ class Calls:
         """Return one page of the ids of collections directly under a document or the root."""
         resource_names.check_parent(request.parent)
         with self._storage.reading() as latest:
-            ids, token = _page(latest.collection_ids(request.parent), request)
+            found = {collection for collection, *_ in latest.paths_under(request.parent)}
+        ids, token = _page(found, request)
         return messages.ListCollectionIdsResponse(collection_ids=ids, next_page_token=token)
 
     def run_query(self, request: Message) -> Iterator[Message]:

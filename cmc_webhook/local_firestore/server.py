@@ -33,7 +33,7 @@ _OPTIONS = [
 
 
 class FirestoreServer:
-    """A running server on *address*."""
+    """A running server on *address*; it closes *storage*."""
 
     def __init__(self, storage: Storage, host: str, port: int, index_check: IndexCheck) -> None:
         self._storage = storage
@@ -46,6 +46,7 @@ class FirestoreServer:
         try:
             self.port: int = self._server.add_insecure_port(f"{host}:{port}")
         except RuntimeError as error:
+            storage.close()
             raise StartError(
                 f"Port {port} is in use: stop the program that uses it, or choose another with"
                 " --firestore-port."
@@ -80,12 +81,7 @@ def start(
     if it cannot start.
     """
     index_check = IndexCheck(None if indexes is None else parse_definitions(indexes))
-    storage = Storage(data)
-    try:
-        return FirestoreServer(storage, host, port, index_check)
-    except StartError:
-        storage.close()
-        raise
+    return FirestoreServer(Storage(data), host, port, index_check)
 
 
 def _handlers(calls: Calls, listeners: Listeners) -> dict[str, Any]:

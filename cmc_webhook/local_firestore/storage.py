@@ -134,25 +134,14 @@ class StorageReader:
                 yield document
         yield from (document for document in past.values() if document is not None)
 
-    def document_ids(self, parent: str, collection: str) -> set[str]:
+    def paths_under(self, parent: str) -> Iterator[list[str]]:
+        """Yield the ids from *parent* to each document under it, at any depth."""
         rows = self._execute(
-            "SELECT id FROM documents WHERE parent = ? AND collection = ?", (parent, collection)
+            "SELECT parent, collection, id FROM documents"
+            " WHERE parent = ? OR parent > ? AND parent < ?",
+            (parent, *_range_under(parent)),
         )
-        return {document_id for (document_id,) in rows}
-
-    def parents_under(self, prefix: str) -> list[str]:
-        """Return the parents of all documents under *prefix*, relative to it."""
-        rows = self._execute(
-            "SELECT DISTINCT parent FROM documents WHERE parent > ? AND parent < ?",
-            _range_under(prefix),
-        )
-        return [parent[len(prefix) + 1 :] for (parent,) in rows]
-
-    def collection_ids(self, parent: str) -> set[str]:
-        """Return the ids of the collections directly under *parent* with documents at any depth."""
-        rows = self._execute("SELECT DISTINCT collection FROM documents WHERE parent = ?", [parent])
-        deeper = {path.partition("/")[0] for path in self.parents_under(parent)}
-        return {collection for (collection,) in rows} | deeper
+        return ("/".join(row)[len(parent) + 1 :].split("/") for row in rows)
 
 
 class StorageWriter(StorageReader):

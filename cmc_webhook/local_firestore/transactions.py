@@ -6,15 +6,12 @@ result differs, which makes transactions serializable. All reads of a transactio
 the latest in which the results of its earlier reads are unchanged. Nothing is locked on a first
 attempt, because a client that forgets its lock would block all others.
 
-Clients retry five times without a pause. Therefore retries wait in a queue and take turns, and a
-write that would change what the first in the queue has read waits for it, for some seconds at
-most. So a second attempt succeeds unless its client is slow.
+Clients retry five times without a pause. Therefore retries take turns, the oldest first, and all
+other writes wait meanwhile. So a second attempt succeeds unless its client is slow.
 """
 
 import threading
-import time
 import uuid
-from collections import deque
 from collections.abc import Callable
 from typing import TypeAlias, TypeVar
 
@@ -32,19 +29,14 @@ _IDLE_US = 60_000_000
 _LIFETIME_US = 270_000_000
 # A transaction that has its turn and is idle for so long loses it.
 _TURN_US = 5_000_000
-# A write waits no longer than this for the turns of others.
-_MAX_WAIT_S = 15.0
 _POLL_S = 0.1
 
 
-class _MustWait(Exception):
-    """The write would change what the first transaction in the queue has read."""
-
-
 class _Transaction:
-    def __init__(self, database: str, snapshot: StorageReader, *, read_only: bool) -> None:
+    def __init__(self, database: str, snapshot: StorageReader, options: Message) -> None:
         self.database = database
-        self.read_only = read_only
+        self.read_only = options.HasField("read_only")
+        self.takes_turn = bool(options.read_write.retry_transaction)
         self.snapshot = snapshot
         self.began_us = self.used_us = snapshot.time_us
         self._reads: list[tuple[Read, object]] = []
@@ -71,8 +63,7 @@ class Transactions:
     def __init__(self, storage: Storage) -> None:
         self._storage = storage
         self._open: dict[bytes, _Transaction] = {}
-        self._queue: deque[_Transaction] = deque()
-        # Guards all of the above; acquired before the lock of the storage.
+        # Guards them; acquired before the lock of the storage.
         self._changed = threading.Condition()
 
     def begin(self, database: str, options: Message) -> bytes:
@@ -81,10 +72,9 @@ class Transactions:
         with self._changed:
             self._end_expired()
             with self._storage.reading() as latest:
-                snapshot = latest.snapshot()
-            new = _Transaction(database, snapshot, read_only=options.HasField("read_only"))
+                new = _Transaction(database, latest.snapshot(), options)
             self._open[transaction_id] = new
-            if options.read_write.retry_transaction:
+            if new.takes_turn:
                 self._end(options.read_write.retry_transaction)
                 self._wait_for_turn(new)
         return transaction_id
@@ -102,18 +92,17 @@ class Transactions:
     def commit(
         self, transaction_id: bytes, database: str, write: Callable[[StorageWriter], T]
     ) -> T:
-        """Return the result of *write*, whose last call is committed; a Refusal changes nothing."""
-        deadline = time.monotonic() + _MAX_WAIT_S
+        """Return the result of *write*, which is committed; a Refusal changes nothing."""
         with self._changed:
-            while True:
-                transaction = self._use(transaction_id, database) if transaction_id else None
-                try:
-                    result = self._try(transaction, write, wait=time.monotonic() <= deadline)
-                except _MustWait:
-                    self._changed.wait(_POLL_S)
-                    continue
-                self._end(transaction_id)
-                return result
+            transaction = self._use(transaction_id, database) if transaction_id else None
+            self._wait_for_turn(transaction)
+            with self._storage.writing() as writer:
+                if transaction and not transaction.is_current(writer):
+                    transaction.takes_turn = False
+                    raise Aborted("Too much contention on these documents. Please try again.")
+                result = write(writer)
+            self._end(transaction_id)
+            return result
 
     def check_writable(self, transaction_id: bytes, database: str) -> None:
         with self._changed:
@@ -125,19 +114,6 @@ class Transactions:
             self._use(transaction_id, database)
             self._end(transaction_id)
 
-    def _try(
-        self, transaction: _Transaction | None, write: Callable[[StorageWriter], T], *, wait: bool
-    ) -> T:
-        with self._storage.writing() as writer:
-            if transaction and not transaction.is_current(writer):
-                self._leave_queue(transaction)
-                raise Aborted("Too much contention on these documents. Please try again.")
-            result = write(writer)
-            first = self._first_in_queue(writer.time_us) if wait else None
-            if first and first is not transaction and not first.is_current(writer):
-                raise _MustWait
-            return result
-
     def _use(self, transaction_id: bytes, database: str) -> _Transaction:
         self._end_expired()
         found = self._open.get(transaction_id)
@@ -147,8 +123,8 @@ class Transactions:
         return found
 
     def _end(self, transaction_id: bytes) -> None:
-        if ended := self._open.pop(transaction_id, None):
-            self._leave_queue(ended)
+        self._open.pop(transaction_id, None)
+        self._changed.notify_all()
 
     def _end_expired(self) -> None:
         now_us = self._storage.now_us()
@@ -156,23 +132,18 @@ class Transactions:
             if each.has_expired(now_us):
                 self._end(transaction_id)
 
-    def _wait_for_turn(self, transaction: _Transaction) -> None:
-        self._queue.append(transaction)
-        while self._first_in_queue(transaction.used_us) is not transaction:
+    def _wait_for_turn(self, transaction: _Transaction | None) -> None:
+        """Wait until no other transaction has its turn."""
+        while self._whose_turn() not in (None, transaction):
             self._changed.wait(_POLL_S)
-            # Waiting in the queue does not count as idle time.
-            transaction.used_us = self._storage.now_us()
+            if transaction:  # waiting does not count as idle time
+                transaction.used_us = self._storage.now_us()
 
-    def _leave_queue(self, transaction: _Transaction) -> None:
-        if transaction in self._queue:
-            self._queue.remove(transaction)
-            self._changed.notify_all()
-
-    def _first_in_queue(self, now_us: int) -> _Transaction | None:
-        """Drop transactions that let their turn pass; return the one that has its turn."""
-        while self._queue and now_us > self._queue[0].used_us + _TURN_US:
-            self._queue.popleft()
-        return self._queue[0] if self._queue else None
+    def _whose_turn(self) -> _Transaction | None:
+        """Return the oldest retry that is not idle."""
+        since_us = self._storage.now_us() - _TURN_US
+        waiting = (each for each in self._open.values() if each.takes_turn)
+        return next((each for each in waiting if each.used_us >= since_us), None)
 
 
 def _versions(result: ReadResult) -> object:

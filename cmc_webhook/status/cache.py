@@ -3,15 +3,15 @@
 import threading
 import time
 from collections import OrderedDict
-from datetime import datetime
+from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 from cmc_webhook.database import Held
 
 # Room for about twenty thousand mails.
 _MOST_BYTES = 64 * 1024 * 1024
-# Bytes of memory, measured on CPython 3.11 and 3.13: of an entry, of a map in it, of its texts.
-_ENTRY, _MAP, _TEXT = 400, 200, 50
+# Bytes of memory, measured on CPython 3.11 and 3.13: of an entry, of a text, of an event.
+_ENTRY, _TEXT, _EVENT = 700, 50, 450
 # A cached "nothing new" is followed by no write that would expose a stale entry, so trust it only
 # this long: somebody may have deleted the document.
 _TRUSTED_S = 60.0
@@ -42,20 +42,16 @@ class Cache:
 
     def put(self, name: str, held: Held, asked_at: float) -> None:
         """Cache *held*, as of *asked_at* (time.monotonic()) or later; the newest version stays."""
-        try:
-            entry = _Entry(held, asked_at, _ENTRY + _size(held.fields))
-        except TypeError:
-            return self.drop(name)
+        entry = _Entry(held, asked_at, _size(held.fields))
         with self._lock:
             known = self._entries.get(name)
             if known and known.held.update_time > held.update_time:
-                return None
+                return
             self._drop(name)
             self._entries[name] = entry
             self._room -= entry.size
             while self._room < 0:
                 self._drop(next(iter(self._entries)))
-        return None
 
     def drop(self, name: str) -> None:
         """Drop the entry: the document was deleted, or the outcome of a write is unknown."""
@@ -74,19 +70,14 @@ class _Entry(NamedTuple):
     size: int
 
 
-def _size(value: Any) -> int:
-    """
-    Return about how many bytes of memory *value* takes.
-
-    Raises TypeError for a value that only other writers use: it is a message that keeps the
-    whole answer of Firestore in memory.
-    """
-    if isinstance(value, str):
-        return _TEXT + len(value) * (1 if value.isascii() else 2)
-    if isinstance(value, dict):
-        return _MAP + sum(map(_size, value.values()))
-    if isinstance(value, list):
-        return sum(map(_size, value))
-    if value is None or isinstance(value, datetime | int | float | bytes):
-        return _TEXT + (len(value) if isinstance(value, bytes) else 0)
-    raise TypeError(type(value).__name__)
+def _size(fields: Mapping[str, Any]) -> int:
+    """Return about how many bytes of memory a document takes: its texts, and its history."""
+    size = _ENTRY
+    for value in fields.values():
+        if isinstance(value, str):
+            size += _TEXT + len(value) * (1 if value.isascii() else 2)
+        elif isinstance(value, list):
+            # Only the reason of an event, or of a fact, is long.
+            maps = [each for each in value if isinstance(each, dict)]
+            size += _EVENT * len(maps) + sum([len(each.get("reason", "")) for each in maps])
+    return size

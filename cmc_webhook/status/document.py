@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Mapping
 from datetime import UTC, date, datetime, timedelta, timezone
+from functools import lru_cache
 from typing import Any
 
 from pydantic import TypeAdapter, ValidationError
@@ -21,13 +22,15 @@ from cmc_webhook.status.history import (
     FIRST_TIMES,
     STAND_INS,
     HistoryEvent,
+    by_origin,
     greatest,
     greatest_bounce,
     greatest_explained,
     greatest_with_sender,
-    is_from_rest,
     kept,
+    latest_alike,
     merged,
+    moment,
 )
 from cmc_webhook.text import mail_id
 
@@ -126,18 +129,18 @@ def fold_valid(known: StatusDocument, events: Iterable[StatusEvent]) -> dict[str
     """Do as fold() of a document that is valid(), or the result of another fold; change neither."""
     events = list(events)
     history = merged(known, events)
-    stored = kept(history)
+    latest = latest_alike(history)
     described = _descriptions(known, events)
     times = _times(known, history)
-    verdict = _verdict(stored, described.get("to_domain", ""))
+    verdict = _verdict(latest, described.get("to_domain", ""))
     document = {
         **described,
         **times,
         **verdict,
         **_outcome(times, verdict),
         "queued_on": _queued_on(times),
-        "sender_ip": _sender_ip(stored) or _held_sender_ip(known),
-        "events": stored,
+        "sender_ip": _sender_ip(latest) or _held_sender_ip(known),
+        "events": kept(history, latest),
         "schema_version": max(known.get("schema_version", 0), SCHEMA_VERSION),
     }
     return {name: value for name, value in document.items() if value}
@@ -177,9 +180,9 @@ def _sender_ip(events: Iterable[HistoryEvent]) -> str:
 
 def _held_sender_ip(known: StatusDocument) -> str:
     """Return the stored sender, unless an event of REST gave it, which may have left."""
-    of_rest = [e.get("sender_ip") for e in known.get("events", []) if is_from_rest(e)]
+    _, of_rest = by_origin(known.get("events", []))
     sender_ip = known.get("sender_ip", "")
-    return "" if sender_ip in of_rest else sender_ip
+    return "" if sender_ip in [event.get("sender_ip") for event in of_rest] else sender_ip
 
 
 def _bounce(event: HistoryEvent | None, to_domain: str) -> dict[str, Any]:
@@ -213,25 +216,27 @@ def _queued_on(times: Mapping[str, datetime]) -> str:
     return day_in_japan(at).isoformat() if at else ""
 
 
+@lru_cache(maxsize=1024)  # a post covers about a second
 def day_in_japan(at: datetime) -> date:
     """Return the day in Japan at the time *at*."""
     return min(at, _LATEST).astimezone(JAPAN).date()
 
 
-def _times(known: StatusDocument, events: Iterable[HistoryEvent]) -> dict[str, datetime]:
+def _times(known: StatusDocument, ordered: list[HistoryEvent]) -> dict[str, datetime]:
     """
     Return the first time of each status and of any event, and the last deferral.
 
     An event of REST gives a time only where no post did.
     """
-    of_rest: dict[str, datetime] = {}
-    posted = _posted_times(known)
+    posted, of_rest = by_origin(ordered)
+    held = _posted_times(known)
     # A document of schema version 1 has no first_event_at: its other times are as early.
-    if first := min(posted.values(), default=None):
-        posted["first_event_at"] = first
-    for event in events:
-        _note(of_rest if is_from_rest(event) else posted, event)
-    return of_rest | posted
+    if first := min(held.values(), default=None):
+        held["first_event_at"] = first
+    for name, at in _times_of(posted).items():
+        latest = max if name == "deferred_at" else min
+        held[name] = latest(held.get(name, at), at)
+    return _times_of(of_rest) | held
 
 
 def _posted_times(known: StatusDocument) -> dict[str, datetime]:
@@ -242,22 +247,25 @@ def _posted_times(known: StatusDocument) -> dict[str, datetime]:
         for name in names
         if name in known
     }
-    of_rest: dict[str, datetime] = {}
-    posted: dict[str, datetime] = {}
-    for event in known.get("events", []):
-        _note(of_rest if is_from_rest(event) else posted, event)
-    return {n: at for n, at in times.items() if n in posted or at != of_rest.get(n)}
+    posted, of_rest = by_origin(known.get("events", []))
+    if not of_rest:
+        return times
+    of_posts, of_others = (_times_of(sorted(each, key=moment)) for each in (posted, of_rest))
+    return {n: at for n, at in times.items() if n in of_posts or at != of_others.get(n)}
 
 
-def _note(times: dict[str, datetime], event: HistoryEvent) -> None:
-    at = event["at"]
-    if at == EARLIEST and event["id"] in STAND_INS:  # its time is not known
-        return
-    if name := FIRST_TIMES.get(event["status"]):
-        times[name] = min(times.get(name, at), at)
-    elif event["status"] == Status.DEFERRED:
-        times["deferred_at"] = max(times.get("deferred_at", at), at)
-    times["first_event_at"] = min(times.get("first_event_at", at), at)
+def _times_of(ordered: list[HistoryEvent]) -> dict[str, datetime]:
+    """Return the times that follow from *ordered* alone."""
+    # The time of a stand-in may not be known: it is then before all others.
+    dated = [e for e in ordered if e["id"] not in STAND_INS or e["at"] > EARLIEST]
+    first = {event["status"]: event["at"] for event in reversed(dated)}
+    last = {event["status"]: event["at"] for event in dated}
+    times = {name: first[status] for status, name in FIRST_TIMES.items() if status in first}
+    if Status.DEFERRED in last:
+        times["deferred_at"] = last[Status.DEFERRED]
+    if dated:
+        times["first_event_at"] = dated[0]["at"]
+    return times
 
 
 def _descriptions(known: Mapping[str, Any], events: Iterable[StatusEvent]) -> dict[str, str]:

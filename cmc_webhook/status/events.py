@@ -299,7 +299,7 @@ def _code(word: str) -> str:
 
 def domain_of(to: str) -> str:
     """Return the domain of an address, which may be decorated: ``Name <user@example.jp>``."""
-    decorated = _DECORATED.search(to)
+    decorated = _DECORATED.search(to) if ">" in to else None
     address = decorated[1] if decorated else to
     return address.rpartition("@")[2].strip() if "@" in address else ""
 

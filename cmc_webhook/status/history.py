@@ -85,6 +85,14 @@ def is_from_rest(event: HistoryEvent) -> bool:
     return event.get("source") == REST
 
 
+def by_origin(events: list[HistoryEvent]) -> tuple[list[HistoryEvent], list[HistoryEvent]]:
+    """Return the events of posts, and those of REST."""
+    of_rest = [event for event in events if event.get("source") == REST]
+    if not of_rest:  # nearly always
+        return events, of_rest
+    return [event for event in events if not is_from_rest(event)], of_rest
+
+
 def merged(known: Mapping[str, Any], events: Iterable[StatusEvent]) -> list[HistoryEvent]:
     """
     Return the history of the valid document *known* after *events*, oldest first.
@@ -98,26 +106,45 @@ def merged(known: Mapping[str, Any], events: Iterable[StatusEvent]) -> list[Hist
         # A stored event keeps its time, even if another time zone is set now.
         if held is None or (is_from_rest(held) and not event.source):
             history[event.id] = history_event(event)
-    ordered = sorted(history.values(), key=_moment)
-    of_rest = {_told(event): event["id"] for event in ordered if is_from_rest(event)}
+    ordered = sorted(history.values(), key=moment)
+    posted, of_rest = by_origin(ordered)
     if not of_rest:
         return ordered
-    posted = {_told(event) for event in ordered if not is_from_rest(event)}
-    standing = {event_id for told, event_id in of_rest.items() if told not in posted}
+    told_by_posts = {_told(event) for event in posted}
+    latest = {_told(event): event["id"] for event in of_rest}
+    standing = {event_id for told, event_id in latest.items() if told not in told_by_posts}
     return [event for event in ordered if not is_from_rest(event) or event["id"] in standing]
 
 
-def kept(ordered: list[HistoryEvent]) -> list[HistoryEvent]:
-    """Return the latest of *ordered*, and before them any older event that decides something."""
-    posted = [event for event in ordered if not is_from_rest(event)]
-    if len(posted) <= HISTORY:
+def latest_alike(ordered: Iterable[HistoryEvent]) -> list[HistoryEvent]:
+    """Return of the events that differ only in times and texts the latest: only it can decide."""
+    latest = {
+        (
+            *(event["status"], event.get("bounce_code"), event.get("source")),
+            *(not event.get("reason"), not event.get("sender_ip")),
+        ): event
+        for event in ordered
+    }
+    return [*latest.values()]
+
+
+def kept(ordered: list[HistoryEvent], latest: list[HistoryEvent]) -> list[HistoryEvent]:
+    """
+    Return the latest of *ordered*, and before them any older event that decides something.
+
+    *latest* is latest_alike() of *ordered*.
+    """
+    if len(ordered) <= HISTORY:
         return ordered
+    posted, _ = by_origin(ordered)
     # The deciders are kept in addition: under one cap, those of one post could displace events that
     # the next post needs, and the result would depend on the order of posts. The latest of each
     # status also tells that an event of REST does not stand. Those that do are among them; they
     # displace none, as they may go.
-    latest_told = {_told(event): event for event in ordered}
-    deciders = (*latest_told.values(), greatest_explained(posted), greatest_with_sender(posted))
+    latest_told = {_told(event): event for event in sorted(latest, key=moment)}
+    may_decide, _ = by_origin(latest)
+    explained, sender = greatest_explained(may_decide), greatest_with_sender(may_decide)
+    deciders = (*latest_told.values(), explained, sender)
     ids = {event["id"] for event in (*posted[-HISTORY:], *deciders) if event}
     return [event for event in ordered if event["id"] in ids]
 
@@ -139,7 +166,7 @@ def greatest_with_sender(events: Iterable[HistoryEvent]) -> HistoryEvent | None:
     return greatest(event for event in events if event.get("sender_ip"))
 
 
-def _moment(event: HistoryEvent) -> tuple[datetime, str]:
+def moment(event: HistoryEvent) -> tuple[datetime, str]:
     return event["at"], event["id"]
 
 
@@ -163,7 +190,8 @@ def _explained(known: Mapping[str, Any]) -> dict[str, HistoryEvent]:
     stand-in, the next event would compute a lower status from what is left.
     """
     history = {event["id"]: event for event in known.get("events", [])}
-    for event in (_stand_in(known, history.values()), _bounce_stand_in(known, history.values())):
+    latest_first = [*reversed(history.values())]  # the event that explains is among the latest
+    for event in (_stand_in(known, latest_first), _bounce_stand_in(known, latest_first)):
         if event:
             present = history.get(event["id"])
             history[event["id"]] = max(present, event, key=_precedence) if present else event

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import Any
+from typing import Any, NamedTuple
 
 from cmc_webhook.reasons import Reason
 from cmc_webhook.status import addresses, document
@@ -40,8 +40,7 @@ _ADDRESS = DocumentKind(
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Pending:
+class Pending(NamedTuple):
     """A document to write; *fold* returns its fields after *events*, from valid ones before."""
 
     kind: DocumentKind

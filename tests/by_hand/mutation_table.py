@@ -428,15 +428,15 @@ MUTATIONS = [
         ),
         (
             "the event that decides the reason is dropped",
-            "greatest_explained(posted), greatest_with_sender(posted))",
-            "greatest_with_sender(posted))",
+            "deciders = (*latest_told.values(), explained, sender)",
+            "deciders = (*latest_told.values(), sender)",
         ),
         (
             "the event that decides the sender is dropped",
-            "greatest_explained(posted), greatest_with_sender(posted))",
-            "greatest_explained(posted))",
+            "deciders = (*latest_told.values(), explained, sender)",
+            "deciders = (*latest_told.values(), explained)",
         ),
-        ("the history has no end", "if len(posted) <= HISTORY:", "if True:"),
+        ("the history has no end", "if len(ordered) <= HISTORY:", "if True:"),
         ("the history is one shorter", "HISTORY = 64", "HISTORY = 63"),
         (
             "deciders are part of the cap",
@@ -455,7 +455,7 @@ MUTATIONS = [
         ),
         (
             "an event of REST stays beside its twin",
-            "if told not in posted}",
+            "if told not in told_by_posts}",
             "}",
         ),
         (
@@ -465,8 +465,8 @@ MUTATIONS = [
         ),
         (
             "events of REST displace those of posts",
-            "posted = [event for event in ordered if not is_from_rest(event)]",
-            "posted = ordered",
+            "    posted, _ = by_origin(ordered)\n    #",
+            "    posted = ordered\n    #",
         ),
         (
             "a stored event gets the time of its repetition",
@@ -484,28 +484,28 @@ MUTATIONS = [
         "document rest_events",
         (
             "the last time of a status instead of the first",
-            "times[name] = min(times.get(name, at), at)",
-            "times[name] = max(times.get(name, at), at)",
+            'latest = max if name == "deferred_at" else min',
+            "latest = max",
         ),
         (
             "the first deferral instead of the last",
-            'times["deferred_at"] = max(times.get("deferred_at", at), at)',
-            'times["deferred_at"] = min(times.get("deferred_at", at), at)',
+            'latest = max if name == "deferred_at" else min',
+            "latest = min",
         ),
         (
             "a time of REST beats that of a post",
-            "return of_rest | posted",
-            "return posted | of_rest",
+            "return _times_of(of_rest) | held",
+            "return held | _times_of(of_rest)",
         ),
         (
             "a time of REST stays when its event leaves",
-            "if n in posted or at != of_rest.get(n)}",
+            "if n in of_posts or at != of_others.get(n)}",
             "}",
         ),
         (
             "a sender of REST stays when its event leaves",
-            'return "" if sender_ip in of_rest else sender_ip',
-            "return sender_ip",
+            'sender_ip in [event.get("sender_ip") for event in of_rest]',
+            "False",
         ),
         (
             "a document id without its composition",
