@@ -12,8 +12,8 @@ from cmc_webhook.reading import table
 from cmc_webhook.reading.connection import FirestoreOptions
 from cmc_webhook.reading.counts import Counts, MailCounts
 from cmc_webhook.reading.language import text, texts
-from cmc_webhook.reading.options import connected
-from cmc_webhook.reading.statuses import Filters, MailStatuses
+from cmc_webhook.reading.opened import connected
+from cmc_webhook.reading.statuses import Filters
 from cmc_webhook.reading.times import Period
 
 _NEWEST = 1000
@@ -24,7 +24,7 @@ _WIDEST_BAR = 40
 def stats(where: FirestoreOptions, days: int, domain: str, as_object: bool) -> None:
     """Print how many mails of the last days there are by status, day and cause."""
     connection = connected(where)
-    statuses = MailStatuses(connection.client, connection.collection)
+    statuses = connection.statuses
     today = datetime.now(connection.zone).date()
     dates = [today - timedelta(days=before) for before in reversed(range(days))]
     period = _period(dates[0], today, connection.zone)
