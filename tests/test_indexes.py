@@ -1,5 +1,7 @@
 """The indexes of production: the list of queries, the commands in the documents, the fields."""
 
+from dataclasses import replace
+
 import pytest
 from google.api_core.exceptions import FailedPrecondition
 from google.cloud import firestore
@@ -8,6 +10,7 @@ from google.cloud.firestore import FieldFilter
 from cmc_webhook.deployment.steps import Wanted, table
 from cmc_webhook.local_firestore.indexes import parse_definitions
 from cmc_webhook.reading.indexes import all_queries
+from cmc_webhook.reading.pasted import Search
 from cmc_webhook.reading.statuses import INDEXED, Filters, MailStatuses
 from tests.support import index_definitions
 from tests.support.mails import cmc_multipart, file, sendgrid
@@ -77,14 +80,33 @@ def test_an_order_that_the_list_does_not_have_is_refused(client):
 
 
 def test_all_filters_together_are_answered(client):
-    names = {"to", "domain", "message_id", "api_data", "composition"}
+    names = {"to", "domain", "message_id", "api_data", "composition", "subject"}
     every = Filters(
         statuses=("failed", "bounced"),
         causes=("rejected",),
         classes=("policy",),
         diagnoses=("content",),
+        days=("2026-11-27", "2026-11-28"),
+        outcomes=("failed",),
+        late=True,
+        receiver="au",
         **dict.fromkeys(names, "x"),
     )
 
     assert MailStatuses(client, "mail_statuses").counts([every]) == [0]
-    assert len(INDEXED) == len(names) + 4
+    assert len(INDEXED) == len(names) + 7
+
+
+def test_a_beginning_is_counted_beside_what_a_campaign_asks(client):
+    begins = Filters(search=Search("api_data", "x", whole=False), outcomes=("failed",))
+    each = (begins, replace(begins, receiver="gmail"), replace(begins, outcomes=(), late=True))
+
+    assert MailStatuses(client, "mail_statuses").counts(each) == [0, 0, 0]
+
+
+@pytest.mark.builtin
+def test_a_beginning_beside_another_filter_is_refused(client):
+    begins = Filters(search=Search("api_data", "x", whole=False), composition="pro")
+
+    with pytest.raises(FailedPrecondition, match="requires an index"):
+        MailStatuses(client, "mail_statuses").counts([begins])

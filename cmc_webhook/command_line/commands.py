@@ -5,6 +5,7 @@ from typing import Any
 
 import click
 
+from cmc_webhook.command_line import values
 from cmc_webhook.command_line.values import ADDRESS, ID, POSITION, RATE, TEXT, TIME, ZONE, WordType
 from cmc_webhook.reading.cli import Group, Together, command, option
 from cmc_webhook.reading.language import text
@@ -93,9 +94,12 @@ COMMANDS = (
     _reading(
         "stats",
         "stats:stats",
-        option("--days", default=7, type=click.IntRange(1, 366)),
+        option("--days", default=7, type=click.IntRange(1, 30)),
+        option("--day", type=values.DAY),
+        option("--subject", default=""),
         _domain,
-        option("--json", "as_object", is_flag=True),
+        option("--csv", "form", flag_value="csv", entry="numbers_csv"),
+        option("--json", "form", flag_value="json", entry="as_object"),
     ),
     _reading(
         "export",

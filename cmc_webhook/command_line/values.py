@@ -14,7 +14,7 @@ from cmc_webhook.reading.cli import Parsed
 from cmc_webhook.reading.connection import settings_here
 from cmc_webhook.reading.language import text, texts
 from cmc_webhook.reading.texts import LANGUAGES, load
-from cmc_webhook.reading.times import read_time
+from cmc_webhook.reading.times import read_day, read_time
 
 
 class WordType(click.ParamType[str]):
@@ -96,6 +96,7 @@ def _id(value: str) -> str:
 
 # A date or a time, in CMC_TIME_ZONE unless it has an offset.
 TIME = Parsed("time", _time, "usage.time")
+DAY = Parsed("day", lambda value: read_day(value, datetime.now(UTC)), "usage.time")
 ZONE = Parsed("zone", _zone, "usage.zone")
 # A blank text would choose all mails.
 TEXT = Parsed("text", _text, "usage.blank")

@@ -15,6 +15,7 @@ from cmc_webhook.console.polling import polling
 from cmc_webhook.console.quarantine import quarantine, received_quarantine
 from cmc_webhook.console.received import received
 from cmc_webhook.console.site import LANGUAGE_COOKIE, Site, request_texts
+from cmc_webhook.console.statistics import statistics
 from cmc_webhook.console.stops import LARGEST_FILE, stops
 from cmc_webhook.reading.connection import is_reachable
 from cmc_webhook.reading.meanings import status_word, zone_name
@@ -55,7 +56,7 @@ def create_app(site: Site, keys_url: str = iap.KEYS_URL) -> Flask:
     _add_template_values(app, site)
     _add_own_routes(app, site)
     lists = (mails, addresses, stops, quarantine, received_quarantine, received)
-    for views in (dashboard, *lists, polling):
+    for views in (dashboard, statistics, *lists, polling):
         app.register_blueprint(views(site))
     return app
 

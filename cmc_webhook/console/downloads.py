@@ -55,7 +55,12 @@ def spreadsheet(
         if listing.documents_read >= MOST_ROWS:
             yield csv_line([ending])
 
-    response = Response(content(), content_type="text/csv; charset=utf-8")
+    return as_csv(content(), name)
+
+
+def as_csv(lines: Iterator[str], name: str) -> Response:
+    """Return *lines* as a CSV with this name."""
+    response = Response(lines, content_type="text/csv; charset=utf-8")
     response.headers.set("Content-Disposition", "attachment", filename=name)
     return response
 

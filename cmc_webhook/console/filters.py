@@ -3,21 +3,26 @@
 from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 from zoneinfo import ZoneInfo
 
 from werkzeug.datastructures import MultiDict
 
 from cmc_webhook.console import periods
+from cmc_webhook.reading.counts import OUTCOMES
 from cmc_webhook.reading.meanings import FILTERS
 from cmc_webhook.reading.pasted import Search
 from cmc_webhook.reading.statuses import Filters
-from cmc_webhook.reading.times import read_time
+from cmc_webhook.reading.times import read_day, read_time
+from cmc_webhook.status.diagnosis import Receiver
 from cmc_webhook.status.events import Status
 
 Parameters = MultiDict[str, str]
 # Indexed fields cannot hold longer values.
 _LONGEST = 1_500
-_NAMES = ("q", "by", "status", *FILTERS, "composition", "period", "since", "until")
+# The parameters of a mailing.
+MAILING = ("day", "subject", "receiver", "outcome", "late")
+_NAMES = ("q", "by", "status", *FILTERS, "composition", "period", "since", "until", *MAILING)
 
 
 class BadParameterError(Exception):
@@ -54,9 +59,28 @@ def read_filters(
         composition=read_text(given, "composition"),
         since=since,
         until=until,
+        **read_mailing(given, now),
     )
+    if filters.are_too_many():
+        raise BadParameterError("day")
     kept = {name: [v for v in given.getlist(name) if v] for name in _NAMES}
     return UrlFilters(filters, period, {name: values for name, values in kept.items() if values})
+
+
+def read_mailing(given: Parameters, now: datetime) -> dict[str, Any]:
+    """Return the values of Filters that choose a mailing. Raises BadParameterError."""
+    try:
+        days = tuple(read_day(text, now) for text in given.getlist("day") if text)
+    except ValueError:
+        raise BadParameterError("day") from None
+    outcome = read_one_of(given, "outcome", ("", *OUTCOMES, "open"))
+    return {
+        "days": days,
+        "subject": _once(given, "subject"),  # exactly, as documents have it
+        "receiver": read_one_of(given, "receiver", ("", *Receiver)),
+        "outcomes": (outcome,) if outcome else (),
+        "late": read_one_of(given, "late", ("", "1")) == "1",
+    }
 
 
 def read_period(

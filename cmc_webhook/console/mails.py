@@ -13,7 +13,7 @@ from werkzeug.wrappers import Response as AnyResponse
 from cmc_webhook.console.addresses import card_page
 from cmc_webhook.console.downloads import MOST_ROWS, spreadsheet
 from cmc_webhook.console.empty import Empty, why_empty
-from cmc_webhook.console.filters import read_filters
+from cmc_webhook.console.filters import MAILING, read_filters
 from cmc_webhook.console.paging import paged
 from cmc_webhook.console.periods import NAMED
 from cmc_webhook.console.search import ask
@@ -63,6 +63,7 @@ def mails(site: Site) -> Blueprint:
             periods=("all", *NAMED, "own"),
             statuses=[*Status],
             selects=FILTERS,
+            kept=MAILING,
             most_rows=MOST_ROWS,
             csv_url=url_for("mails.export", **here),
             short_cause=lambda fields: short_cause(fields, request_texts()),

@@ -72,15 +72,15 @@ def is_exempted(found: Found, name: str) -> Differences:
     return None if field is None else ("indexes",) if at(field, "indexConfig.indexes") else ()
 
 
-def is_indexed(found: Found, group: str, field: str, mode: str, newest_by: str) -> Differences:
-    """Look for the composite index of *field*, in gcloud's *mode*, and, descending, *newest_by*."""
+def is_indexed(found: Found, group: str, field: str, mode: str, last: str) -> Differences:
+    """Look for the composite index of *field*, in gcloud's *mode*, and, descending, *last*."""
     for index in found:
         parts = [
             (at(each, "fieldPath"), at(each, "order") or at(each, "arrayConfig"))
             for each in index.get("fields", ())
         ]
         ours = [part for part in parts if part[0] != "__name__"]
-        right = ours == [(field, mode.partition("=")[2].upper()), (newest_by, "DESCENDING")]
+        right = ours == [(field, mode.partition("=")[2].upper()), (last, "DESCENDING")]
         if right and f"/{group}" in index.get("name", ""):
             return _by_state(index.get("state"), "READY")
     return None

@@ -187,9 +187,9 @@ def _lists(wanted: Wanted) -> dict[str, list[Names]]:
             {**names, "field": name} for each, names in collections for name in each.exempted()
         ],
         "filtered": [
-            {**names, "field": name, "mode": mode, "newest_by": each.newest_by}
+            {**names, "field": name, "mode": mode, "last": last}
             for each, names in collections
-            for name, mode in each.composites()
+            for name, mode, last in each.composites()
         ],
     }
 

@@ -26,15 +26,19 @@ class Queries:
     filters: frozenset[str] = frozenset()  # of such a list, one of them or several together
     contains: frozenset[str] = frozenset()  # filters that compare one element
     alone: frozenset[str] = frozenset()  # compared or ordered by without any other field
+    listed: frozenset[str] = frozenset()  # filters of such a list, and of nothing without its order
+    beside: frozenset[str] = frozenset()  # compared beside the beginning of an api_data
 
     def exempted(self) -> list[str]:
-        """Return the fields that no query names."""
+        """Return the fields that no query names without the order of the list."""
         return sorted(self.fields - self.filters - self.alone - {self.newest_by})
 
-    def composites(self) -> list[tuple[str, str]]:
-        """Return each field before *newest_by* in an index, and its mode as gcloud takes it."""
-        equal = [(name, "order=ascending") for name in self.filters]
-        return sorted([*equal, *((name, "array-config=contains") for name in self.contains)])
+    def composites(self) -> list[tuple[str, str, str]]:
+        """Return the first field of each index, its mode as gcloud takes it, and the last field."""
+        equal, element = "order=ascending", "array-config=contains"
+        newest = [(name, equal, self.newest_by) for name in self.filters | self.listed]
+        newest += [(name, element, self.newest_by) for name in self.contains]
+        return sorted([*newest, *((name, equal, "api_data") for name in self.beside)])
 
 
 # Few mails have these fields; they are not exempted.
@@ -42,6 +46,8 @@ _RARE = {
     *("headers_stored_at", "headers_charset", "text_guessed_charset", "html_guessed_charset"),
     "unreadable_fields",
 }
+# Of the mails.
+_LISTED = frozenset({"subject", "outcome", "late_bounce"})
 
 
 def all_queries(
@@ -57,8 +63,10 @@ def all_queries(
                 {*document.FIELDS, "first_received_at", "last_received_at", "expires_at"}
             ),
             newest_by="status_at",
-            filters=frozenset(INDEXED),
+            filters=frozenset(INDEXED) - _LISTED,
             alone=frozenset({"message_id", "last_received_at"}),
+            listed=_LISTED,
+            beside=frozenset({"outcome", "late_bounce", "to_domain"}),
         ),
         Queries(
             collection=address,

@@ -56,7 +56,7 @@ class Listing:
         keep: Callable[[Document], bool] | None = None,
     ) -> None:
         if beginning:
-            query = _between(query, beginning.field, beginning.text).order_by(beginning.field)
+            query = beginning_with(query, beginning.field, beginning.text).order_by(beginning.field)
         ordered = query.order_by(time, direction=Query.DESCENDING)
         self.query = ordered.order_by("__name__", direction=Query.DESCENDING)
         self.documents_read = 0
@@ -248,7 +248,7 @@ def count(query: Query) -> int:
 
 def starting(collection: CollectionReference, field: str, start: str, most: int) -> Query:
     """Return the query for at most *most* documents whose *field* begins with *start*."""
-    return _between(Query(collection), field, start).order_by(field).limit(most)
+    return beginning_with(Query(collection), field, start).order_by(field).limit(most)
 
 
 def within(query: Query, time: str, since: datetime | None, until: datetime | None) -> Query:
@@ -259,7 +259,8 @@ def within(query: Query, time: str, since: datetime | None, until: datetime | No
     return query
 
 
-def _between(query: Query, field: str, start: str) -> Query:
+def beginning_with(query: Query, field: str, start: str) -> Query:
+    """Return *query* with *field* beginning with *start*."""
     for condition in (FieldFilter(field, ">=", start), FieldFilter(field, "<", f"{start}\uf8ff")):
         query = query.where(filter=condition)
     return query

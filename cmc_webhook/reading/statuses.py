@@ -8,7 +8,6 @@ https://cloud.google.com/firestore/docs/query-data/index-overview#taking_advanta
 
 import itertools
 import math
-from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
@@ -23,6 +22,7 @@ from cmc_webhook.reading import queries
 from cmc_webhook.reading.documents import MAIL, Document
 from cmc_webhook.reading.pasted import Search, domain, message_ids, recipients
 from cmc_webhook.reading.queries import Listing, count, run
+from cmc_webhook.status.diagnosis import DOMAINS, Receiver
 from cmc_webhook.status.events import EARLIEST, Status
 
 # The field of each filter that compares for equality, and the forms of what people paste into it.
@@ -36,8 +36,13 @@ _EQUAL: Mapping[str, tuple[str, Callable[[Any], Sequence[str]]]] = {
     "diagnoses": ("diagnosis", tuple),
     "composition": ("server_composition", lambda text: (text.strip(),)),
     "message_id": ("message_id", message_ids),
+    "days": ("queued_on", tuple),
+    "subject": ("subject", lambda text: (text,)),
+    "receiver": ("to_domain", lambda word: DOMAINS[Receiver(word)]),
+    "outcomes": ("outcome", tuple),
+    "late": ("late_bounce", lambda late: (late,)),
 }
-INDEXED = tuple(field for field, _ in _EQUAL.values())
+INDEXED = tuple(dict.fromkeys(field for field, _ in _EQUAL.values()))
 # https://cloud.google.com/firestore/docs/query-data/queries#limits_on_or_queries
 _MOST_COMBINATIONS = 30
 _COUNTERS = 8
@@ -49,7 +54,12 @@ _OF_SIBLINGS = (
 
 @dataclass(frozen=True, kw_only=True)
 class Filters:
-    """Which mails to choose, by default all; texts are as pasted, *until* is not included."""
+    """
+    Which mails to choose, by default all; texts are as pasted, *until* is not included.
+
+    *days* are those of queueing in Japan, ``yyyy-mm-dd``; *subject* is exact; *receiver* is
+    a Receiver; *late* chooses those that bounced after they had succeeded.
+    """
 
     search: Search | None = None
     statuses: Sequence[str] = ()
@@ -61,10 +71,15 @@ class Filters:
     message_id: str = ""
     api_data: str = ""
     composition: str = ""
+    days: Sequence[str] = ()
+    subject: str = ""
+    receiver: str = ""
+    outcomes: Sequence[str] = ()
+    late: bool = False
     since: datetime | None = None
     until: datetime | None = None
 
-    def searched(self) -> dict[str, Sequence[str]]:
+    def searched(self) -> dict[str, Sequence[Any]]:
         """Return the values that are searched for, by the name of their filter."""
         given = ((name, forms, getattr(self, name)) for name, (_, forms) in _EQUAL.items())
         return {name: forms(value) for name, forms, value in given if value}
@@ -91,24 +106,25 @@ class MailStatuses(queries.Collection):
 
     def listing(self, filters: Filters) -> Listing:
         """Return the mails that *filters* choose, see Listing for their order."""
-        query = Query(self.collection)
         search = filters.search
-        if search and search.whole:
-            query = query.where(filter=FieldFilter(search.field, "==", search.text))
-        elif search:
+        if search and not search.whole:
             others = replace(filters, search=None)
             keep = None if others == Filters() else others.choose
-            return Listing(query, "status_at", MAIL, beginning=search, keep=keep)
-        for name, values in filters.searched().items():
-            is_one = len(values) == 1
-            operator, value = ("==", values[0]) if is_one else ("in", list(values))
-            query = query.where(filter=FieldFilter(_EQUAL[name][0], operator, value))
-        query = queries.within(query, "status_at", filters.since, filters.until)
+            return Listing(Query(self.collection), "status_at", MAIL, beginning=search, keep=keep)
+        query = queries.within(self._equal(filters), "status_at", filters.since, filters.until)
         return Listing(query, "status_at", MAIL)
 
     def newest(self, filters: Filters, most: int, fields: Iterable[str]) -> list[Document]:
-        """Return at most *most* mails with only these fields. Each is billed as a whole read."""
-        return run(self.listing(filters).query.limit(most).select(fields), MAIL)
+        """
+        Return at most *most* mails with only these fields. Each is billed as a whole read.
+
+        Those of a beginning come in the order of its field, and no period chooses among them.
+        """
+        return run(self._ordered(filters).limit(most).select(fields), MAIL)
+
+    def sample(self, filters: Filters, most: int, fields: Iterable[str]) -> list[Document]:
+        """Return at most *most* mails in the order of their ids, which begin with a hash."""
+        return run(self._equal(filters).limit(most).select(fields), MAIL)
 
     def newest_time(self, filters: Filters) -> datetime | None:
         """Return the time of the newest mail that *filters* choose without their period."""
@@ -132,11 +148,6 @@ class MailStatuses(queries.Collection):
         """Return how many mails each filter chooses. Firestore counts; no document is read."""
         with ThreadPoolExecutor(_COUNTERS) as pool:
             return list(pool.map(self._count, each))
-
-    def domains(self, filters: Filters, newest: int) -> Counter[str]:
-        """Count the recipients' domains among the *newest* mails. Firestore cannot group."""
-        mails = self.newest(filters, newest, ["to_domain"])
-        return Counter(mail.fields.get("to_domain", "") for mail in mails)
 
     def matches(self, meant: Iterable[Search]) -> list[Search]:
         """Return which of *meant* find a mail, the whole values first; reads one for each."""
@@ -206,4 +217,22 @@ class MailStatuses(queries.Collection):
         return self.collection.order_by("last_received_at", direction=direction)
 
     def _count(self, filters: Filters) -> int:
-        return count(self.listing(filters).query)
+        return count(self._ordered(filters))
+
+    def _ordered(self, filters: Filters) -> Query:
+        search = filters.search
+        if search is None or search.whole:
+            return self.listing(filters).query
+        query = queries.beginning_with(self._equal(filters), search.field, search.text)
+        return query.order_by(search.field, direction=Query.DESCENDING)
+
+    def _equal(self, filters: Filters) -> Query:
+        """Return the query for what *filters* compare for equality, without an order."""
+        query, search = Query(self.collection), filters.search
+        if search and search.whole:
+            query = query.where(filter=FieldFilter(search.field, "==", search.text))
+        for name, values in filters.searched().items():
+            is_one = len(values) == 1
+            operator, value = ("==", values[0]) if is_one else ("in", list(values))
+            query = query.where(filter=FieldFilter(_EQUAL[name][0], operator, value))
+        return query

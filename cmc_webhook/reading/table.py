@@ -86,11 +86,6 @@ def joined(cells: Iterable[str]) -> str:
     return (" " * _GAP).join(cells).rstrip()
 
 
-def bar(value: int, most: int, columns: int) -> str:
-    """Return a bar for *value*, where *most* takes all *columns*; at least one unless it is 0."""
-    return "█" * max(1, round(value / most * columns)) if value else ""
-
-
 def _may_break(text: str, at: int) -> bool:
     """Return whether a line may end before *at*: at a space, or anywhere in Japanese text."""
     before, after = text[at - 1], text[at]

@@ -10,6 +10,7 @@ from zoneinfo import ZoneInfo
 
 # The function accepts no other event times.
 _YEARS = range(2000, 2101)
+_JAPAN = ZoneInfo("Asia/Tokyo")
 _DAYS_AGO = {"today": 0, "今日": 0, "本日": 0, "yesterday": 1, "昨日": 1}
 _UNITS = {"m": "minutes", "h": "hours", "d": "days"}
 _DATE = re.compile(r"(?:([0-9]{4})[-/])?([0-9]{1,2})[-/]([0-9]{1,2})(?:[ T]+([0-9]{1,2})(:.+))?")
@@ -69,6 +70,11 @@ def read_time(text: str, zone: ZoneInfo, now: datetime) -> datetime:
     if time.year not in _YEARS:
         raise ValueError(f"{text!r} is not between 2000 and 2100")
     return (time if time.tzinfo else time.replace(tzinfo=zone)).astimezone(UTC)
+
+
+def read_day(text: str, now: datetime) -> str:
+    """Return a day as people write it, in Japan, as ``yyyy-mm-dd``; or ValueError."""
+    return read_time(text, _JAPAN, now).astimezone(_JAPAN).date().isoformat()
 
 
 def _iso(written: str, today: datetime) -> str:

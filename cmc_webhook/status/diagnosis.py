@@ -10,6 +10,7 @@ import re
 import tomllib
 from collections.abc import Mapping
 from enum import StrEnum
+from functools import lru_cache
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -48,7 +49,8 @@ class Receiver(StrEnum):
 
 # The domains and replies of the services, and the rules.
 _TABLE = tomllib.loads(Path(__file__).with_suffix(".toml").read_text("utf-8"))
-_BY_DOMAIN = {name: Receiver(key) for key, names in _TABLE["domains"].items() for name in names}
+DOMAINS = {Receiver(key): tuple(names) for key, names in _TABLE["domains"].items()}
+_BY_DOMAIN = {name: receiver for receiver, names in DOMAINS.items() for name in names}
 _BY_REPLY = [(Receiver(key), word) for word, key in _TABLE["replies"].items()]
 _UNKNOWN_USER = _TABLE["unknown_user"]
 
@@ -89,6 +91,7 @@ def _rule(line: Mapping[str, Any]) -> _Rule:
 _RULES = [_rule(line) for line in _TABLE["rules"]]
 
 
+@lru_cache(maxsize=512)  # each of the documents of a bounce asks, and the log line
 def diagnose(code: str, reason: str, to_domain: str) -> Diagnosis | None:
     """
     Return the diagnosis of one event, None where nothing is certain.

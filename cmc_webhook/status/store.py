@@ -97,6 +97,8 @@ class StatusStore:
         pending = list(documents)
         for attempt in attempts(budget):
             for names in _groups(pending):
+                if budget.left() < 0:
+                    break  # the calls would fail at once, and folding takes time
                 changes = self._folded_into_cached(names, post) if attempt == 0 else {}
                 unknown = [n for n in names if n not in changes and n not in post.saved]
                 changes |= self._folded_into_read(unknown, post)

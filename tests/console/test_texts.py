@@ -14,13 +14,14 @@ import pytest
 
 from cmc_webhook.command_line import checks
 from cmc_webhook.command_line.main import main as commands
+from cmc_webhook.console.filters import MAILING
 from cmc_webhook.console.periods import NAMED
 from cmc_webhook.deployment import alerts
 from cmc_webhook.deployment.costs import monthly_costs
 from cmc_webhook.deployment.steps import LABELS, Wanted, table
 from cmc_webhook.reading.cli import Option
+from cmc_webhook.reading.counts import COLUMNS
 from cmc_webhook.reading.meanings import (
-    CARRIERS,
     CAUSES,
     CLASSES,
     FILTERS,
@@ -36,7 +37,7 @@ from cmc_webhook.reading.texts import LANGUAGES, Texts, load
 from cmc_webhook.reading.verdicts import UNKNOWN, UNREADABLE
 from cmc_webhook.reasons import Reason
 from cmc_webhook.status import document
-from cmc_webhook.status.diagnosis import Diagnosis
+from cmc_webhook.status.diagnosis import Diagnosis, Receiver
 from cmc_webhook.status.document import CLASSES as DIAGNOSED
 from cmc_webhook.status.events import BOUNCE_CODES, UNKNOWN_BOUNCE_CODE, Status
 from cmc_webhook.status.stop_rule import STOP_CAUSES
@@ -67,6 +68,7 @@ STEPS = table(
         mail_every=1,
     )
 )
+KINDS = ("total", "day", "subject", "receiver")
 STATES = {"right", "missing", "different", "building", "unseen"}
 SEARCHED = {"to", "to_domain", "api_data", "message_id"}
 
@@ -92,7 +94,8 @@ WORDS = {
     "diagnosis": {*Diagnosis},
     **{f"diagnosis_{part}": {*Diagnosis} for part in PARTS},
     "stop": {*STOP_CAUSES, UNKNOWN, UNREADABLE, "unsubscribed"},
-    "receiver": {*CARRIERS},
+    "receiver": {*Receiver},
+    "numbers": {*COLUMNS},
     "help": {*HELP},
     "quarantine": {*Reason},
     "quarantine_todo": {*Reason},
@@ -128,8 +131,9 @@ WORDS = {
 COMPUTED = {
     *(f"{table}.{state}" for table in ("plan", "comparison") for state in STATES),
     *(f"received.{name}_file" for name in ("text", "html", "headers", "raw")),
-    *(f"stats.by_{name}" for name in ("status", "day", "cause", "domain")),
-    *(f"filter.{name}" for name in (*FILTERS, "q", "file")),
+    *(f"statistics.{part}_{kind}" for part in ("by", "rest") for kind in KINDS),
+    *(f"statistics.verdict_{percent}" for percent in (0, 5, 10)),
+    *(f"filter.{name}" for name in (*FILTERS, *MAILING, "q", "by", "last", "file")),
     *(f"devserver.{name}" for name in ("status", "received", "page")),
 }
 # Words that stand in the code by themselves, with the table in another place.
@@ -353,7 +357,15 @@ JAPANESE_WORDS = {
     "column.to": "宛先アドレス",
     "field.message_id": "メッセージID",
     "field.server_composition": "サーバ構成",
-    "stats.by_cause": "エラー理由",
+    # Of CMC's statistics, but for the last two.
+    "numbers.received": "受信数",
+    "numbers.succeeded": "配信成功数",
+    "numbers.failed": "配信エラー数",
+    "numbers.suppressed": "配信停止数",
+    "numbers.valid": "有効配信数",
+    "numbers.error_rate": "エラー率",
+    "numbers.undelivered_rate": "不達率",
+    "statistics.title": "配信統計",
     "check.quarantine": "要確認データ",
 }
 

@@ -45,9 +45,9 @@ def sizes(make_function, documents):
     mails = all_queries()[0]
     exempted = mails.exempted()
     composite = [
-        name + value_size(fields[path]) + value_size(fields[mails.newest_by]) + 32
-        for path in mails.filters
-        if path in fields
+        name + value_size(fields[path]) + value_size(fields[last]) + 32
+        for path, _, last in mails.composites()
+        if path in fields and last in fields
     ]
     single = {path: entries(name, path, value) for path, value in fields.items()}
     kept = [size for path, size in single.items() if path not in exempted]

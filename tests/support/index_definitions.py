@@ -17,11 +17,11 @@ def of_production():
                 "queryScope": "COLLECTION",
                 "fields": [
                     {"fieldPath": name, **MODES[mode]},
-                    {"fieldPath": each.newest_by, "order": "DESCENDING"},
+                    {"fieldPath": last, "order": "DESCENDING"},
                 ],
             }
             for each in queries
-            for name, mode in each.composites()
+            for name, mode, last in each.composites()
         ],
         "fieldOverrides": [
             {"collectionGroup": each.collection, "fieldPath": name, "indexes": []}
