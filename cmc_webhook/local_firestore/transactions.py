@@ -43,7 +43,7 @@ class _Transaction:
 
     def run(self, read: Read, latest: StorageReader) -> tuple[ReadResult, int]:
         if not self.read_only and self.is_current(latest):
-            self.snapshot = latest.snapshot()
+            self.snapshot = latest
         result = read(self.snapshot)
         if not self.read_only:
             self._reads.append((read, _versions(result)))
@@ -71,8 +71,7 @@ class Transactions:
         transaction_id = uuid.uuid4().bytes
         with self._changed:
             self._end_expired()
-            with self._storage.reading() as latest:
-                new = _Transaction(database, latest.snapshot(), options)
+            new = _Transaction(database, self._storage.latest(), options)
             self._open[transaction_id] = new
             if new.takes_turn:
                 self._end(options.read_write.retry_transaction)
@@ -81,13 +80,11 @@ class Transactions:
 
     def run(self, transaction_id: bytes, database: str, read: Read) -> tuple[ReadResult, int]:
         """Return the result of *read* and its read time in microseconds."""
-        if not transaction_id:  # the current documents, not a snapshot
-            with self._storage.reading() as latest:
-                return read(latest), latest.time_us
+        if not transaction_id:
+            latest = self._storage.latest()
+            return read(latest), latest.time_us
         with self._changed:
-            transaction = self._use(transaction_id, database)
-            with self._storage.reading() as latest:
-                return transaction.run(read, latest)
+            return self._use(transaction_id, database).run(read, self._storage.latest())
 
     def commit(
         self, transaction_id: bytes, database: str, write: Callable[[StorageWriter], T]

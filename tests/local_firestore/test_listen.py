@@ -205,20 +205,6 @@ def test_every_change_comes_in_order_and_once_while_processes_write(listen, clie
 
 
 @pytest.mark.builtin
-def test_a_listener_keeps_no_snapshot_while_it_waits(monkeypatch, listen):
-    server = start(":memory:", 0)
-    monkeypatch.setenv("FIRESTORE_EMULATOR_HOST", server.address)
-    mails = firestore.Client(project="snapshots").collection("mails")
-    calls = listen(mails)
-    following(calls)
-    mails.document("a").set({"n": 1})
-    following(calls)
-
-    until(lambda: not server._storage._snapshots)
-    server.stop()
-
-
-@pytest.mark.builtin
 def test_over_a_reconnect_nothing_comes_twice_or_is_lost(restarting, listen):
     client, restart = restarting
     mails = client.collection("mails")
