@@ -15,8 +15,7 @@ from cmc_webhook.reading.cli import confirm
 from cmc_webhook.reading.connection import FirestoreOptions, settings_here
 from cmc_webhook.reading.counts import MailCounts
 from cmc_webhook.reading.language import text
-from cmc_webhook.reading.options import connected
-from cmc_webhook.reading.statuses import MailStatuses
+from cmc_webhook.reading.opened import connected
 from cmc_webhook.reconcile import report, rest, totals
 from cmc_webhook.reconcile.backfill import Backfill
 from cmc_webhook.reconcile.listings import ROWS
@@ -52,7 +51,7 @@ def reconcile(
     try:
         if bounces or one:
             run.read(Backfill(database, here, store), first, one, most, yes)
-        elif run.totals(MailCounts(MailStatuses(connection.client, here.collection))):
+        elif run.totals(MailCounts(connection.statuses)):
             sys.exit(1)
     except (rest.RestError, StoreUnavailable) as error:
         raise click.ClickException(str(error)) from error
