@@ -102,7 +102,8 @@ class Run:
             for name, asked in product(self._settings.compositions, listings):
                 ask = partial(self._ask, most, kind, name, **asked)
                 for rows in backfill.measured.pages(ask):
-                    backfill.take(name, kind, rows, self._now)
+                    for start in range(0, len(rows), ROWS):  # a page may have more
+                        backfill.take(name, kind, rows[start : start + ROWS], self._now)
         finally:
             click.echo("\n".join(report.brought(kind, backfill, expected)))
 
