@@ -19,7 +19,6 @@ from cmc_webhook.reading.csv_files import CsvFile, UnreadableFileError
 from cmc_webhook.reading.decisions import store_decision
 from cmc_webhook.reading.documents import Document
 from cmc_webhook.reading.language import text, texts
-from cmc_webhook.reading.mail_addresses import StopFilters
 from cmc_webhook.reading.opened import Connection, connected
 from cmc_webhook.reading.stops import (
     COLUMNS,
@@ -49,9 +48,10 @@ def list_addresses(
 ) -> None:
     """Print the addresses that are not to be mailed, the latest end first."""
     connection = connected(where)
-    filters = StopFilters(since=datetime.now(UTC), cause=cause or "", domain=domain)
     keep, about = began(since, None), (connection.statuses, texts(), connection.zone)
-    listing = connection.addresses.stopped(filters, keep)
+    listing = connection.addresses.stopped(
+        datetime.now(UTC), cause=cause or "", domain=domain, keep=keep
+    )
     if as_csv:
         with click.open_file("-", "wb") as file:
             file.writelines(line.encode() for line in csv_lines(listing.pages(_PAGE), *about))
