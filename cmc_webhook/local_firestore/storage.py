@@ -83,10 +83,6 @@ class Storage:
         with self._lock:
             self._connection.close()
 
-    def now_us(self) -> int:
-        with self._lock:
-            return self._now()
-
     def latest(self) -> StorageReader:
         with self._lock:
             return StorageReader(self._documents, self._now(), self._index_check)

@@ -116,7 +116,7 @@ class Transactions:
         found = self._open.get(transaction_id)
         if found is None or found.database != database:
             raise InvalidArgument("The referenced transaction has expired or is no longer valid.")
-        found.used_us = self._storage.now_us()
+        found.used_us = self._storage.latest().time_us
         return found
 
     def _end(self, transaction_id: bytes) -> None:
@@ -124,21 +124,19 @@ class Transactions:
         self._changed.notify_all()
 
     def _end_expired(self) -> None:
-        now_us = self._storage.now_us()
-        for transaction_id, each in list(self._open.items()):
-            if each.has_expired(now_us):
-                self._end(transaction_id)
+        now_us = self._storage.latest().time_us
+        self._open = {key: e for key, e in self._open.items() if not e.has_expired(now_us)}
 
     def _wait_for_turn(self, transaction: _Transaction | None) -> None:
         """Wait until no other transaction has its turn."""
         while self._whose_turn() not in (None, transaction):
             self._changed.wait(_POLL_S)
             if transaction:  # waiting does not count as idle time
-                transaction.used_us = self._storage.now_us()
+                transaction.used_us = self._storage.latest().time_us
 
     def _whose_turn(self) -> _Transaction | None:
         """Return the oldest retry that is not idle."""
-        since_us = self._storage.now_us() - _TURN_US
+        since_us = self._storage.latest().time_us - _TURN_US
         waiting = (each for each in self._open.values() if each.takes_turn)
         return next((each for each in waiting if each.used_us >= since_us), None)
 
