@@ -175,7 +175,7 @@ def test_what_a_failed_write_has_left_is_not_cached(store, database, cached):
 
     database.write_errors = [exceptions.Aborted("again")] * 1000
     with pytest.raises(StoreUnavailable):
-        save(store, SUCCEEDED, seconds=0)
+        save(store, SUCCEEDED, seconds=0.3)
     assert cached.get(name_of(database, "one")) is None
 
 

@@ -176,6 +176,14 @@ def test_endless_faults_end_with_the_budget(store, database):
     assert 1 < database.writes < 200
 
 
+def test_what_is_left_of_a_large_post_after_the_deadline_is_not_tried(store, database):
+    events = {f"mail{number}": [QUEUED] for number in range(1_000)}
+
+    with pytest.raises(StoreUnavailable, match="1000 of 1000"):
+        save_all(store, events, budget=rpc.Budget(-1))
+    assert database.writes == 0
+
+
 def test_the_one_write_that_firestore_refuses_is_found(store, client, documents):
     # With what another writer has put there, the document is about to pass 1 MiB.
     full = {"events": [], "ours": "x" * (1024 * 1024 - 200)}

@@ -4,19 +4,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
-from zoneinfo import ZoneInfo
 
 from flask import g, render_template, request
 from werkzeug.exceptions import Forbidden, NotFound
 
 from cmc_webhook.console.quarantined import Quarantined
-from cmc_webhook.reading.connection import Connection
 from cmc_webhook.reading.documents import Document
-from cmc_webhook.reading.mail_addresses import MailAddresses
 from cmc_webhook.reading.objects import Objects
-from cmc_webhook.reading.quarantine import Quarantine
-from cmc_webhook.reading.received import ReceivedMails
-from cmc_webhook.reading.statuses import MailStatuses
+from cmc_webhook.reading.opened import Connection
 from cmc_webhook.reading.texts import LANGUAGES, Texts
 from cmc_webhook.simulator.posting import Credential
 
@@ -25,9 +20,9 @@ _LOCAL_REFRESH_S, _REAL_REFRESH_S = 2, 15
 
 
 @dataclass(frozen=True, kw_only=True)
-class Site:
+class Site(Connection):
     """
-    The settings of the page.
+    The settings of the page, and the open Firestore.
 
     *emulator* is the address of a local Firestore, empty for Google's. *url* and
     *credential* are those of the status function, which processes data again. With
@@ -35,7 +30,6 @@ class Site:
     this machine, on *port*.
     """
 
-    connection: Connection
     objects: Objects
     emulator: str
     url: str
@@ -50,40 +44,10 @@ class Site:
         """How often an open page looks for changes; each look is a read."""
         return _LOCAL_REFRESH_S if self.emulator else _REAL_REFRESH_S
 
-    @property
-    def zone(self) -> ZoneInfo:
-        """The time zone of the times that the page shows and reads."""
-        return self.connection.zone
-
-    @property
-    def statuses(self) -> MailStatuses:
-        """The status documents."""
-        return MailStatuses(self.connection.client, self.connection.collection)
-
-    @property
-    def addresses(self) -> MailAddresses:
-        """The documents of addresses."""
-        return MailAddresses(self.connection.client, self.connection.address_collection)
-
-    @property
-    def quarantine(self) -> Quarantine:
-        """The quarantine of the status function."""
-        return Quarantine(self.connection.client, self.connection.collection)
-
-    @property
-    def received_quarantine(self) -> Quarantine:
-        """The quarantine of received mail; its contents are in the bucket."""
-        return Quarantine(self.connection.client, self.connection.inbound_collection)
-
     @cached_property
     def quarantined(self) -> Quarantined:
         """How many entries both quarantines hold; a count costs two reads."""
         return Quarantined([self.quarantine, self.received_quarantine], 4 * self.refresh_s)
-
-    @property
-    def received(self) -> ReceivedMails:
-        """The received mails."""
-        return ReceivedMails(self.connection.client, self.connection.inbound_collection)
 
 
 class NoDocumentError(NotFound):

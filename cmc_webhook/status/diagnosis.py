@@ -10,6 +10,7 @@ import re
 import tomllib
 from collections.abc import Mapping
 from enum import StrEnum
+from functools import lru_cache
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -90,6 +91,7 @@ def _rule(line: Mapping[str, Any]) -> _Rule:
 _RULES = [_rule(line) for line in _TABLE["rules"]]
 
 
+@lru_cache(maxsize=512)  # each of the documents of a bounce asks, and the log line
 def diagnose(code: str, reason: str, to_domain: str) -> Diagnosis | None:
     """
     Return the diagnosis of one event, None where nothing is certain.

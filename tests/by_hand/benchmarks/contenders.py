@@ -22,18 +22,19 @@ class Contender(FunctionServer):
     """
     One instance under functions-framework and gunicorn; every project is another database.
 
-    *name* is ours or that of a module in ``variants/``.
+    *name* is ours or that of a module in ``variants/``; *environ* is added to its environment.
     """
 
-    def __init__(self, name, recorder, project=None, wait=True):
+    def __init__(self, name, recorder, project=None, wait=True, **environ):
         self.name = name
         self.project = project or f"{name.replace('_', '-')}-{next(_projects)}"
         self.port = free_port()
         self._recorder = recorder
-        source = (
-            () if name == OURS else ("--source", f"tests/by_hand/benchmarks/variants/{name}.py")
-        )
-        target = "cmc_webhook" if name == OURS else "receive"
+        source = ("--source", f"tests/by_hand/benchmarks/variants/{name}.py")
+        if name == OURS:
+            source = ()
+            environ = {"FUNCTION_TARGET": "cmc_webhook", **environ}
+        target = environ.pop("FUNCTION_TARGET", "receive")
         Program.__init__(
             self,
             *("functions_framework", "--host", "127.0.0.1", "--port", str(self.port)),
@@ -41,6 +42,7 @@ class Contender(FunctionServer):
             CMC_ALLOW_UNAUTHENTICATED="true",
             FIRESTORE_EMULATOR_HOST=recorder.address,
             GOOGLE_CLOUD_PROJECT=self.project,
+            **environ,
         )
         if wait:
             self.wait_for(self.port)
@@ -68,26 +70,26 @@ class Contender(FunctionServer):
 
 
 class Sender:
-    """Posts JSON over one connection that is kept open, as Google's front end does."""
+    """Posts over one connection that is kept open, as Google's front end does."""
 
     def __init__(self, contender):
         self._contender = contender
         self._connection = None
         self._used = 0.0
 
-    def post(self, body):
+    def post(self, body, content_type="application/json"):
         """Return the seconds that the answer took; raise if it is not 200."""
-        accepted, took = self.attempt(body)
+        accepted, took = self.attempt(body, content_type)
         if not accepted:
             raise RuntimeError(f"{self._contender.name} refused:\n{self._contender.output()}")
         return took
 
-    def attempt(self, body):
+    def attempt(self, body, content_type="application/json"):
         """Return whether the answer was 200, and the seconds that it took."""
         if time.monotonic() - self._used > _IDLE_S:
             self._connect()
         started = time.perf_counter()
-        self._connection.request("POST", "/", body, {"Content-Type": "application/json"})
+        self._connection.request("POST", "/", body, {"Content-Type": content_type})
         response = self._connection.getresponse()
         response.read()
         took = time.perf_counter() - started

@@ -9,7 +9,7 @@ takes the same time for every RPC. Of fewer than a hundred posts, p99 is the slo
 import argparse
 import time
 
-from tests.by_hand.benchmarks import lives, memory, single, start, summary, throughput
+from tests.by_hand.benchmarks import capacity, lives, memory, single, start, summary, throughput
 from tests.by_hand.benchmarks.recorder import Recorder
 from tests.by_hand.benchmarks.tables import progress
 
@@ -20,6 +20,7 @@ SECTIONS = {
     "contention": lives.contention,
     "cold": start.run,
     "memory": memory.run,
+    "capacity": capacity.run,
 }
 
 

@@ -24,7 +24,7 @@ def run(recorder, rounds):
                 for _ in range(int(most * seconds) + 1)
             ]
             for contender in contenders:
-                cost, took = _flood(contender, posts, size, senders, seconds)
+                cost, took = flood(contender, posts, size, senders, seconds)
                 rates = [f"{cost.posts / took:,.0f}", f"{cost.events / took:,.0f}"]
                 label = f"{senders} senders × {size}"
                 rows.append([label, contender.name, *rates, *cost_cells(cost)])
@@ -34,7 +34,7 @@ def run(recorder, rounds):
     show("Throughput of new mails, one instance", headings, rows)
 
 
-def _flood(contender, posts, size, senders, seconds):
+def flood(contender, posts, size, senders, seconds, content_type="application/json"):
     """Send *posts* for so many seconds and return their cost and the seconds it really took."""
     contender.spent()
     waiting = iter(posts)  # to take the next is atomic
@@ -44,7 +44,7 @@ def _flood(contender, posts, size, senders, seconds):
         sender = Sender(contender)
         times = []
         while time.monotonic() < started + seconds and (post := next(waiting, None)):
-            times.append(sender.post(post))
+            times.append(sender.post(post, content_type))
         return times
 
     with ThreadPoolExecutor(senders) as pool:
