@@ -153,6 +153,8 @@ def test_failures_are_grouped_by_reply_with_their_diagnosis(visit, post):
     assert "Mails: 12 · Gmail · SPF, DKIM or DMARC of the sender failed" in text
     assert "550-5.7.26 &lt;@&gt; from # fails # - gsmtp" in text
     assert "entries in DNS" in text
+    [address] = re.findall(r'<a href="([^"]+)">Mails with this reason', text)
+    assert listed(visit, html.unescape(address)) == 12
     assert "newest 12 failures and later bounces (12 in all" in text
 
 
