@@ -26,7 +26,7 @@ from tests.support.records import make_post
 
 NOW = datetime(2026, 11, 27, 18, 30, tzinfo=UTC)  # 3:30 in Japan
 NIGHTS = 4
-_FEW, _MANY = 6, 100
+_FEW, _MANY = 3, 100
 
 
 class World:
