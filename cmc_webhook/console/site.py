@@ -2,9 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cached_property
 from typing import Any
-from zoneinfo import ZoneInfo
 
 from flask import g, render_template, request
 from werkzeug.exceptions import Forbidden, NotFound
@@ -24,10 +22,10 @@ LANGUAGE_COOKIE = "language"
 _LOCAL_REFRESH_S, _REAL_REFRESH_S = 2, 15
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(kw_only=True)
 class Site:
     """
-    The settings of the page.
+    The settings of the page, and the collections that it shows.
 
     *emulator* is the address of a local Firestore, empty for Google's. *url* and
     *credential* are those of the status function, which processes data again. With
@@ -45,45 +43,19 @@ class Site:
     iap_audience: str = ""
     host_names: Sequence[str] = ()
 
-    @property
-    def refresh_s(self) -> int:
-        """How often an open page looks for changes; each look is a read."""
-        return _LOCAL_REFRESH_S if self.emulator else _REAL_REFRESH_S
-
-    @property
-    def zone(self) -> ZoneInfo:
-        """The time zone of the times that the page shows and reads."""
-        return self.connection.zone
-
-    @property
-    def statuses(self) -> MailStatuses:
-        """The status documents."""
-        return MailStatuses(self.connection.client, self.connection.collection)
-
-    @property
-    def addresses(self) -> MailAddresses:
-        """The documents of addresses."""
-        return MailAddresses(self.connection.client, self.connection.address_collection)
-
-    @property
-    def quarantine(self) -> Quarantine:
-        """The quarantine of the status function."""
-        return Quarantine(self.connection.client, self.connection.collection)
-
-    @property
-    def received_quarantine(self) -> Quarantine:
-        """The quarantine of received mail; its contents are in the bucket."""
-        return Quarantine(self.connection.client, self.connection.inbound_collection)
-
-    @cached_property
-    def quarantined(self) -> Quarantined:
-        """How many entries both quarantines hold; a count costs two reads."""
-        return Quarantined([self.quarantine, self.received_quarantine], 4 * self.refresh_s)
-
-    @property
-    def received(self) -> ReceivedMails:
-        """The received mails."""
-        return ReceivedMails(self.connection.client, self.connection.inbound_collection)
+    def __post_init__(self) -> None:
+        at = self.connection
+        self.zone = at.zone  # of the times that the page shows and reads
+        # How often an open page looks for changes; each look is a read.
+        self.refresh_s = _LOCAL_REFRESH_S if self.emulator else _REAL_REFRESH_S
+        self.statuses = MailStatuses(at.client, at.collection)
+        self.addresses = MailAddresses(at.client, at.address_collection)
+        self.received = ReceivedMails(at.client, at.inbound_collection)
+        self.quarantine = Quarantine(at.client, at.collection)
+        # Of received mail; the contents of its entries are in the bucket.
+        self.received_quarantine = Quarantine(at.client, at.inbound_collection)
+        quarantines = [self.quarantine, self.received_quarantine]
+        self.quarantined = Quarantined(quarantines, 4 * self.refresh_s)
 
 
 class NoDocumentError(NotFound):
