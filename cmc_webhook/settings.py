@@ -56,6 +56,17 @@ class InboundSettings(Settings):
     attachment_bucket: str
 
 
+@dataclass(frozen=True)
+class RestSettings:
+    """How `reconcile` asks CMC's REST API, and for which server compositions."""
+
+    user: str
+    key: str
+    compositions: tuple[str, ...]
+    daily_requests: int
+    url: str
+
+
 # Every variable that is read, and its value when unset or empty.
 DEFAULTS = {
     API_KEYS: "",
@@ -71,6 +82,11 @@ DEFAULTS = {
     "CMC_INBOUND_COLLECTION": "inbound_mails",
     "CMC_ATTACHMENT_BUCKET": "",
     MAIL_KEYS: "",
+    "CMC_REST_USER": "",
+    "CMC_REST_KEY": "",
+    "CMC_COMPOSITIONS": "",
+    "CMC_DAILY_REQUESTS": "",
+    "CMC_REST_URL": "https://api.smtps.jp/transaction/v2",
 }
 
 
@@ -94,6 +110,14 @@ def inbound_from_env(environ: Mapping[str, str]) -> InboundSettings:
         collection=inbound_collection(environ),
         attachment_bucket=_read(environ, _bucket, "CMC_ATTACHMENT_BUCKET"),
     )
+
+
+def rest_from_env(environ: Mapping[str, str]) -> RestSettings:
+    """Return the settings for CMC's REST API. Raises SettingsError."""
+    needed = ("CMC_REST_USER", "CMC_REST_KEY", "CMC_COMPOSITIONS")
+    [user, *_], [key, *_], compositions = (_read(environ, _needed, name) for name in needed)
+    number = _read(environ, _number, "CMC_DAILY_REQUESTS") or len(compositions)
+    return RestSettings(user, key, compositions, number, _read(environ, _rest_url, "CMC_REST_URL"))
 
 
 def inbound_collection(environ: Mapping[str, str]) -> str:
@@ -173,6 +197,20 @@ def _lines(variable: str, value: str) -> tuple[str, ...]:
     return tuple(filter(None, map(str.strip, lines)))
 
 
+def _needed(variable: str, value: str) -> tuple[str, ...]:
+    lines = _lines(variable, value)
+    if not lines:
+        raise SettingsError(f"{variable} is not set: CMC's REST API is asked with it.")
+    return lines
+
+
+def _rest_url(variable: str, value: str) -> str:
+    # The key goes there, so in clear text to this machine only.
+    if not re.match(r"https://[^@]+$|http://(127\.0\.0\.1|localhost)(:\d+)?(/|$)", value):
+        raise SettingsError(f"{variable} must be an https URL, or one of this machine.")
+    return value.rstrip("/")
+
+
 def _pairs(variable: str, value: str, form: str) -> tuple[str, ...]:
     lines = _lines(variable, value)
     for position, line in enumerate(lines, 1):
@@ -241,8 +279,12 @@ def _bucket(variable: str, value: str) -> str:
 
 
 def _days(variable: str, value: str) -> timedelta | None:
-    if not value:
-        return None
-    if not re.fullmatch("[1-9][0-9]{0,4}", value):
-        raise SettingsError(f"{variable}={value!r} must be a whole number of days from 1 to 99999.")
-    return timedelta(days=int(value))
+    number = _number(variable, value)
+    return timedelta(days=number) if number else None
+
+
+def _number(variable: str, value: str) -> int:
+    """Return the number, 0 for none."""
+    if not re.fullmatch("([1-9][0-9]{0,4})?", value):
+        raise SettingsError(f"{variable}={value!r} must be a whole number from 1 to 99999.")
+    return int(value or 0)

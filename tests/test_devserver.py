@@ -18,6 +18,7 @@ from pathlib import Path
 from zoneinfo import ZoneInfo
 
 import pytest
+import requests
 from google.cloud import firestore, storage
 
 from tests.support.documents import Document
@@ -446,6 +447,26 @@ START = Document("README.md").blocks("sh")[0]
 OLD_PYTHONS = sorted(Path.home().glob(".pyenv/versions/3.10.*/bin/python3"))
 
 
+def test_it_starts_a_stand_in_of_cmcs_rest_api():
+    port, rest_port = free_port(), free_port()
+    server = Program(
+        "cmc_webhook.devserver", "--only-firestore", "--firestore-port", str(port),
+        "--data", ":memory:", "--cmc-rest", str(rest_port),
+    )  # fmt: skip
+    until(lambda: "Stop with Ctrl-C." in server.output())
+
+    said = server.output()
+    assert "does not document, drawn with seed" in said
+    exported = dict(re.findall(r"(CMC_[A-Z_]+)=(\S+)", said))
+    assert exported["CMC_REST_URL"] == f"http://127.0.0.1:{rest_port}"
+    body = {"api_user": exported["CMC_REST_USER"], "api_key": exported["CMC_REST_KEY"]}
+    asked = body | {"year": 2026, "month": 11, "server_composition": exported["CMC_COMPOSITIONS"]}
+    answer = requests.post(f"{exported['CMC_REST_URL']}/statistics/list.json", json=asked)
+    assert answer.json() == {"statistics": []}
+    assert server.send(signal.SIGINT) == 0
+    server.stop()
+
+
 def test_the_first_command_of_the_readme_checks_the_version_of_python():
     code = re.match("python3 -c '(.*)' &&\n", START)[1]
     old = f"import sys; sys.version_info = (3, 10, 13); exec({code!r})"
@@ -474,6 +495,6 @@ def test_help_names_every_option():
     helper.process.wait(30)
 
     options = ("--port", "--inbound-port", "--firestore-port", "--storage-port", "--console-port")
-    for option in (*options, "--data", "--only-firestore", "--verbose"):
+    for option in (*options, "--data", "--only-firestore", "--cmc-rest", "--verbose"):
         assert option in helper.output()
     helper.stop()

@@ -21,7 +21,7 @@ TRANSLATED = {
     ".github/COST.md": ".github/COST.ja.md",
     **{
         f"cmc_webhook/{folder}/README.md": f"cmc_webhook/{folder}/README.ja.md"
-        for folder in ("status", "console", "command_line", "deployment")
+        for folder in ("status", "console", "command_line", "deployment", "reconcile")
     },
 }
 ENGLISH_OF = {japanese: english for english, japanese in TRANSLATED.items()}

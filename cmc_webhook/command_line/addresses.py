@@ -14,14 +14,12 @@ import click
 from cmc_webhook.command_line.rendering import columns, print_page
 from cmc_webhook.reading.checking import MOST_BY_ID, MOST_SUCCESSES, Source, check
 from cmc_webhook.reading.cli import confirm, progress_bar
-from cmc_webhook.reading.connection import Connection, FirestoreOptions
+from cmc_webhook.reading.connection import FirestoreOptions
 from cmc_webhook.reading.csv_files import CsvFile, UnreadableFileError
 from cmc_webhook.reading.decisions import store_decision
 from cmc_webhook.reading.documents import Document
 from cmc_webhook.reading.language import text, texts
-from cmc_webhook.reading.mail_addresses import MailAddresses, StopFilters
-from cmc_webhook.reading.options import connected
-from cmc_webhook.reading.statuses import MailStatuses
+from cmc_webhook.reading.opened import Connection, connected
 from cmc_webhook.reading.stops import (
     COLUMNS,
     began,
@@ -50,9 +48,10 @@ def list_addresses(
 ) -> None:
     """Print the addresses that are not to be mailed, the latest end first."""
     connection = connected(where)
-    filters = StopFilters(since=datetime.now(UTC), cause=cause or "", domain=domain)
-    keep, about = began(since, None), (_statuses(connection), texts(), connection.zone)
-    listing = addresses_of(connection).stopped(filters, keep)
+    keep, about = began(since, None), (connection.statuses, texts(), connection.zone)
+    listing = connection.addresses.stopped(
+        datetime.now(UTC), cause=cause or "", domain=domain, keep=keep
+    )
     if as_csv:
         with click.open_file("-", "wb") as file:
             file.writelines(line.encode() for line in csv_lines(listing.pages(_PAGE), *about))
@@ -86,8 +85,8 @@ def check_file(
         try:
             table = CsvFile(file, column)
             source = Source(
-                addresses_of(connection),
-                _statuses(connection),
+                connection.addresses,
+                connection.statuses,
                 datetime.now(UTC),
                 composition,
                 many=table.length > MOST_BY_ID,
@@ -113,7 +112,7 @@ def check_file(
 def show(where: FirestoreOptions, address: str) -> None:
     """Print whether an address may be mailed, and what that rests on."""
     connection = connected(where)
-    document = addresses_of(connection).get(address)
+    document = connection.addresses.get(address)
     _describe(connection, address, document)
     if document and not verdict_of(document, datetime.now(UTC)).allows():
         click.echo(printable(text("stops.how_to_allow", address=shlex.quote(address))))
@@ -122,7 +121,7 @@ def show(where: FirestoreOptions, address: str) -> None:
 def allow(where: FirestoreOptions, address: str, note: str, yes: bool) -> None:
     """Show what speaks against an address, ask, and store that it may be mailed."""
     connection = connected(where)
-    document = addresses_of(connection).get(address)
+    document = connection.addresses.get(address)
     _describe(connection, address, document)
     if document is None:
         click.echo(text("stops.nothing_to_allow"))
@@ -140,22 +139,14 @@ def block(where: FirestoreOptions, address: str, note: str) -> None:
     _decide(connected(where), address, "block", note)
 
 
-def addresses_of(connection: Connection) -> MailAddresses:
-    return MailAddresses(connection.client, connection.address_collection)
-
-
 def edited(connection: Connection, address: str) -> click.ClickException:
     """Return the error for an address whose document somebody edited so that it is unreadable."""
     path = f"{connection.address_collection}/{address_id(address)}"
     return click.ClickException(text("stops.unreadable", path=path))
 
 
-def _statuses(connection: Connection) -> MailStatuses:
-    return MailStatuses(connection.client, connection.collection)
-
-
 def _decide(connection: Connection, address: str, decision: str, note: str) -> None:
-    addresses = addresses_of(connection)
+    addresses = connection.addresses
     try:
         store_decision(addresses.collection, address, decision, note)
     except UnreadableDocumentError:
@@ -166,7 +157,7 @@ def _decide(connection: Connection, address: str, decision: str, note: str) -> N
 
 def _describe(connection: Connection, address: str, document: Document | None) -> None:
     """Print the verdict on an address, what speaks against it, and what it rests on."""
-    zone, statuses = connection.zone, _statuses(connection)
+    zone, statuses = connection.zone, connection.statuses
     verdict = verdict_of(document, datetime.now(UTC))
     click.echo(click.style(printable(address), bold=True))
     click.echo(printable(sentence(verdict, texts(), zone)))

@@ -10,7 +10,7 @@ from google.cloud.firestore_v1.types import Document as StoredDocument
 
 from cmc_webhook.codec import decode_fields
 from cmc_webhook.database import Budget, Database, Held, nanoseconds
-from cmc_webhook.reading.connection import Connection
+from cmc_webhook.reading.opened import Connection
 from cmc_webhook.reading.queries import is_id, stored_pages
 from cmc_webhook.reading.rebuilding import Left, facts_in, rebuilt_address
 from cmc_webhook.status import addresses, document

@@ -3,7 +3,7 @@
 import re
 import statistics
 import uuid
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any, NamedTuple
@@ -128,7 +128,7 @@ def _zone(deployment: Deployment) -> Iterator[Problem]:
 def _clock(deployment: Deployment) -> Iterator[Problem]:
     if _zone_error(deployment.latest, deployment.settings.time_zone):
         return
-    lags = [lag for mail in deployment.latest if (lag := _lag(mail)) is not None][:_LATEST]
+    lags = [arrival.lag for arrival in _arrivals(deployment.latest)][:_LATEST]
     if lags and (median := statistics.median_low(lags)) < -_SKEW:
         yield Problem("clock", {"seconds": f"{-median.total_seconds():.0f}"})
 
@@ -197,6 +197,14 @@ _CHECKS = {
 }
 
 
+class _Arrival(NamedTuple):
+    """How a mail arrived: what its times differ by."""
+
+    newest: datetime  # of its events
+    lag: timedelta  # from there to the last post about it
+    offset: timedelta | None  # from the clock in its message id, if known, to its queued event
+
+
 class _ZoneError(NamedTuple):
     """By how much times are wrong, how that was seen, and by how many mails."""
 
@@ -205,36 +213,44 @@ class _ZoneError(NamedTuple):
     mails: int
 
 
-def _zone_error(mails: Sequence[Document], zone: ZoneInfo) -> _ZoneError | None:
+def _arrivals(mails: Iterable[Document]) -> Iterator[_Arrival]:
+    for fields in (mail.fields for mail in mails):
+        if fields.get("events") and "last_received_at" in fields:
+            newest = max(event["at"] for event in fields["events"])
+            made_at = _clock_of(fields.get("message_id", ""))
+            offset = fields["queued_at"] - made_at if made_at and "queued_at" in fields else None
+            yield _Arrival(newest, fields["last_received_at"] - newest, offset)
+
+
+def _zone_error(mails: Iterable[Document], zone: ZoneInfo) -> _ZoneError | None:
     """Return what the latest *mails* say of a wrong time zone, None if it is right or unknown."""
-    offsets = [(_queued_minus_id(mail.fields), _lag(mail)) for mail in mails]
-    pairs = [(offset, lag) for offset, lag in offsets if offset is not None and lag is not None]
-    if pairs:
-        return _by_message_ids(pairs[:_LATEST])
-    return _by_arrival(mails, zone)
+    arrivals = list(_arrivals(mails))
+    offsets = [(each.offset, each.lag) for each in arrivals if each.offset is not None]
+    if offsets:
+        return _by_message_ids(offsets[:_LATEST])
+    return _by_arrival(arrivals[:_LATEST], zone)
 
 
-def _by_message_ids(pairs: Sequence[tuple[timedelta, timedelta]]) -> _ZoneError | None:
+def _by_message_ids(offsets: Sequence[tuple[timedelta, timedelta]]) -> _ZoneError | None:
     """Judge by pairs of the time from the clock in an id to its queued event, and of the lag."""
     # A mail that is queued long after its id was made (a scheduled one) arrives at once, and a
     # backlog arrives late: only a wrong zone shows in both.
-    offset = _near_quarter(statistics.median_low(offset for offset, _ in pairs))
-    lag = statistics.median_low(lag for _, lag in pairs)
+    offset = _near_quarter(statistics.median_low(offset for offset, _ in offsets))
+    lag = statistics.median_low(lag for _, lag in offsets)
     if not offset or abs(lag + offset) > _NEAR:
         return None
-    return _ZoneError(offset, "ids_late" if offset > timedelta() else "ids_early", len(pairs))
+    return _ZoneError(offset, "ids_late" if offset > timedelta() else "ids_early", len(offsets))
 
 
-def _by_arrival(mails: Sequence[Document], zone: ZoneInfo) -> _ZoneError | None:
+def _by_arrival(arrivals: Sequence[_Arrival], zone: ZoneInfo) -> _ZoneError | None:
     """Judge by the lags alone: a wrong zone makes all of them equal, a backlog does not."""
-    judged = [(mail, lag) for mail in mails if (lag := _lag(mail)) is not None][:_LATEST]
-    lags = [lag for _, lag in judged]
+    lags = [each.lag for each in arrivals]
     offset = -_near_quarter(statistics.median_low(lags)) if lags else timedelta()
     if not offset or any(abs(lag + offset) > _NEAR for lag in lags):
         return None
     if offset > timedelta():
         return _ZoneError(offset, "arrival_late", len(lags))
-    events = [_newest_event(mail) for mail, _ in judged]
+    events = [each.newest for each in arrivals]
     now = datetime.now(UTC).astimezone(zone).utcoffset() or timedelta()
     # A burst of mails that arrives late looks the same, unless the zone is a usual one.
     is_burst = max(events) - min(events) <= _BURST
@@ -250,12 +266,6 @@ def _near_quarter(offset: timedelta) -> timedelta:
     return rounded if is_offset and abs(offset - rounded) <= _NEAR else timedelta()
 
 
-def _queued_minus_id(fields: Mapping[str, Any]) -> timedelta | None:
-    """Return the time from the clock in a message id to the queued event, if both are known."""
-    made_at = _clock_of(fields.get("message_id", ""))
-    return fields["queued_at"] - made_at if made_at and "queued_at" in fields else None
-
-
 def _clock_of(message_id: str) -> datetime | None:
     """Return the time in a message id that CMC has made; senders' own ids say nothing of it."""
     name, _, host = message_id.strip("<>").partition("@")
@@ -266,16 +276,3 @@ def _clock_of(message_id: str) -> datetime | None:
     except ValueError:
         return None
     return _UUID_EPOCH + timedelta(microseconds=made.time // 10) if made.version == 1 else None
-
-
-def _lag(mail: Document) -> timedelta | None:
-    """Return the time from the newest event of *mail* to the last post about it."""
-    if not mail.fields.get("events") or "last_received_at" not in mail.fields:
-        return None
-    lag: timedelta = mail.fields["last_received_at"] - _newest_event(mail)
-    return lag
-
-
-def _newest_event(mail: Document) -> datetime:
-    times: list[datetime] = [event["at"] for event in mail.fields["events"]]
-    return max(times)

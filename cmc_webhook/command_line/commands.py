@@ -86,6 +86,7 @@ COMMANDS = (
         option("--seed", type=int),
         option("--end", type=TIME),
         option("--concurrency", default=1, type=click.IntRange(1, 64)),
+        option("--lose", metavar="SHARE", default=0.0, type=click.FloatRange(0, 1)),
         option("--real-url", is_flag=True),
         *function_options,
     ),
@@ -161,6 +162,19 @@ COMMANDS = (
         option("--store", is_flag=True),
         option("--after", type=ID, entry="continue_rebuild"),
         _yes,
+    ),
+    command(
+        "reconcile",
+        "reconcile.command:reconcile",
+        option("--bounces", is_flag=True),
+        option("--since", type=TIME, entry="bounces_since"),
+        option("--day", type=TIME, entry="rows_of_day"),
+        option(
+            "--requests", "most", metavar="N", default=1, type=click.IntRange(1), entry="requests"
+        ),
+        option("--store", is_flag=True, entry="store_rows"),
+        _yes,
+        firestore_options,
     ),
     _reading(
         "doctor",

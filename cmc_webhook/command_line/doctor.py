@@ -20,16 +20,12 @@ from cmc_webhook.command_line.rendering import labelled
 from cmc_webhook.deployment.comparison import compare
 from cmc_webhook.reading import table
 from cmc_webhook.reading.connection import (
-    Connection,
     FirestoreOptions,
     settings_here,
     settings_with_credentials,
 )
 from cmc_webhook.reading.language import text, texts
-from cmc_webhook.reading.options import connected
-from cmc_webhook.reading.quarantine import Quarantine
-from cmc_webhook.reading.received import ReceivedMails
-from cmc_webhook.reading.statuses import MailStatuses
+from cmc_webhook.reading.opened import Connection, connected
 from cmc_webhook.settings import SettingsError
 
 _ODD = 20
@@ -85,20 +81,16 @@ def _shown(name: str, value: object) -> str:
 
 
 def _deployment(connection: Connection, last: int) -> Deployment:
-    statuses = MailStatuses(connection.client, connection.collection)
-    kept = Quarantine(connection.client, connection.collection)
-    received_kept = Quarantine(connection.client, connection.inbound_collection)
-    received = ReceivedMails(connection.client, connection.inbound_collection)
     looks: dict[str, Callable[[], Any]] = {
-        "mails": lambda: statuses.last_received(last),
-        "odd_mails": lambda: statuses.oddly_received(_ODD),
-        "oldest": statuses.first_received,
-        "entries": lambda: kept.heads(_ODD),
-        "received_mails": lambda: received.listing().page(_ODD),
-        "received_entries": lambda: received_kept.heads(_ODD),
-        "quarantined": kept.count,
-        "received_quarantined": received_kept.count,
-        "indexes": statuses.missing_indexes,
+        "mails": lambda: connection.statuses.last_received(last),
+        "odd_mails": lambda: connection.statuses.oddly_received(_ODD),
+        "oldest": connection.statuses.first_received,
+        "entries": lambda: connection.quarantine.heads(_ODD),
+        "received_mails": lambda: connection.received.listing().page(_ODD),
+        "received_entries": lambda: connection.received_quarantine.heads(_ODD),
+        "quarantined": connection.quarantine.count,
+        "received_quarantined": connection.received_quarantine.count,
+        "indexes": connection.statuses.missing_indexes,
     }
     found: dict[str, Any] = dict.fromkeys(looks, ())
     failed: dict[str, list[str]] = {}

@@ -16,10 +16,10 @@ from cmc_webhook.reading.cli import progress_bar
 from cmc_webhook.reading.connection import FirestoreOptions
 from cmc_webhook.reading.documents import Document
 from cmc_webhook.reading.language import text
-from cmc_webhook.reading.options import connected
+from cmc_webhook.reading.opened import connected
 from cmc_webhook.reading.queries import Cursor
 from cmc_webhook.reading.spreadsheets import csv_lines
-from cmc_webhook.reading.statuses import Filters, MailStatuses
+from cmc_webhook.reading.statuses import Filters
 from cmc_webhook.reading.table import printable
 
 # Each page is a call; Firestore charges by document, whatever the size of a page.
@@ -32,7 +32,7 @@ def export(
 ) -> None:
     """Write mails to a file or to standard output, newest status first."""
     connection = connected(where)
-    statuses = MailStatuses(connection.client, connection.collection)
+    statuses = connection.statuses
     listing = statuses.listing(filters)
     is_start = after is None
     unreadable = 0

@@ -2,14 +2,14 @@
 
 import click
 
-from cmc_webhook.command_line.addresses import addresses_of, edited
+from cmc_webhook.command_line.addresses import edited
 from cmc_webhook.reading import decisions
 from cmc_webhook.reading.cli import confirm
 from cmc_webhook.reading.connection import FirestoreOptions
 from cmc_webhook.reading.forgetting import Traces
 from cmc_webhook.reading.language import text
 from cmc_webhook.reading.objects import NoStorageError, StorageError, objects
-from cmc_webhook.reading.options import connected
+from cmc_webhook.reading.opened import connected
 from cmc_webhook.reading.table import printable
 from cmc_webhook.status.document import UnreadableDocumentError
 
@@ -17,7 +17,7 @@ from cmc_webhook.status.document import UnreadableDocumentError
 def forget(where: FirestoreOptions, address: str, yes: bool) -> None:
     """Say what is kept of an address, ask, and delete it."""
     connection = connected(where)
-    addresses = addresses_of(connection)
+    addresses = connection.addresses
     try:
         files = objects(connection.client.project, local=not connection.real)
         traces = Traces(connection, files, address)

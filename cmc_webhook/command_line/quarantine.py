@@ -10,10 +10,10 @@ from cmc_webhook.command_line.rendering import LABEL, columns, not_readable, pri
 from cmc_webhook.command_line.send import conclude, post_all
 from cmc_webhook.reading import table
 from cmc_webhook.reading.cli import confirm
-from cmc_webhook.reading.connection import Connection, FirestoreOptions
+from cmc_webhook.reading.connection import FirestoreOptions
 from cmc_webhook.reading.documents import Document
 from cmc_webhook.reading.language import text, texts
-from cmc_webhook.reading.options import connected
+from cmc_webhook.reading.opened import Connection, connected
 from cmc_webhook.reading.quarantine import (
     NotReplayableError,
     Quarantine,
@@ -67,7 +67,7 @@ def replay(
     """Post entries to the function again; they stay in quarantine until deleted."""
     _require_choice(names, everything)
     connection = connected(where)
-    kept = _quarantine(connection, inbound=False)
+    kept = connection.quarantine
     pages = kept.pages(_READ_AT_ONCE) if everything else [[_one(kept, name) for name in names]]
     messages, left_out = [], 0
     for entry in itertools.chain.from_iterable(pages):
@@ -104,9 +104,7 @@ def delete(
 
 
 def _quarantine(connection: Connection, inbound: bool) -> Quarantine:
-    return Quarantine(
-        connection.client, connection.inbound_collection if inbound else connection.collection
-    )
+    return connection.received_quarantine if inbound else connection.quarantine
 
 
 def _require_choice(names: tuple[str, ...], everything: bool) -> None:

@@ -24,9 +24,9 @@ from cmc_webhook.database import Budget, Database, Held
 from cmc_webhook.errors import StoreUnavailable
 from cmc_webhook.reading import table
 from cmc_webhook.reading.cli import confirm, progress_bar
-from cmc_webhook.reading.connection import Connection, FirestoreOptions
+from cmc_webhook.reading.connection import FirestoreOptions
 from cmc_webhook.reading.language import text
-from cmc_webhook.reading.options import connected
+from cmc_webhook.reading.opened import Connection, connected
 from cmc_webhook.reading.queries import count
 from cmc_webhook.reading.rebuilding import Left, LeftError, rebuilt
 from cmc_webhook.status import addresses, document
@@ -49,12 +49,11 @@ def rebuild(
     if of_addresses and zone:
         raise click.UsageError(text("usage.zone_of_addresses"))
     connection = connected(where)
-    name = connection.address_collection if of_addresses else connection.collection
-    stored = connection.client.collection(name)
+    stored = (connection.addresses if of_addresses else connection.statuses).collection
     by_id = stored.order_by("__name__")
     number = count(by_id.start_after({"__name__": after}) if after else by_id)
     if store and connection.real and not yes:
-        place = {"collection": name, "project": connection.client.project}
+        place = {"collection": stored.id, "project": connection.client.project}
         confirm(text("question.rebuild", count=f"{number:,}", **place))
     database = connection.database()
     run = _Run(database, store, after)
@@ -178,8 +177,7 @@ def _mail(held: Held | None, zone: ZoneInfo | None) -> Result:
 
 def _rebuild_addresses(connection: Connection, database: Database, run: _Run, number: int) -> None:
     """Rebuild every address that has a document or a bounce in a mail."""
-    mails = connection.client.collection(connection.collection)
-    stored = connection.client.collection(connection.address_collection)
+    mails, stored = connection.statuses.collection, connection.addresses.collection
     computed = AddressesOfMails(database, connection)
     for page in pages_of(mails.select(document.FIELDS), None):
         computed.scan(page)

@@ -19,8 +19,7 @@ from cmc_webhook.reading import table
 from cmc_webhook.reading.connection import FirestoreOptions
 from cmc_webhook.reading.documents import Document
 from cmc_webhook.reading.language import text
-from cmc_webhook.reading.options import connected
-from cmc_webhook.reading.received import ReceivedMails
+from cmc_webhook.reading.opened import connected
 from cmc_webhook.reading.times import shown
 
 _PEOPLE = ("from", "to", "cc", "reply_to")
@@ -35,7 +34,7 @@ _DETAILS = (
 def list_mails(where: FirestoreOptions, **page: Any) -> None:
     """Print received mails, the latest arrival first."""
     connection = connected(where)
-    mails = ReceivedMails(connection.client, connection.inbound_collection)
+    mails = connection.received
 
     def rows(found: list[Document]) -> Iterator[str]:
         names = ("id", "received", "from", "files", "subject")
@@ -48,7 +47,7 @@ def list_mails(where: FirestoreOptions, **page: Any) -> None:
 def show(where: FirestoreOptions, name: str, json_lines: bool) -> None:
     """Print received mails with their text and attachments."""
     connection = connected(where)
-    mails = by_id(ReceivedMails(connection.client, connection.inbound_collection), name)
+    mails = by_id(connection.received, name)
     if not mails:
         raise no_mail(name)
     for line in document_lines(mails, connection.zone, json_lines, _description):

@@ -1,6 +1,7 @@
 """`send` and `replay`: post test events as CMC would, and saved bodies again."""
 
 import json
+import os
 import random
 from collections import Counter
 from collections.abc import Iterator, Sequence
@@ -13,7 +14,7 @@ import click
 from cmc_webhook.reading.cli import confirm, progress_bar
 from cmc_webhook.reading.connection import settings_here
 from cmc_webhook.reading.language import text
-from cmc_webhook.simulator import posts, scenarios
+from cmc_webhook.simulator import posts, rest, scenarios
 from cmc_webhook.simulator.posting import (
     FORM,
     JSON,
@@ -23,6 +24,7 @@ from cmc_webhook.simulator.posting import (
     Pace,
     deliver,
     is_loopback,
+    post,
     saved_message,
     without_query,
 )
@@ -49,6 +51,7 @@ def send(
     seed: int | None,
     end: datetime | None,
     concurrency: int,
+    lose: float,
 ) -> None:
     """Post test events: a single status, or all events of each mail."""
     if status and scenario:
@@ -71,19 +74,28 @@ def send(
     )
     # CMC puts the events of a second into a post, a hundred at most.
     batch = min(posts.MOST_EVENTS, max(1, int(rate))) if rate else posts.MOST_EVENTS
-    planned = posts.batches(scenarios.events(mailing, random.Random(seed)), batch)
-    records = sum(len(post.records) for post in planned)
+    rng = random.Random(seed)
+    events = scenarios.events(mailing, rng)
+    planned = posts.batches(events, batch)
+    records = sum(len(each.records) for each in planned)
     counts = {"records": f"{records:,}", "posts": f"{len(planned):,}"}
     click.echo(text("sent.planned", url=without_query(url), **counts), err=True)
+    sent = [each for each in planned if rng.random() >= lose]
+    if lose:
+        click.echo(text("sent.lost", posts=f"{len(planned) - len(sent):,}"), err=True)
+    stand_in = os.environ.get("CMC_REST_URL", "")
+    if stand_in and is_loopback(stand_in):
+        told = post(f"{stand_in}/lives", Message(rest.lives(events), JSON))
+        click.echo(text("sent.told", url=stand_in, answer=told.text), err=True)
     again = f"--seed {seed} --end {end.isoformat(timespec='seconds')}"
     click.echo(text("sent.again", options=again), err=True)
     encode, content_type = _FORMS[form]
     messages = [
         (
-            Message(encode(post, credential.api_key), content_type, credential.authorization),
-            len(post.records),
+            Message(encode(each, credential.api_key), content_type, credential.authorization),
+            len(each.records),
         )
-        for post in planned
+        for each in sent
     ]
     conclude(post_all(url, messages, rate, concurrency))
 

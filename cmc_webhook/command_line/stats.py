@@ -12,9 +12,9 @@ from cmc_webhook.reading.campaigns import Mailing, Row, csv_lines, days_until, l
 from cmc_webhook.reading.connection import FirestoreOptions
 from cmc_webhook.reading.counts import RATES, cell
 from cmc_webhook.reading.language import text, texts
-from cmc_webhook.reading.options import connected
+from cmc_webhook.reading.opened import connected
 from cmc_webhook.reading.pasted import Search
-from cmc_webhook.reading.statuses import Filters, MailStatuses
+from cmc_webhook.reading.statuses import Filters
 from cmc_webhook.status.document import day_in_japan
 
 # More do not fit into 80 columns.
@@ -26,7 +26,7 @@ def stats(
 ) -> None:
     """Print how the mails went that were queued on one day, or on the last days."""
     connection = connected(where)
-    statuses = MailStatuses(connection.client, connection.collection)
+    statuses = connection.statuses
     queued = (day,) if day else days_until(day_in_japan(datetime.now(UTC)), days)
     search = Search("to_domain", pasted.domain(domain)) if domain else None
     found = mailing(statuses, Filters(search=search, days=queued, subject=subject))

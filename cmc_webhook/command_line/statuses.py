@@ -24,9 +24,8 @@ from cmc_webhook.reading.addresses import SHOWN, read_card
 from cmc_webhook.reading.connection import FirestoreOptions
 from cmc_webhook.reading.documents import Document
 from cmc_webhook.reading.language import text, texts
-from cmc_webhook.reading.mail_addresses import MailAddresses
 from cmc_webhook.reading.meanings import explain, status_word
-from cmc_webhook.reading.options import connected
+from cmc_webhook.reading.opened import connected
 from cmc_webhook.reading.pasted import searches
 from cmc_webhook.reading.queries import Collection
 from cmc_webhook.reading.statuses import Filters, MailStatuses
@@ -48,7 +47,7 @@ _DETAILS = (
 def list_mails(where: FirestoreOptions, filters: Filters, **page: Any) -> None:
     """Print the mails that *filters* choose, newest status first."""
     connection = connected(where)
-    statuses = MailStatuses(connection.client, connection.collection)
+    statuses = connection.statuses
     print_page(
         statuses.listing(filters),
         connection.zone,
@@ -62,10 +61,9 @@ def show(where: FirestoreOptions, name: str, json_lines: bool) -> None:
     """Print why a mail did not arrive, and what to tell the customer."""
     connection = connected(where)
     zone = connection.zone
-    statuses = MailStatuses(connection.client, connection.collection)
+    statuses = connection.statuses
     is_address = "@" in name and not name.strip().startswith("<")
-    addresses = MailAddresses(connection.client, connection.address_collection)
-    card = read_card(statuses, addresses, name) if is_address else None
+    card = read_card(statuses, connection.addresses, name) if is_address else None
     mails = card.mails if card else ()
     mails = mails or by_id(statuses, name) or _found(statuses, name)
     if card and not json_lines and (card.mails or not mails):

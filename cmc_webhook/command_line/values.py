@@ -4,7 +4,7 @@ import math
 import unicodedata
 from collections.abc import Collection, Sequence
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any
+from typing import Any
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import click
@@ -15,9 +15,6 @@ from cmc_webhook.reading.connection import settings_here
 from cmc_webhook.reading.language import text, texts
 from cmc_webhook.reading.texts import LANGUAGES, load
 from cmc_webhook.reading.times import read_day, read_time
-
-if TYPE_CHECKING:
-    from cmc_webhook.reading.queries import Cursor
 
 
 class WordType(click.ParamType[str]):
@@ -83,7 +80,7 @@ def _address(value: str) -> str:
     raise ValueError
 
 
-def _position(value: str) -> "Cursor":
+def _position(value: str) -> Any:
     from cmc_webhook.reading.queries import parse_cursor
 
     return parse_cursor(value)

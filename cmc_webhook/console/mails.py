@@ -18,8 +18,8 @@ from cmc_webhook.console.paging import paged
 from cmc_webhook.console.periods import NAMED
 from cmc_webhook.console.search import ask
 from cmc_webhook.console.site import Site, existing, render_page, request_texts
-from cmc_webhook.reading.connection import Connection
 from cmc_webhook.reading.meanings import FILTERS, cause_of, explain, is_bounce_alone, short_cause
+from cmc_webhook.reading.opened import Connection
 from cmc_webhook.reading.pasted import searches
 from cmc_webhook.reading.spreadsheets import csv_lines
 from cmc_webhook.reading.times import in_zone
@@ -95,8 +95,8 @@ def mails(site: Site) -> Blueprint:
             explanation=explain(found.fields, request_texts(), site.zone),
             bounce_alone=is_bounce_alone(found.fields),
             events=list(_events(found.fields)),
-            path=f"{site.connection.collection}/{found.id}",
-            in_google=google_url(site.connection, found.id) if not site.emulator else None,
+            path=f"{site.collection}/{found.id}",
+            in_google=google_url(site, found.id) if not site.emulator else None,
         )
 
     return views

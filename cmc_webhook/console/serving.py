@@ -16,7 +16,7 @@ from cmc_webhook.console.site import Site
 from cmc_webhook.reading.connection import FirestoreOptions, settings_with_credentials
 from cmc_webhook.reading.language import text
 from cmc_webhook.reading.objects import objects
-from cmc_webhook.reading.options import connected
+from cmc_webhook.reading.opened import connected
 from cmc_webhook.settings import API_KEYS, BASIC_CREDENTIALS, Settings
 from cmc_webhook.simulator.posting import Credential, basic, bearer, is_loopback
 
@@ -46,7 +46,7 @@ def serve(
     def site() -> Site:
         connection = connected(where, check=False)
         return Site(
-            connection=connection,
+            **vars(connection),
             objects=objects(connection.client.project, local=bool(where.emulator)),
             emulator=where.emulator,
             url=url,

@@ -2,19 +2,16 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 from flask import g, render_template, request
 from werkzeug.exceptions import Forbidden, NotFound
 
 from cmc_webhook.console.quarantined import Quarantined
-from cmc_webhook.reading.connection import Connection
 from cmc_webhook.reading.documents import Document
-from cmc_webhook.reading.mail_addresses import MailAddresses
 from cmc_webhook.reading.objects import Objects
-from cmc_webhook.reading.quarantine import Quarantine
-from cmc_webhook.reading.received import ReceivedMails
-from cmc_webhook.reading.statuses import MailStatuses
+from cmc_webhook.reading.opened import Connection
 from cmc_webhook.reading.texts import LANGUAGES, Texts
 from cmc_webhook.simulator.posting import Credential
 
@@ -22,10 +19,10 @@ LANGUAGE_COOKIE = "language"
 _LOCAL_REFRESH_S, _REAL_REFRESH_S = 2, 15
 
 
-@dataclass(kw_only=True)
-class Site:
+@dataclass(frozen=True, kw_only=True)
+class Site(Connection):
     """
-    The settings of the page, and the collections that it shows.
+    The settings of the page, and the open Firestore.
 
     *emulator* is the address of a local Firestore, empty for Google's. *url* and
     *credential* are those of the status function, which processes data again. With
@@ -33,7 +30,6 @@ class Site:
     this machine, on *port*.
     """
 
-    connection: Connection
     objects: Objects
     emulator: str
     url: str
@@ -43,19 +39,15 @@ class Site:
     iap_audience: str = ""
     host_names: Sequence[str] = ()
 
-    def __post_init__(self) -> None:
-        at = self.connection
-        self.zone = at.zone  # of the times that the page shows and reads
-        # How often an open page looks for changes; each look is a read.
-        self.refresh_s = _LOCAL_REFRESH_S if self.emulator else _REAL_REFRESH_S
-        self.statuses = MailStatuses(at.client, at.collection)
-        self.addresses = MailAddresses(at.client, at.address_collection)
-        self.received = ReceivedMails(at.client, at.inbound_collection)
-        self.quarantine = Quarantine(at.client, at.collection)
-        # Of received mail; the contents of its entries are in the bucket.
-        self.received_quarantine = Quarantine(at.client, at.inbound_collection)
-        quarantines = [self.quarantine, self.received_quarantine]
-        self.quarantined = Quarantined(quarantines, 4 * self.refresh_s)
+    @property
+    def refresh_s(self) -> int:
+        """How often an open page looks for changes; each look is a read."""
+        return _LOCAL_REFRESH_S if self.emulator else _REAL_REFRESH_S
+
+    @cached_property
+    def quarantined(self) -> Quarantined:
+        """How many entries both quarantines hold; a count costs two reads."""
+        return Quarantined([self.quarantine, self.received_quarantine], 4 * self.refresh_s)
 
 
 class NoDocumentError(NotFound):

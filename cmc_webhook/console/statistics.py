@@ -16,7 +16,6 @@ from cmc_webhook.console.site import Site, render_page, request_texts
 from cmc_webhook.reading import campaigns
 from cmc_webhook.reading.campaigns import MOST_FAILURES, days_until
 from cmc_webhook.reading.counts import COLUMNS, OUTCOMES, RATES, cell, threshold
-from cmc_webhook.reading.mail_addresses import StopFilters
 from cmc_webhook.reading.meanings import explain, short_cause
 from cmc_webhook.reading.pasted import Search, domain
 from cmc_webhook.reading.queries import count
@@ -60,7 +59,7 @@ def statistics(site: Site) -> Blueprint:
             rates=RATES,
             columns=COLUMNS,
             listed=_LISTED,
-            stopped=count(site.addresses.stopped(StopFilters(since=now)).query),
+            stopped=count(site.addresses.stopped(now).query),
             cell=cell,
             threshold=threshold,
             label=lambda kind, row: campaigns.label(kind, row, texts),

@@ -21,7 +21,6 @@ from cmc_webhook.reading import stops as reading
 from cmc_webhook.reading.checking import Source, check
 from cmc_webhook.reading.csv_files import CsvFile, UnreadableFileError
 from cmc_webhook.reading.decisions import store_decision
-from cmc_webhook.reading.mail_addresses import StopFilters
 from cmc_webhook.reading.pasted import is_address, recipients
 from cmc_webhook.reading.queries import Listing
 from cmc_webhook.reading.times import in_zone
@@ -40,12 +39,12 @@ def stops(site: Site) -> Blueprint:
 
     def listing() -> Listing:
         _, since, until = read_period(request.args, site.zone, datetime.now(UTC), "all")
-        filters = StopFilters(
-            since=datetime.now(UTC),
+        return site.addresses.stopped(
+            datetime.now(UTC),
             cause=read_one_of(request.args, "cause", ("", *STOP_CAUSES)),
             domain=read_text(request.args, "domain"),
+            keep=reading.began(since, until),
         )
-        return site.addresses.stopped(filters, reading.began(since, until))
 
     @views.get("")
     def show() -> str:

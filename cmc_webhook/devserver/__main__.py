@@ -26,6 +26,7 @@ main = command(
     _port("--storage-port", 0, lowest=0),
     option("--data", metavar="FILE", default=DATA_FILE),
     option("--only-firestore", is_flag=True),
+    option("--cmc-rest", metavar="[PORT]", type=int, is_flag=False, flag_value=8084, default=0),
     option("--verbose", is_flag=True),
 )
 

@@ -2,6 +2,7 @@
 
 import logging
 import os
+import random
 import sys
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack
@@ -31,6 +32,8 @@ from cmc_webhook.settings import (
     from_env,
     inbound_from_env,
 )
+from cmc_webhook.simulator import rest
+from cmc_webhook.simulator.scenarios import COMPOSITION
 
 _PROJECT = "demo-cmc-webhook"
 
@@ -59,6 +62,8 @@ def devserver(
                 f"  export FIRESTORE_EMULATOR_HOST={firestore.address}",
                 f"  export GOOGLE_CLOUD_PROJECT={project}",
             ]
+            if port := ports["cmc_rest"]:
+                greeting += _start_stand_in(running, free_port(port, "--cmc-rest"))
             programs = []
             if not only_firestore:
                 environ = function_environ(
@@ -93,6 +98,16 @@ def _start_programs(
         inbound = function("inbound", "cmc_inbound", port, "--inbound-port", environ)
         programs.append(running.enter_context(inbound))
     return programs
+
+
+def _start_stand_in(running: ExitStack, port: int) -> Iterator[str]:
+    """Yield how to use a stand-in of CMC's REST API, which *running* stops."""
+    seed = random.SystemRandom().getrandbits(32)
+    unknowns = rest.draw(random.Random(seed))
+    url = running.enter_context(rest.serving(rest.CmcRest(unknowns), HOST, port))
+    yield text("devserver.cmc_rest", seed=seed, unknowns=unknowns)
+    yield f"  export CMC_REST_URL={url} CMC_COMPOSITIONS={COMPOSITION}"
+    yield f"  export CMC_REST_USER={rest.USER} CMC_REST_KEY={rest.KEY}"
 
 
 def _how_to_try_it(ports: Mapping[str, int], settings: StatusSettings) -> Iterator[str]:

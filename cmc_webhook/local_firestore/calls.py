@@ -6,7 +6,6 @@ from google.api_core.exceptions import InvalidArgument
 
 from cmc_webhook.local_firestore import messages, queries, resource_names, writes
 from cmc_webhook.local_firestore.errors import Refusal, status
-from cmc_webhook.local_firestore.indexes import IndexCheck
 from cmc_webhook.local_firestore.messages import Message, timestamp
 from cmc_webhook.local_firestore.resource_names import DocumentName, database_of, parse_document_of
 from cmc_webhook.local_firestore.storage import ReadResult, Storage, StorageWriter
@@ -19,10 +18,9 @@ _MIN_PARTITION = 128
 class Calls:
     """Each method takes a request and returns or yields its responses, or raises a Refusal."""
 
-    def __init__(self, storage: Storage, index_check: IndexCheck) -> None:
+    def __init__(self, storage: Storage) -> None:
         self._storage = storage
         self._transactions = Transactions(storage)
-        self._index_check = index_check
 
     def batch_get_documents(self, request: Message) -> Iterator[Message]:
         """Yield each document of the request once, found or missing."""
@@ -48,34 +46,33 @@ class Calls:
         resource_names.check_parent(request.parent)
         resource_names.check_id(request.collection_id)
         mask = queries.parse_mask(request)
-        with self._storage.reading() as latest:
-            found = {
-                ids[1]
-                for ids in latest.paths_under(request.parent)
-                if ids[0] == request.collection_id and (request.show_missing or len(ids) == 2)
-            }
-            ids, token = _page(found, request)
-            response = messages.ListDocumentsResponse(next_page_token=token)
-            for document_id in ids:
-                name = DocumentName(request.parent, request.collection_id, document_id)
-                if document := latest.get(name):
-                    response.documents.append(queries.project(document, mask))
-                else:
-                    response.documents.add(name=str(name))
+        latest = self._storage.latest()
+        found = {
+            ids[1]
+            for ids in latest.paths_under(request.parent)
+            if ids[0] == request.collection_id and (request.show_missing or len(ids) == 2)
+        }
+        ids, token = _page(found, request)
+        response = messages.ListDocumentsResponse(next_page_token=token)
+        for document_id in ids:
+            name = DocumentName(request.parent, request.collection_id, document_id)
+            if document := latest.get(name):
+                response.documents.append(queries.project(document, mask))
+            else:
+                response.documents.add(name=str(name))
         return response
 
     def list_collection_ids(self, request: Message) -> Message:
         """Return one page of the ids of collections directly under a document or the root."""
         resource_names.check_parent(request.parent)
-        with self._storage.reading() as latest:
-            found = {collection for collection, *_ in latest.paths_under(request.parent)}
+        paths = self._storage.latest().paths_under(request.parent)
+        found = {collection for collection, *_ in paths}
         ids, token = _page(found, request)
         return messages.ListCollectionIdsResponse(collection_ids=ids, next_page_token=token)
 
     def run_query(self, request: Message) -> Iterator[Message]:
         """Yield the documents; the first message may only have the number of skipped ones."""
         query = queries.parse_query(request.parent, request.structured_query)
-        self._index_check.check(query)
         begun, result, read_time = self._run(
             request, database_of(request.parent), lambda reader: reader.select(query)
         )
@@ -93,7 +90,6 @@ class Calls:
         queries.check_aggregations(requested.aggregations)
         paths = queries.aggregated_paths(requested.aggregations)
         query = queries.parse_query(request.parent, requested.structured_query, paths)
-        self._index_check.check(query)
         begun, result, read_time = self._run(
             request, database_of(request.parent), lambda reader: reader.select(query)
         )
@@ -108,8 +104,7 @@ class Calls:
         if request.partition_count <= 0:
             raise InvalidArgument("The partition count is not positive.")
         query = queries.parse_query(request.parent, request.structured_query)
-        with self._storage.reading() as latest:
-            found = latest.select(query).documents
+        found = self._storage.latest().select(query).documents
         parts = min(request.partition_count + 1, len(found) // _MIN_PARTITION)
         response = messages.PartitionQueryResponse()
         for part in range(1, parts):

@@ -5,7 +5,7 @@ A client that reconnects with a resume token is told to reset and gets everythin
 compares, and reports only changes to its user.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from queue import SimpleQueue
@@ -15,7 +15,6 @@ from google.api_core.exceptions import InvalidArgument, ResourceExhausted, Servi
 
 from cmc_webhook.local_firestore import queries
 from cmc_webhook.local_firestore.errors import Refusal, status
-from cmc_webhook.local_firestore.indexes import IndexCheck
 from cmc_webhook.local_firestore.messages import ListenResponse, Message, TargetChange, timestamp
 from cmc_webhook.local_firestore.resource_names import (
     check_database,
@@ -59,10 +58,8 @@ class ListenTarget:
         self.sent, self._as_of_us = times, reader.time_us
 
 
-def parse_target(
-    database: str, target: Message, check: Callable[[queries.Query], None]
-) -> ListenTarget:
-    """Parse *target* in *database*, or raise a Refusal, as *check* may of a query."""
+def parse_target(database: str, target: Message) -> ListenTarget:
+    """Parse *target* in *database*, or raise a Refusal."""
     kind = target.WhichOneof("target_type")
     if kind == "documents":
         names = [parse_document_of(database, name) for name in target.documents.documents]
@@ -76,7 +73,6 @@ def parse_target(
     if database_of(target.query.parent) != database:
         raise InvalidArgument(f'"{target.query.parent}" is not in {database}.')
     query = queries.parse_query(target.query.parent, target.query.structured_query)
-    check(query)
     return ListenTarget(
         id=target.target_id, read=lambda reader: reader.select(query), mask=query.mask
     )
@@ -86,16 +82,15 @@ _Type = TargetChange.TargetChangeType
 # Each takes a thread of the server.
 MOST_LISTENERS = 256
 
-# A request, a snapshot after a commit, why the stream ends; None: the client has disconnected.
+# A request, a reader after a commit, why the stream ends; None: the client has disconnected.
 Event: TypeAlias = Message | StorageReader | Refusal | None
 
 
 class Listener:
     """One stream. Any thread may add events; the thread of responses() handles them."""
 
-    def __init__(self, storage: Storage, index_check: IndexCheck) -> None:
+    def __init__(self, storage: Storage) -> None:
         self._storage = storage
-        self._index_check = index_check
         self._events: SimpleQueue[Event] = SimpleQueue()
         self._targets: dict[int, ListenTarget] = {}
 
@@ -105,22 +100,19 @@ class Listener:
 
     def responses(self) -> Iterator[Message]:
         """Yield responses until the client disconnects; raise a Refusal that was added."""
-        while (responses := self._responses(self._events.get())) is not None:
-            yield from responses
+        while (event := self._events.get()) is not None:
+            if isinstance(event, Refusal):
+                raise event
+            if isinstance(event, StorageReader):
+                yield from self._update(event)
+            else:
+                yield from self._handle(event)
 
-    def _responses(self, event: Event) -> Iterator[Message] | None:
-        if isinstance(event, Refusal):
-            raise event
-        if isinstance(event, StorageReader):
-            return self._update(event)
-        return None if event is None else self._handle(event)
-
-    def _update(self, snapshot: StorageReader) -> Iterator[Message]:
-        with self._storage.reading():
-            messages = [m for target in self._targets.values() for m in target.update(snapshot)]
+    def _update(self, latest: StorageReader) -> Iterator[Message]:
+        messages = [m for target in self._targets.values() for m in target.update(latest)]
         yield from messages
         if messages:
-            yield _target_change(_Type.NO_CHANGE, None, snapshot.time_us)
+            yield _target_change(_Type.NO_CHANGE, None, latest.time_us)
 
     def _handle(self, request: Message) -> Iterator[Message]:
         check_database(request.database)
@@ -139,24 +131,23 @@ class Listener:
         target_id = requested.target_id
         if not target_id or target_id in self._targets:
             raise InvalidArgument("A target needs an id of its own.")
-        target = parse_target(database, requested, self._index_check.check)
+        target = parse_target(database, requested)
+        latest = self._storage.latest()
+        messages = [*target.update(latest)]
         self._targets[target_id] = target
-        with self._storage.reading() as latest:
-            messages, time_us = [*target.update(latest)], latest.time_us
         yield _target_change(_Type.ADD, target_id)
         # Also without a token: an earlier stream may have ended before it sent one.
         yield _target_change(_Type.RESET, target_id)
         yield from messages
-        yield _target_change(_Type.CURRENT, target_id, time_us)
-        yield _target_change(_Type.NO_CHANGE, None, time_us)
+        yield _target_change(_Type.CURRENT, target_id, latest.time_us)
+        yield _target_change(_Type.NO_CHANGE, None, latest.time_us)
 
 
 class Listeners:
     """All streams, each of which is told of every commit."""
 
-    def __init__(self, storage: Storage, index_check: IndexCheck) -> None:
+    def __init__(self, storage: Storage) -> None:
         self._storage = storage
-        self._index_check = index_check
         self._open: set[Listener] = set()
         storage.subscribe(self._add)
 
@@ -167,7 +158,7 @@ class Listeners:
             raise ResourceExhausted(
                 f"This server has {MOST_LISTENERS} open listeners and takes no more."
             )
-        listener = Listener(self._storage, self._index_check)
+        listener = Listener(self._storage)
         self._open.add(listener)
         try:
             yield listener

@@ -13,7 +13,7 @@ from cmc_webhook.local_firestore import limits
 
 _DATABASE = re.compile(r"projects/[^/]+/databases/[^/]+")
 _RESERVED = re.compile(r"__.*__", re.DOTALL)
-# Numeric ids, as Datastore assigns them.
+# Numeric ids, as Datastore assigns them; recursive() of the clients begins at the least one.
 _NUMBER = re.compile(r"__id(-?[0-9]{1,19})__")
 
 

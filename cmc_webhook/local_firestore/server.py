@@ -11,7 +11,7 @@ import grpc
 
 from cmc_webhook.local_firestore.calls import Calls
 from cmc_webhook.local_firestore.errors import Refusal, StartError
-from cmc_webhook.local_firestore.indexes import IndexCheck, parse_definitions
+from cmc_webhook.local_firestore.indexes import parse_definitions
 from cmc_webhook.local_firestore.listen import MOST_LISTENERS, Listener, Listeners
 from cmc_webhook.local_firestore.messages import Message
 from cmc_webhook.local_firestore.storage import Storage
@@ -35,12 +35,12 @@ _OPTIONS = [
 class FirestoreServer:
     """A running server on *address*; it closes *storage*."""
 
-    def __init__(self, storage: Storage, host: str, port: int, index_check: IndexCheck) -> None:
+    def __init__(self, storage: Storage, host: str, port: int) -> None:
         self._storage = storage
         self._threads = ThreadPoolExecutor(_THREADS, thread_name_prefix="firestore")
         self._server = grpc.server(self._threads, options=_OPTIONS)
-        self._listeners = Listeners(storage, index_check)
-        handlers = _handlers(Calls(storage, index_check), self._listeners)
+        self._listeners = Listeners(storage)
+        handlers = _handlers(Calls(storage), self._listeners)
         generic = grpc.method_handlers_generic_handler(_SERVICE, handlers)
         self._server.add_generic_rpc_handlers((generic,))
         try:
@@ -80,8 +80,8 @@ def start(
     Keep the returned server: it also stops when it is garbage-collected. Raise StartError
     if it cannot start.
     """
-    index_check = IndexCheck(None if indexes is None else parse_definitions(indexes))
-    return FirestoreServer(Storage(data), host, port, index_check)
+    definitions = None if indexes is None else parse_definitions(indexes)
+    return FirestoreServer(Storage(data, definitions), host, port)
 
 
 def _handlers(calls: Calls, listeners: Listeners) -> dict[str, Any]:

@@ -43,7 +43,7 @@ class _Transaction:
 
     def run(self, read: Read, latest: StorageReader) -> tuple[ReadResult, int]:
         if not self.read_only and self.is_current(latest):
-            self.snapshot = latest.snapshot()
+            self.snapshot = latest
         result = read(self.snapshot)
         if not self.read_only:
             self._reads.append((read, _versions(result)))
@@ -71,8 +71,7 @@ class Transactions:
         transaction_id = uuid.uuid4().bytes
         with self._changed:
             self._end_expired()
-            with self._storage.reading() as latest:
-                new = _Transaction(database, latest.snapshot(), options)
+            new = _Transaction(database, self._storage.latest(), options)
             self._open[transaction_id] = new
             if new.takes_turn:
                 self._end(options.read_write.retry_transaction)
@@ -81,13 +80,11 @@ class Transactions:
 
     def run(self, transaction_id: bytes, database: str, read: Read) -> tuple[ReadResult, int]:
         """Return the result of *read* and its read time in microseconds."""
-        if not transaction_id:  # the current documents, not a snapshot
-            with self._storage.reading() as latest:
-                return read(latest), latest.time_us
+        if not transaction_id:
+            latest = self._storage.latest()
+            return read(latest), latest.time_us
         with self._changed:
-            transaction = self._use(transaction_id, database)
-            with self._storage.reading() as latest:
-                return transaction.run(read, latest)
+            return self._use(transaction_id, database).run(read, self._storage.latest())
 
     def commit(
         self, transaction_id: bytes, database: str, write: Callable[[StorageWriter], T]
@@ -119,7 +116,7 @@ class Transactions:
         found = self._open.get(transaction_id)
         if found is None or found.database != database:
             raise InvalidArgument("The referenced transaction has expired or is no longer valid.")
-        found.used_us = self._storage.now_us()
+        found.used_us = self._storage.latest().time_us
         return found
 
     def _end(self, transaction_id: bytes) -> None:
@@ -127,21 +124,19 @@ class Transactions:
         self._changed.notify_all()
 
     def _end_expired(self) -> None:
-        now_us = self._storage.now_us()
-        for transaction_id, each in list(self._open.items()):
-            if each.has_expired(now_us):
-                self._end(transaction_id)
+        now_us = self._storage.latest().time_us
+        self._open = {key: e for key, e in self._open.items() if not e.has_expired(now_us)}
 
     def _wait_for_turn(self, transaction: _Transaction | None) -> None:
         """Wait until no other transaction has its turn."""
         while self._whose_turn() not in (None, transaction):
             self._changed.wait(_POLL_S)
             if transaction:  # waiting does not count as idle time
-                transaction.used_us = self._storage.now_us()
+                transaction.used_us = self._storage.latest().time_us
 
     def _whose_turn(self) -> _Transaction | None:
         """Return the oldest retry that is not idle."""
-        since_us = self._storage.now_us() - _TURN_US
+        since_us = self._storage.latest().time_us - _TURN_US
         waiting = (each for each in self._open.values() if each.takes_turn)
         return next((each for each in waiting if each.used_us >= since_us), None)
 

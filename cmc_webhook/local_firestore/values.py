@@ -6,8 +6,8 @@ Sizes: https://cloud.google.com/firestore/docs/storage-size
 """
 
 import math
-from collections.abc import Callable, Iterable
-from typing import Any, TypeAlias
+from collections.abc import Callable
+from typing import Any, NamedTuple, TypeAlias
 
 from google.api_core.exceptions import InvalidArgument, MethodNotImplemented
 
@@ -30,7 +30,7 @@ def check_value(value: Message, depth: int = 0) -> None:
         if depth >= limits.VALUE_DEPTH:
             raise InvalidArgument(f"A value has more than {limits.VALUE_DEPTH} levels of nesting.")
         if kind == "map_value":
-            _check_map(value, depth)
+            _check_map(value.map_value, depth)
         else:
             check_elements(value.array_value, depth)
     elif kind in ("string_value", "bytes_value"):
@@ -51,7 +51,7 @@ def check_value(value: Message, depth: int = 0) -> None:
             raise InvalidArgument("A geo point is outside -90 to 90 and -180 to 180 degrees.")
     elif kind is None:
         raise InvalidArgument("A value has no type.")
-    elif kind not in _SIZES:
+    elif kind not in _KINDS:
         raise MethodNotImplemented(f"This server does not store a {kind}.")
 
 
@@ -83,9 +83,9 @@ def is_nan(value: Message) -> bool:
     return bool(value.HasField("double_value")) and math.isnan(value.double_value)
 
 
-def is_vector(value: Message) -> bool:
-    """Whether *value* is a vector, which is a map with a marker."""
-    marker = value.map_value.fields.get("__type__")
+def is_vector(inner: Message) -> bool:
+    """Whether the map *inner* is a vector, which has a marker."""
+    marker = inner.fields.get("__type__")
     return marker is not None and marker.string_value == "__vector__"
 
 
@@ -96,7 +96,7 @@ def number(value: Message) -> int | float:
 
 def size(value: Message) -> int:
     kind = value.WhichOneof("value_type")
-    return _SIZES[kind](getattr(value, kind))
+    return _KINDS[kind].size(getattr(value, kind))
 
 
 def fields_size(fields: Message) -> int:
@@ -112,27 +112,12 @@ def string_size(text: str) -> int:
     return len(text.encode()) + 1
 
 
-_SIZES: dict[str, Callable[[Any], int]] = {
-    "null_value": lambda _: 1,
-    "boolean_value": lambda _: 1,
-    "integer_value": lambda _: 8,
-    "double_value": lambda _: 8,
-    "timestamp_value": lambda _: 8,
-    "geo_point_value": lambda _: 16,
-    "string_value": string_size,
-    "bytes_value": len,
-    "reference_value": name_size,
-    "array_value": lambda array: sum(map(size, array.values)),
-    "map_value": lambda inner: fields_size(inner.fields),
-}
-
-
-def _check_map(value: Message, depth: int) -> None:
-    if not is_vector(value):
-        check_fields(value.map_value.fields, depth + 1)
+def _check_map(inner: Message, depth: int) -> None:
+    if not is_vector(inner):
+        check_fields(inner.fields, depth + 1)
         return
-    elements = value.map_value.fields["value"].array_value.values
-    if len(value.map_value.fields) != 2 or not 1 <= len(elements) <= limits.VECTOR_DIMENSIONS:
+    elements = inner.fields["value"].array_value.values
+    if len(inner.fields) != 2 or not 1 <= len(elements) <= limits.VECTOR_DIMENSIONS:
         raise InvalidArgument(
             f"A vector has 1 to {limits.VECTOR_DIMENSIONS} dimensions and nothing else."
         )
@@ -143,33 +128,41 @@ def _check_map(value: Message, depth: int) -> None:
 def sort_key(value: Message) -> SortKey:
     """Return the key of *value*; it begins with the rank of the value's type."""
     kind = value.WhichOneof("value_type")
-    if kind == "map_value":
-        return _map_key(value)
-    rank, content = _CONTENTS[kind]
-    return (rank, *content(getattr(value, kind)))
+    return _KINDS[kind].key(getattr(value, kind))
 
 
 def _number_key(number: float) -> SortKey:
-    return () if math.isnan(number) else (number,)  # NaN comes first
+    return (3,) if math.isnan(number) else (3, number)  # NaN comes first
 
 
-def _map_key(value: Message) -> SortKey:
-    fields = value.map_value.fields
-    if is_vector(value):
+def _map_key(inner: Message) -> SortKey:
+    fields = inner.fields
+    if is_vector(inner):
         elements = fields["value"].array_value.values
         return (10, len(elements), *map(sort_key, elements))
     return (11, *((name, sort_key(fields[name])) for name in sorted(fields)))
 
 
-_CONTENTS: dict[str, tuple[int, Callable[[Any], Iterable[Any]]]] = {
-    "null_value": (1, lambda _: ()),
-    "boolean_value": (2, lambda truth: (truth,)),
-    "integer_value": (3, _number_key),
-    "double_value": (3, _number_key),
-    "timestamp_value": (4, lambda time: (time.seconds, time.nanos)),
-    "string_value": (5, lambda text: (text,)),
-    "bytes_value": (6, lambda content: (content,)),
-    "reference_value": (7, lambda name: map(id_key, name.split("/"))),
-    "geo_point_value": (8, lambda point: (point.latitude, point.longitude)),
-    "array_value": (9, lambda array: map(sort_key, array.values)),
+class _Kind(NamedTuple):
+    """What is done with the content of a value of one type."""
+
+    size: Callable[[Any], int]
+    key: Callable[[Any], SortKey]
+
+
+_KINDS = {
+    "null_value": _Kind(lambda _: 1, lambda _: (1,)),
+    "boolean_value": _Kind(lambda _: 1, lambda truth: (2, truth)),
+    "integer_value": _Kind(lambda _: 8, _number_key),
+    "double_value": _Kind(lambda _: 8, _number_key),
+    "timestamp_value": _Kind(lambda _: 8, lambda time: (4, time.seconds, time.nanos)),
+    "string_value": _Kind(string_size, lambda text: (5, text)),
+    "bytes_value": _Kind(len, lambda content: (6, content)),
+    "reference_value": _Kind(name_size, lambda name: (7, *map(id_key, name.split("/")))),
+    "geo_point_value": _Kind(lambda _: 16, lambda point: (8, point.latitude, point.longitude)),
+    "array_value": _Kind(
+        lambda array: sum(map(size, array.values)),
+        lambda array: (9, *map(sort_key, array.values)),
+    ),
+    "map_value": _Kind(lambda inner: fields_size(inner.fields), _map_key),
 }

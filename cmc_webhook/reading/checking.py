@@ -16,7 +16,7 @@ from zoneinfo import ZoneInfo
 from cmc_webhook.reading import queries
 from cmc_webhook.reading.csv_files import CsvFile
 from cmc_webhook.reading.documents import ADDRESS, Document
-from cmc_webhook.reading.mail_addresses import MailAddresses, StopFilters
+from cmc_webhook.reading.mail_addresses import MailAddresses
 from cmc_webhook.reading.pasted import address
 from cmc_webhook.reading.statuses import MailStatuses
 from cmc_webhook.reading.stops import last_fact_at
@@ -85,7 +85,7 @@ class Source:
         return Answer(verdict, last_fact_at(document) if verdict.cause else None)
 
     def _stopped(self) -> Iterator[Document]:
-        pages = self._addresses.stopped(StopFilters(since=self._now)).pages(_PAGE)
+        pages = self._addresses.stopped(self._now).pages(_PAGE)
         if self.composition is not None:
             unsubscribed = self._addresses.unsubscribed(self.composition)
             pages = chain(pages, queries.all_pages(unsubscribed, _PAGE, ADDRESS))

@@ -15,13 +15,11 @@ from urllib.parse import unquote_plus
 from google.cloud.firestore_v1.base_query import FieldFilter
 
 from cmc_webhook.reading import queries
-from cmc_webhook.reading.connection import Connection
 from cmc_webhook.reading.documents import MAIL, RECEIVED, Document
 from cmc_webhook.reading.objects import QUARANTINE_FOLDER, MissingObjectError, Objects
-from cmc_webhook.reading.quarantine import Quarantine, text_of
+from cmc_webhook.reading.opened import Connection
+from cmc_webhook.reading.quarantine import text_of
 from cmc_webhook.reading.queries import Collection
-from cmc_webhook.reading.received import ReceivedMails
-from cmc_webhook.reading.statuses import MailStatuses
 from cmc_webhook.text import ascii_lower
 
 _PAGE = 300
@@ -39,9 +37,8 @@ class Traces:
     # indexed. *looked_at* counts these, *found* what holds the address.
 
     def __init__(self, connection: Connection, objects: Objects, address: str) -> None:
-        client, names = connection.client, (connection.collection, connection.inbound_collection)
-        self._statuses = MailStatuses(client, connection.collection)
-        self._received = ReceivedMails(client, connection.inbound_collection)
+        self._statuses = connection.statuses
+        self._received = connection.received
         self._objects = objects
         self._named = self._statuses.collection.where(filter=FieldFilter("to", "==", address))
         self.looked_at: Counter[str] = Counter()
@@ -52,7 +49,7 @@ class Traces:
             parties = [[each.stored.get(name) for name in _PARTIES] for each in page]
             hits = [address in map(ascii_lower, _texts(each)) for each in parties]
             self._note("received", self._received, page, hits)
-        for entries in [Quarantine(client, name) for name in names]:
+        for entries in (connection.quarantine, connection.received_quarantine):
             for page in entries.pages(_ENTRIES):
                 hits = [mentions(self._content(each), address) for each in page]
                 self._note("entries", entries, page, hits)

@@ -3,7 +3,7 @@
 import click
 
 from cmc_webhook.reading.cli import Parsed, Together, option
-from cmc_webhook.reading.connection import Connection, FirestoreOptions, is_reachable
+from cmc_webhook.reading.connection import FirestoreOptions
 from cmc_webhook.reading.language import text
 from cmc_webhook.simulator import posting
 
@@ -42,12 +42,3 @@ function_options = (
         option("--basic", default="", metavar="USER:PASSWORD"),
     ),
 )
-
-
-def connected(where: FirestoreOptions, *, check: bool = True) -> Connection:
-    """Open the Firestore and name it on stderr; *check* a local one. Raises SettingsError."""
-    if not where.quiet:
-        click.echo(where.describe(), err=True)
-    if check and where.emulator and not is_reachable(where.emulator):
-        raise click.ClickException(text("place.no_answer", emulator=where.emulator))
-    return where.open()

@@ -23,7 +23,7 @@ _RETURN_PATH = "{}@return.simulator.smtps.example"
 _SOURCE_IP, _SENDER_IP = "198.51.100.7", "192.0.2.{}"
 _QUEUED_PER_SECOND = 200
 _UUID_EPOCH = datetime(1582, 10, 15, tzinfo=UTC)
-_SUPPRESSED = ("10", "11")
+SUPPRESSED = ("10", "11")
 
 
 class Step(NamedTuple):
@@ -125,7 +125,7 @@ def _events(
             parties = {"from": sender, "to": to, "returnPath": return_path, "apiData": api_data}
         reasons = _TEXTS["reasons"]
         code = next((word for _, word in course if word.isdigit()), rng.choice([*reasons]))
-        if code in _SUPPRESSED:
+        if code in SUPPRESSED:
             final = _TEXTS["suppression"]
         else:
             final = rng.choice(reasons.get(code, reasons["99"]))

@@ -110,9 +110,9 @@ def merged(known: Mapping[str, Any], events: Iterable[StatusEvent]) -> list[Hist
     posted, of_rest = by_origin(ordered)
     if not of_rest:
         return ordered
-    told_by_posts = {_told(event) for event in posted}
-    latest = {_told(event): event["id"] for event in of_rest}
-    standing = {event_id for told, event_id in latest.items() if told not in told_by_posts}
+    told_by_posts = {told(event) for event in posted}
+    latest = {told(event): event["id"] for event in of_rest}
+    standing = {event_id for what, event_id in latest.items() if what not in told_by_posts}
     return [event for event in ordered if not is_from_rest(event) or event["id"] in standing]
 
 
@@ -141,7 +141,7 @@ def kept(ordered: list[HistoryEvent], latest: list[HistoryEvent]) -> list[Histor
     # the next post needs, and the result would depend on the order of posts. The latest of each
     # status also tells that an event of REST does not stand. Those that do are among them; they
     # displace none, as they may go.
-    latest_told = {_told(event): event for event in sorted(latest, key=moment)}
+    latest_told = {told(event): event for event in sorted(latest, key=moment)}
     may_decide, _ = by_origin(latest)
     explained, sender = greatest_explained(may_decide), greatest_with_sender(may_decide)
     deciders = (*latest_told.values(), explained, sender)
@@ -176,7 +176,7 @@ def _precedence(event: HistoryEvent) -> tuple[int, bool, datetime, str]:
     return rank, not is_from_rest(event), event["at"], event["id"]
 
 
-def _told(event: HistoryEvent) -> tuple[str, str]:
+def told(event: HistoryEvent) -> tuple[str, str]:
     """Return status and bounce code, all unknown codes as one, so that there are not many."""
     code = event.get("bounce_code", "")
     return event["status"], code if code in BOUNCE_CODES else ""

@@ -21,6 +21,7 @@ from cmc_webhook.errors import StoreUnavailable
 from cmc_webhook.reasons import Reason
 from cmc_webhook.status.cache import Cache
 from cmc_webhook.status.document import UnreadableDocumentError
+from cmc_webhook.status.events import UnreadableRecord
 from cmc_webhook.status.pending import Pending
 from cmc_webhook.status.quarantine import Entry
 from cmc_webhook.writer import TRANSIENT, Writer, attempts
@@ -47,6 +48,14 @@ class Saved:
 
     def __contains__(self, name: str) -> bool:
         return any(name in done for done in (self.stored, self.unchanged, self.refused))
+
+    def refusals(self, documents: Mapping[str, Pending]) -> list[UnreadableRecord]:
+        """Return the records whose document of *documents* was refused."""
+        return [
+            UnreadableRecord(event.record, self.refused[name])
+            for name in documents.keys() & self.refused.keys()
+            for event in documents[name].events
+        ]
 
 
 @dataclass(frozen=True, slots=True)

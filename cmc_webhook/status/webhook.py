@@ -1,7 +1,7 @@
 """Stores the posts of CMC's event webhook: from the body to documents and quarantine."""
 
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from datetime import UTC, datetime
 
 from cmc_webhook.answers import Receipt
@@ -14,8 +14,8 @@ from cmc_webhook.redaction import Redactor
 from cmc_webhook.settings import StatusSettings
 from cmc_webhook.status.diagnosis import Diagnosis, diagnose
 from cmc_webhook.status.envelope import read_envelope, wrap
-from cmc_webhook.status.events import Status, StatusEvent, UnreadableRecord, read_events
-from cmc_webhook.status.pending import Pending, by_address, by_mail
+from cmc_webhook.status.events import Status, StatusEvent, read_events
+from cmc_webhook.status.pending import by_address, by_mail
 from cmc_webhook.status.quarantine import quarantined_body, quarantined_record
 from cmc_webhook.status.store import Saved, StatusStore
 
@@ -69,7 +69,7 @@ class StatusWebhook:
         documents, saved = {**addresses, **mails}, Saved()
         try:
             self._store.save(documents, received_at, budget, saved)
-            refused, beside = _refused(mails, saved), _refused(addresses, saved)
+            refused, beside = saved.refusals(mails), saved.refusals(addresses)
             # Of a record whose documents are both refused, the last entry stands.
             if to_keep := [*beside, *unreadable, *refused]:
                 entries = [quarantined_record(u, envelope, self._redactor) for u in to_keep]
@@ -125,11 +125,3 @@ def _sender_auth(events: Iterable[StatusEvent]) -> int:
         for event in events
         if event.status in _NOT_TAKEN
     )
-
-
-def _refused(documents: Mapping[str, Pending], saved: Saved) -> list[UnreadableRecord]:
-    return [
-        UnreadableRecord(event.record, saved.refused[name])
-        for name in documents.keys() & saved.refused.keys()
-        for event in documents[name].events
-    ]

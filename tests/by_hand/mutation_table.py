@@ -455,7 +455,7 @@ MUTATIONS = [
         ),
         (
             "an event of REST stays beside its twin",
-            "if told not in told_by_posts}",
+            "if what not in told_by_posts}",
             "}",
         ),
         (

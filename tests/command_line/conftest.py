@@ -9,7 +9,7 @@ from flask.testing import FlaskClient
 from google.cloud import firestore
 
 from cmc_webhook.command_line.main import main
-from cmc_webhook.reading import connection
+from cmc_webhook.reading import opened
 
 
 @pytest.fixture
@@ -40,7 +40,7 @@ def real_project(client, firestore_address, monkeypatch) -> str:
             patch.setenv("FIRESTORE_EMULATOR_HOST", firestore_address)
             return firestore.Client(project=project, database=database)
 
-    monkeypatch.setattr(connection, "_client", local_client)
+    monkeypatch.setattr(opened, "_client", local_client)
     return client.project
 
 

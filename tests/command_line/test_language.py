@@ -138,6 +138,7 @@ SAYING = {
     "inbound": (["inbound", "list"], ["受信したメールはありません。"], ["No mail has been"]),
     "rebuild": (["rebuild"], ["ドキュメント2件を読み取りました。"], ["Documents read: 2"]),
     "doctor": (["doctor"], ["問題が1件あります。", "要確認データが2件"], ["Problems: "]),
+    "reconcile": (["reconcile", "--store"], ["--bounces"], ["--bounces and --day are two runs"]),
     "replay": (["replay", "-"], ["レコード: 受信0件"], ["Records: 0 received"]),
 }
 

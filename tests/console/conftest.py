@@ -12,6 +12,7 @@ from cmc_webhook.console.app import create_app
 from cmc_webhook.console.site import Site
 from cmc_webhook.reading.connection import FirestoreOptions
 from cmc_webhook.reading.objects import objects
+from cmc_webhook.reading.opened import opened
 from cmc_webhook.simulator.posting import Credential
 from tests.support.processes import free_port
 
@@ -36,7 +37,7 @@ def make_site(client, firestore_address, monkeypatch) -> Callable[..., Site]:
 
     def make(**changes) -> Site:
         settings = {
-            "connection": FirestoreOptions("", "").open(),
+            **vars(opened(FirestoreOptions("", ""))),
             "objects": objects(client.project, local=True),
             "emulator": firestore_address,
             "url": "http://127.0.0.1:1",

@@ -6,6 +6,7 @@ import re
 import pytest
 
 from cmc_webhook.reading.connection import FirestoreOptions
+from cmc_webhook.reading.opened import opened
 from tests.support.odd_documents import MAIL, ODD, PREFIX, odd_project
 from tests.support.records import make_record
 
@@ -15,7 +16,7 @@ def odd(make_visit, monkeypatch):
     """A client of the page of the odd project, and its documents by collection."""
     client, documents = odd_project()
     monkeypatch.setenv("GOOGLE_CLOUD_PROJECT", client.project)
-    return make_visit(connection=FirestoreOptions("", "").open()), documents
+    return make_visit(**vars(opened(FirestoreOptions("", "")))), documents
 
 
 VIEWS = [

@@ -36,6 +36,7 @@ from cmc_webhook.reading.rebuilding import Left
 from cmc_webhook.reading.texts import LANGUAGES, Texts, load
 from cmc_webhook.reading.verdicts import UNKNOWN, UNREADABLE
 from cmc_webhook.reasons import Reason
+from cmc_webhook.reconcile.totals import FIGURES
 from cmc_webhook.status import document
 from cmc_webhook.status.diagnosis import Diagnosis, Receiver
 from cmc_webhook.status.document import CLASSES as DIAGNOSED
@@ -47,7 +48,7 @@ from tests.test_document import make_event
 PACKAGE = Path(__file__).parents[2] / "cmc_webhook"
 SOURCES = {
     path: path.read_text()
-    for tool in ("reading", "console", "command_line", "devserver", "deployment")
+    for tool in ("reading", "console", "command_line", "devserver", "deployment", "reconcile")
     for path in (PACKAGE / tool).rglob("*")
     if path.suffix in (".py", ".html")
 }
@@ -120,6 +121,8 @@ WORDS = {
     "alert": {*alerts.FILTERS, alerts.SILENCE},
     "alert_todo": {*alerts.FILTERS, alerts.SILENCE},
     "cost": {*monthly_costs(1), "total"},
+    "figure": {*FIGURES},
+    "comparing": {"agree", "again", "missing", "moved", "unproven"},
     # Those that need words of their own.
     "hint": {"apis", "database", "function", "public"},
     "difference": {
@@ -134,6 +137,9 @@ COMPUTED = {
     *(f"statistics.{part}_{kind}" for part in ("by", "rest") for kind in KINDS),
     *(f"statistics.verdict_{percent}" for percent in (0, 5, 10)),
     *(f"filter.{name}" for name in (*FILTERS, *MAILING, "q", "by", "last", "file")),
+    *(f"reconcile.{name}" for name in ("status", "hour", "at_cmc", "not_here")),
+    *(f"measured.{name}" for name in ("ids", "zone", "texts", "rows_of_page", "end")),
+    *(f"measured.end_{end}" for end in ("204", "no_key", "no_row", "repeated", "short")),
     *(f"devserver.{name}" for name in ("status", "received", "page")),
 }
 # Words that stand in the code by themselves, with the table in another place.

@@ -4,7 +4,6 @@ import pytest
 from google.api_core.exceptions import InvalidArgument
 from google.cloud import firestore
 
-from cmc_webhook.local_firestore.indexes import IndexCheck
 from cmc_webhook.local_firestore.server import LOOPBACK, FirestoreServer
 from cmc_webhook.local_firestore.storage import Storage
 
@@ -27,7 +26,7 @@ def clock():
 @pytest.fixture
 def timed(clock, monkeypatch):
     """A client of a server on *clock*."""
-    server = FirestoreServer(Storage(":memory:", clock=clock), LOOPBACK, 0, IndexCheck(None))
+    server = FirestoreServer(Storage(":memory:", clock=clock), LOOPBACK, 0)
     monkeypatch.setenv("FIRESTORE_EMULATOR_HOST", server.address)
     yield firestore.Client(project="timed")
     server.stop()

@@ -12,8 +12,11 @@ from google.api_core.exceptions import GoogleAPICallError, ResourceExhausted
 from google.cloud import firestore
 from google.cloud.firestore_v1 import types
 
-from cmc_webhook.local_firestore.listen import MOST_LISTENERS
+from cmc_webhook.local_firestore.listen import MOST_LISTENERS, ListenTarget
+from cmc_webhook.local_firestore.messages import Document
+from cmc_webhook.local_firestore.resource_names import DocumentName
 from cmc_webhook.local_firestore.server import start
+from cmc_webhook.local_firestore.storage import Storage
 from tests.support.processes import until
 
 WRITER = """
@@ -205,17 +208,18 @@ def test_every_change_comes_in_order_and_once_while_processes_write(listen, clie
 
 
 @pytest.mark.builtin
-def test_a_listener_keeps_no_snapshot_while_it_waits(monkeypatch, listen):
-    server = start(":memory:", 0)
-    monkeypatch.setenv("FIRESTORE_EMULATOR_HOST", server.address)
-    mails = firestore.Client(project="snapshots").collection("mails")
-    calls = listen(mails)
-    following(calls)
-    mails.document("a").set({"n": 1})
-    following(calls)
+def test_a_commit_that_the_start_has_included_is_not_told_again():
+    storage = Storage(":memory:")
+    name = DocumentName("projects/p/databases/d/documents", "mails", "a")
+    told_later = storage.latest()
+    with storage.writing() as writer:
+        writer.tick()
+        writer.put(name, Document(name=str(name)))
+    target = ListenTarget(id=1, read=lambda reader: reader.get_all([name]))
 
-    until(lambda: not server._storage._snapshots)
-    server.stop()
+    assert len([*target.update(storage.latest())]) == 1
+    assert not [*target.update(told_later)]
+    storage.close()
 
 
 @pytest.mark.builtin

@@ -179,7 +179,7 @@ def main():
         prog="python -m tests.by_hand.benchmarks.console", description=__doc__
     )
     parser.add_argument(
-        "--documents", type=int, nargs="+", default=[1_000, 100_000], help="numbers of mails"
+        "--documents", type=int, nargs="+", default=[1_000, 10_000], help="numbers of mails"
     )
     parser.add_argument("--repeats", type=int, default=3, help="how often after the first time")
     options = parser.parse_args()

@@ -1,0 +1,1 @@
+"""Compares Firestore with what CMC's REST API tells, and brings what is missing; never deployed."""

@@ -1,0 +1,91 @@
+"""Compares CMC's daily statistics with counts of the documents. Pure but for the counting."""
+
+from collections.abc import Iterable, Mapping
+from datetime import date, timedelta
+from typing import Any
+
+from cmc_webhook.reading.counts import MailCounts
+from cmc_webhook.reading.statuses import Filters
+
+# CMC's figures of a day, in the order in which Numbers has ours.
+FIGURES = ("queued", "succeeded", "failed", "blocked")
+# The days before today that are compared: later ones still change.
+_OLDEST, _NEWEST = 9, 2
+# CMC keeps its logs for as long, and a backfill announces its pages by these figures.
+DAYS_KEPT = 40
+# As many days with different figures show that both count the same.
+_ENOUGH = 3
+Figures = Mapping[str, Mapping[str, int]]  # by day and figure
+
+
+def settled(today: date) -> list[str]:
+    """Return the days to compare, the oldest first."""
+    return [_back(today, days) for days in range(_OLDEST, _NEWEST - 1, -1)]
+
+
+def month_to_ask(today: date) -> date:
+    """Return a day of the month to ask for: one request has one month, so both take turns."""
+    return today - timedelta(days=_OLDEST if today.day % 2 else _NEWEST)
+
+
+def ours(counts: MailCounts, composition: str, days: list[str]) -> dict[str, dict[str, int]]:
+    """Return the figures of our documents of *days*."""
+    numbers = counts.numbers([Filters(composition=composition, days=(day,)) for day in days])
+    each = (dict(zip(FIGURES, some, strict=False)) for some in numbers)
+    return dict(zip(days, each, strict=True))
+
+
+def figures_of(rows: Iterable[Any]) -> dict[str, dict[str, int]]:
+    """Return the figures of each day in *rows*, without days of which one is no number."""
+    found = {}
+    for row in rows:
+        try:
+            day = date.fromisoformat(row["date"].replace("/", "-")).isoformat()
+            found[day] = {figure: int(row[figure]) for figure in FIGURES}
+        except (AttributeError, KeyError, TypeError, ValueError):
+            continue  # "total", a null, or a row of another form
+    return found
+
+
+def judged(
+    rows: Iterable[Any], here: Figures, today: date, held: Mapping[str, Any]
+) -> dict[str, Any]:
+    """
+    Return what the next run must know: what *held* has, with the figures in *rows*.
+
+    Besides, ``verdicts`` has a word for each figure, and ``missing`` its mails by day.
+    Whether CMC's days begin as ours and count mails by queueing is not documented. Where it
+    is otherwise, mails move from one day to another: one has fewer here, another more. So
+    missing ones are told only once three days with different figures agreed, if no day has
+    more here, between two days that agree, and if they were missing the last time too.
+    """
+    # A day without mails may have no row.
+    empty = {day: figures for day, figures in here.items() if not any(figures.values())}
+    theirs = empty | held.get("figures", {}) | figures_of(rows)
+    kept = {day: figures for day, figures in theirs.items() if day >= _back(today, DAYS_KEPT)}
+    found: dict[str, Any] = {"figures": kept, "agreed": {}, "fewer": {}}
+    found |= {"missing": {}, "verdicts": {}}
+    for figure in FIGURES:
+        fewer = {day: theirs[day][figure] - here[day][figure] for day in here if day in theirs}
+        same = [day for day, number in fewer.items() if number == 0 < theirs[day][figure]]
+        agreed = {*held.get("agreed", {}).get(figure, []), *(theirs[day][figure] for day in same)}
+        between = [day for day in fewer if same and same[0] < day < same[-1] and fewer[day]]
+        before, missing = held.get("fewer", {}).get(figure, {}), {}
+        if not any(fewer.values()):
+            verdict = "agree"
+        elif min(fewer.values()) < 0:
+            verdict, agreed = "moved", set()
+        elif len(agreed) < _ENOUGH or not between or len(fewer) < len(here):
+            verdict = "unproven"
+        else:
+            missing = {day: min(fewer[day], before[day]) for day in between if before.get(day)}
+            verdict = "missing" if missing else "again"
+        found["verdicts"][figure] = verdict
+        found["missing"][figure] = missing
+        found["agreed"][figure] = sorted(agreed)[:_ENOUGH]
+        found["fewer"][figure] = {} if verdict == "moved" else fewer
+    return found
+
+
+def _back(day: date, days: int) -> str:
+    return (day - timedelta(days=days)).isoformat()
