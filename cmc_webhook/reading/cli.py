@@ -125,11 +125,8 @@ class Command(click.Command):
             raise click.UsageError(text("usage.not_utf8"), ctx) from error
         _, _, order = self.make_parser(ctx).parse_args([*args])
         for param, count in Counter(order).items():
-            if (
-                count > 1
-                and isinstance(param, click.Option)
-                and not (param.multiple or param.is_flag)
-            ):
+            is_single = isinstance(param, click.Option) and not (param.multiple or param.is_flag)
+            if count > 1 and is_single:
                 raise click.UsageError(text("usage.once", option=param.opts[0]), ctx)
         return super().parse_args(ctx, args)
 

@@ -97,12 +97,15 @@ class Run:
             kind, last = "bounces", self._today - timedelta(days=1)
             listings = [{"start_date": str(first), "end_date": str(last)}]
         expected = self._pages(kind, first, last)
-        (click.echo if yes else confirm)(text("reconcile.ask", most=most, expected=expected))
+        click.echo(text("reconcile.ask", most=most, expected=expected), err=True)
+        if not yes:
+            confirm(text("question.reconcile"))
         try:
             for name, asked in product(self._settings.compositions, listings):
                 ask = partial(self._ask, most, kind, name, **asked)
                 for rows in backfill.measured.pages(ask):
-                    backfill.take(name, kind, rows, self._now)
+                    for start in range(0, len(rows), ROWS):  # a page may have more
+                        backfill.take(name, kind, rows[start : start + ROWS], self._now)
         finally:
             click.echo("\n".join(report.brought(kind, backfill, expected)))
 

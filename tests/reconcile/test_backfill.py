@@ -135,7 +135,7 @@ def test_it_asks_first_with_the_number_of_requests(run, cmc, hard, documents):
 
     known = run("reconcile", "--bounces", "--requests", "7", input="n\n")
 
-    assert "Requests to CMC: (not known before" in unknown.stderr
+    assert "Requests to CMC: an unknown number" in unknown.stderr
     # Of the figures only the month is known that the totals asked for.
     assert "Requests to CMC: 1 by its figures" in known.stderr
     assert "at most 7" in known.stderr

@@ -114,6 +114,13 @@ def test_a_page_shorter_than_the_one_before_ends_it(run, answer, documents):
     assert (len(asked), len(documents())) == (2, 3)
 
 
+def test_a_page_of_more_rows_than_were_asked_for_is_stored_whole(run, answer, documents):
+    answer(page(*(BOUNCE | {"messageId": f"<{number}@x>"} for number in range(250))), END)
+
+    assert run(*BOUNCES, "--store").exit_code == 0
+    assert len(documents()) == 250
+
+
 def test_nulls_new_fields_and_missing_ones_are_taken_as_the_webhook_takes_them(
     run, answer, documents, quarantine
 ):
