@@ -1,11 +1,11 @@
 """The dashboard: the numbers of a period."""
 
+import itertools
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from flask import Blueprint, request, url_for
 
-from cmc_webhook.console.charts import chart
 from cmc_webhook.console.dashboard_counts import FAILURES, dashboard_counts
 from cmc_webhook.console.empty import why_empty
 from cmc_webhook.console.filters import BadParameterError, read_filters
@@ -18,6 +18,7 @@ from cmc_webhook.status.events import Status
 
 _DEFAULT = "24h"
 _MOST_LABELS = 8
+_MOST_STEPS = 4
 
 
 def dashboard(site: Site) -> Blueprint:
@@ -46,8 +47,9 @@ def dashboard(site: Site) -> Blueprint:
             empty=empty,
             newest_url=newest_url,
             now=now,
-            chart=chart([counts for _, counts in counts.over_time], [*Status]),
-            labels=[shown(piece.since, site.zone, pattern) for piece, _ in counts.over_time],
+            ticks=ticks(max(sum(found.values()) for _, found in counts.over_time)),
+            statuses=[*Status],
+            label=lambda piece: shown(piece.since, site.zone, pattern),
             label_every=-(-len(counts.over_time) // _MOST_LABELS),
             failures=FAILURES,
             most=MOST,
@@ -59,6 +61,13 @@ def dashboard(site: Site) -> Blueprint:
         )
 
     return views
+
+
+def ticks(most: int) -> list[int]:
+    """Return at most five round numbers from 0 to *most* or just above."""
+    sizes = (step * 10**power for power in itertools.count() for step in (1, 2, 5))
+    size = next(size for size in sizes if size * _MOST_STEPS >= most)
+    return [size * number for number in range(max(1, -(-most // size)) + 1)]
 
 
 def _period(filters: Filters) -> Period:

@@ -1,6 +1,6 @@
 """Answers errors with a page of one sentence, never a stack trace."""
 
-from collections.abc import Callable
+from functools import partial
 
 from flask import Flask, render_template, request, url_for
 from google.api_core.exceptions import (
@@ -22,20 +22,21 @@ from cmc_webhook.status.document import UnreadableDocumentError
 
 Answer = tuple[str, int]
 
-_HTTP_ERRORS = {
-    403: "error.forbidden",
-    404: "error.not_found",
-    405: "error.not_possible",
-    413: "error.too_large",
-    421: "error.host",
-    503: "error.away",
-}
 # The status of the answer, and the text.
-_ERRORS: dict[type[Exception], tuple[int, str]] = {
+_ERRORS: dict[type[Exception] | int, tuple[int, str]] = {
+    403: (403, "error.forbidden"),
+    404: (404, "error.not_found"),
+    405: (405, "error.not_possible"),
+    413: (413, "error.too_large"),
+    421: (421, "error.host"),
+    500: (500, "error.fault"),
+    503: (503, "error.away"),
+    BadParameterError: (400, "error.bad_value"),
     ForeignFormError: (403, "error.form"),
     UnreadableDocumentError: (409, "error.edited"),
     NoStorageError: (404, "error.no_storage"),
     MissingObjectError: (404, "error.missing_object"),
+    StorageError: (502, "error.storage"),
     RetryError: (503, "error.away"),
     ServiceUnavailable: (503, "error.away"),
     DeadlineExceeded: (503, "error.away"),
@@ -49,34 +50,20 @@ _DETAILED = ("error.index", "error.firestore")
 
 def register(app: Flask) -> None:
     """Answer every error of *app* with a page."""
-    app.register_error_handler(BadParameterError, _bad_parameter)
-    app.register_error_handler(StorageError, _storage)
-    app.register_error_handler(UnreadableFileError, _file)
-    app.register_error_handler(HTTPException, _http_error)
-    app.register_error_handler(NoDocumentError, _no_document)
     for kind, (status, key) in _ERRORS.items():
-        app.register_error_handler(kind, _handler(status, key))
+        app.register_error_handler(kind, partial(_answer, status, key))
+    app.register_error_handler(UnreadableFileError, _file)
+    app.register_error_handler(NoDocumentError, _no_document)
+    app.register_error_handler(HTTPException, lambda error: _page(error.code, error.name))
 
 
-def _handler(status: int, key: str) -> Callable[[Exception], Answer]:
-    def handle(error: Exception) -> Answer:
-        detail = str(error).splitlines()[0] if key in _DETAILED else ""
-        return _page(status, request_texts().text(key), detail)
-
-    return handle
+def _answer(status: int, key: str, error: Exception) -> Answer:
+    texts, message = request_texts(), str(error).partition("\n")[0]
+    sentence = texts.text(key, what=texts.name("filter", message))
+    return _page(status, sentence, message if key in _DETAILED else "")
 
 
-def _bad_parameter(error: Exception) -> Answer:
-    texts = request_texts()
-    return _page(400, texts.text("error.bad_value", what=texts.name("filter", str(error))))
-
-
-def _storage(error: Exception) -> Answer:
-    return _page(502, request_texts().text("error.storage", what=error))
-
-
-def _file(error: Exception) -> Answer:
-    assert isinstance(error, UnreadableFileError)
+def _file(error: UnreadableFileError) -> Answer:
     return _page(400, request_texts().text(error.key, **error.values))
 
 
@@ -85,13 +72,6 @@ def _no_document(_: Exception) -> Answer:
     part = "quarantine" if "quarantine" in place else place
     back = (url_for(f"{place}.show"), texts.text("gone.back", name=texts.name("menu", part)))
     return _page(404, texts.text(f"gone.{part}"), back=back)
-
-
-def _http_error(error: HTTPException) -> Answer:
-    status = error.code or 500
-    if status < 500 and status not in _HTTP_ERRORS:
-        return _page(status, error.name)
-    return _page(status, request_texts().text(_HTTP_ERRORS.get(status, "error.fault")))
 
 
 def _page(status: int, sentence: str, detail: str = "", back: tuple[str, str] = ("", "")) -> Answer:

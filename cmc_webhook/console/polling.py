@@ -14,33 +14,28 @@ from cmc_webhook.reading.documents import Document
 
 
 def polling(site: Site) -> Blueprint:
-    """Return the views; each has the path of the page for which it is polled."""
+    """Return the views; each has the name of the list, or the path of the mail."""
     views = Blueprint("polling", __name__, url_prefix="/polling")
 
-    @views.get("/mails")
-    def mails() -> Response:
-        return _latest(site, site.statuses.last_received(1), "last_received_at")
+    def latest(documents: Sequence[Document], time: str) -> Response:
+        found = [[document.id, str(document.stored.get(time))] for document in documents]
+        return jsonify(latest=found, quarantined=site.quarantined.text())
+
+    lists = {
+        "mails": (site.statuses.last_received, "last_received_at"),
+        "received": (site.received.newest, "received_at"),
+        "quarantine": (site.quarantine.newest, "received_at"),
+        "received_quarantine": (site.received_quarantine.newest, "received_at"),
+    }
+
+    @views.get(f"/<any({', '.join(lists)}):name>")
+    def newest(name: str) -> Response:
+        find, time = lists[name]
+        return latest(find(1), time)
 
     @views.get("/mails/<document_id>")
     def mail(document_id: str) -> Response:
         found = site.statuses.get(document_id)
-        return _latest(site, [found] if found else [], "last_received_at")
-
-    @views.get("/received")
-    def received() -> Response:
-        return _latest(site, site.received.newest(1), "received_at")
-
-    @views.get("/quarantine")
-    def quarantine() -> Response:
-        return _latest(site, site.quarantine.newest(1), "received_at")
-
-    @views.get("/quarantine/received")
-    def received_quarantine() -> Response:
-        return _latest(site, site.received_quarantine.newest(1), "received_at")
+        return latest([found] if found else [], "last_received_at")
 
     return views
-
-
-def _latest(site: Site, documents: Sequence[Document], time: str) -> Response:
-    latest = [[found.id, str(found.stored.get(time))] for found in documents]
-    return jsonify(latest=latest, quarantined=site.quarantined.text())

@@ -5,8 +5,7 @@ Only entries of the status function can be processed again: the page knows only 
 """
 
 import itertools
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
 
 from flask import Blueprint, Response, request
 from werkzeug.exceptions import Forbidden
@@ -14,7 +13,7 @@ from werkzeug.exceptions import Forbidden
 from cmc_webhook.console.downloads import download
 from cmc_webhook.console.filters import read_text
 from cmc_webhook.console.paging import ListPage, paged
-from cmc_webhook.console.replaying import Replay, replay
+from cmc_webhook.console.replaying import Result, replay
 from cmc_webhook.console.site import Site, existing, refuse_unless_allowed, render_page
 from cmc_webhook.reading.documents import Document
 from cmc_webhook.reading.objects import QUARANTINE_FOLDER
@@ -29,14 +28,6 @@ _GROUPED = 500
 _REPLAYED_AT_ONCE = 50
 
 
-@dataclass(slots=True)
-class Group:
-    """Entries of one shape: what is wrong with the latest of them, and how many there are."""
-
-    problem: Problem
-    count: int = 0
-
-
 def quarantine(site: Site) -> Blueprint:
     """Return the views of the quarantine of the status function."""
     held = site.quarantine
@@ -46,13 +37,12 @@ def quarantine(site: Site) -> Blueprint:
     def replay_all() -> str:
         refuse_unless_allowed(site)
         pages = held.pages(_REPLAYED_AT_ONCE, read_text(request.args, "why"))
-        return _changed(site, held, replayed=replay(site, pages))
+        return _changed(site, held, [result for page in pages for result in replay(site, page)])
 
     @views.post("/<entry_id>/replay")
     def replay_one(entry_id: str) -> str:
         refuse_unless_allowed(site)
-        found = existing(held.get(entry_id))
-        return _changed(site, held, replayed=replay(site, [[found]]))
+        return _changed(site, held, [*replay(site, [existing(held.get(entry_id))])])
 
     return views
 
@@ -101,43 +91,44 @@ def _views(name: str, prefix: str, site: Site, held: Quarantine) -> Blueprint:
     return views
 
 
-def _changed(site: Site, held: Quarantine, replayed: Replay | None = None) -> str:
+def _changed(site: Site, held: Quarantine, replayed: Sequence[Result] | None = None) -> str:
     """Return the whole list, and above it what a form did: *replayed*, or an entry deleted."""
     site.quarantined.forget()
-    return _listed(held, replayed=replayed, deleted=replayed is None)
+    changed = 1 if replayed is None else len(replayed)
+    return _listed(held, changed=changed, replayed=replayed)
 
 
 def _listed(
-    held: Quarantine, why: str = "", replayed: Replay | None = None, *, deleted: bool = False
+    held: Quarantine, why: str = "", changed: int = 0, replayed: Sequence[Result] | None = None
 ) -> str:
     listing = held.listing(why)
     found = paged(listing, _PAGE, ".show", {"why": why} if why else {})
     shape = Shape(why, *(read_text(request.args, name) for name in ("list", "fields")))
     chosen = shape if "fields" in request.args else None
-    groups: dict[Shape, Group] = {}
-    entries = [] if chosen else found.documents
+    groups: dict[Shape, list[Problem]] = {}
+    entries = [] if chosen else [(entry, problem(entry)) for entry in found.documents]
     for entry in _latest(listing, found):
         what = problem(entry)
-        groups.setdefault(what.shape, Group(what)).count += 1
+        groups.setdefault(what.shape, []).append(what)
         if what.shape == chosen and len(entries) < _PAGE:
-            entries = [*entries, entry]
-    reasons: dict[str, list[Group]] = {}
-    for group in sorted(groups.values(), key=lambda group: -group.count):
-        reasons.setdefault(group.problem.shape.why, []).append(group)
-    grouped = sum(group.count for group in groups.values())
-    before = replayed.entries if replayed else int(deleted)
+            entries.append((entry, what))
+    reasons: dict[str, list[list[Problem]]] = {}
+    for group in sorted(groups.values(), key=len, reverse=True):
+        reasons.setdefault(group[0].shape.why, []).append(group)
+    grouped = sum(map(len, groups.values()))
     return render_page(
         "quarantine.html",
-        documents_read=found.documents_read + max(0, grouped - len(found.documents)) + before,
+        documents_read=found.documents_read + max(0, grouped - len(found.documents)) + changed,
         found=found,
         why=why,
         chosen=chosen,
         reasons=reasons,
         grouped=grouped,
         is_partial=grouped == _GROUPED,
-        entries=[(entry, problem(entry), text_of(entry)) for entry in entries],
+        entries=entries,
+        text_of=text_of,
+        changed=changed,
         replayed=replayed,
-        deleted=deleted,
     )
 
 

@@ -82,7 +82,7 @@ class Run:
             judge = partial(totals.judged, page.rows, here, self._today)
             found = self._memory.change(_id(name), judge)
             click.echo("\n".join(report.totals(name, here, found)))
-            is_missing |= any(found["missing"].values())
+            is_missing |= any(each["missing"] for each in found["judged"].values())
         return is_missing
 
     def read(

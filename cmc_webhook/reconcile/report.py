@@ -18,10 +18,10 @@ def totals(composition: str, here: Figures, found: Mapping[str, Any]) -> Iterato
         [day, *(_cell(theirs.get(day), ours, f) for f in FIGURES)] for day, ours in here.items()
     ]
     yield from _columns([[text("reconcile.day"), *names], *rows])
-    for name, (figure, verdict) in zip(names, found["verdicts"].items(), strict=True):
-        yield text(f"comparing.{verdict}", figure=name)
-        for day, number in sorted(found["missing"][figure].items()):
-            yield f"  {day}  {number:,}"
+    for name, figure in zip(names, FIGURES, strict=True):
+        judged = found["judged"][figure]
+        yield text(f"comparing.{judged['verdict']}", figure=name)
+        yield from (f"  {day}  {number:,}" for day, number in sorted(judged["missing"].items()))
 
 
 def _cell(theirs: Mapping[str, int] | None, ours: Mapping[str, int], figure: str) -> str:

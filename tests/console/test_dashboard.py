@@ -11,7 +11,7 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from cmc_webhook.console import periods
-from cmc_webhook.console.charts import chart, ticks
+from cmc_webhook.console.dashboard import ticks
 from cmc_webhook.reading.times import Period
 from tests.support.records import make_record
 
@@ -202,10 +202,16 @@ def test_ticks_are_few_and_reach_the_most(most):
     assert 2 <= len(steps) <= 5
 
 
-def test_a_bar_is_as_high_as_its_counts():
-    drawn = chart([{"failed": 10}, {"queued": 5, "failed": 5}, {}], ["queued", "failed"])
-    whole, stacked, empty = drawn.bars
+def test_the_bars_are_stacked_and_as_high_as_their_counts(visit, sent):
+    chart = visit.get(ADDRESS).text.split('<svg class="chart"')[1].split("</svg>")[0]
+    pieces, most = re.search(r'viewBox="0 0 (\d+) (\d+)" preserve', chart).groups()
+    form = r'x="([\d.]+)" width="0.85" y="(\d+)" height="(\d+)"><title>[^<]+: (\d+)</title>'
+    tops = {}
+    for x, y, height, count in re.findall(form, chart):
+        assert height == count
+        assert int(y) == tops.get(x, int(most)) - int(count)
+        tops[x] = int(y)
 
-    assert whole.segments[0].height == sum(s.height for s in stacked.segments)
-    assert stacked.segments[1].y == whole.segments[0].y
-    assert empty.segments == []
+    assert sum(int(most) - y for y in tops.values()) == expected(sent)["all"]
+    assert max(map(float, tops)) < int(pieces) == 24
+    assert min(tops.values()) >= 0

@@ -326,7 +326,7 @@ def test_the_page_says_what_it_read(visit, post):
 
 
 def test_a_change_is_seen_by_one_read(visit, post, documents, inbound):
-    lists = ["mails", "quarantine", "received", "quarantine/received"]
+    lists = ["mails", "quarantine", "received", "received_quarantine"]
     addresses = [f"/polling/{name}" for name in lists]
     before = [json.loads(visit.get(address).text) for address in addresses]
     post([make_record(), make_record(messageId="")])
