@@ -156,7 +156,7 @@ def measure(documents, repeats):
             fill(environ, documents)
         progress(f"{documents:,} mails posted in {time.perf_counter() - begin:.0f} s")
         firestore = start_firestore(running, port, data)
-        page = Program("cmc_webhook.console", "--port", str(page_port), **environ)
+        page = Program("cmc_webhook", "console", "--port", str(page_port), **environ)
         running.callback(page.stop)
         page.wait_for(page_port)
         before = resident_mib(firestore)
