@@ -16,40 +16,30 @@ from urllib.parse import parse_qs
 
 from flask import Request, Response, jsonify
 
+from cmc_webhook import errors
 from cmc_webhook.api_keys import find_api_keys
 from cmc_webhook.auth import Credentials
 from cmc_webhook.body import read_body
 from cmc_webhook.database import Budget
-from cmc_webhook.errors import (
-    BodyIncomplete,
-    BodyTooLarge,
-    EncodedBody,
-    MalformedEnvelope,
-    MethodNotAllowed,
-    NotAuthenticated,
-    StoreMisconfigured,
-    StoreUnavailable,
-    WebhookError,
-)
 from cmc_webhook.logs import LogEntry, Throttle, log, trace_of
 from cmc_webhook.reasons import Reason
 from cmc_webhook.refusals import Refusals
 
 # The HTTP status and the public error code of each error. A subclass answers like its base.
-ERRORS: dict[type[WebhookError], tuple[HTTPStatus, str]] = {
-    EncodedBody: (HTTPStatus.BAD_REQUEST, "encoded_body"),
-    BodyIncomplete: (HTTPStatus.BAD_REQUEST, "body_incomplete"),
-    MalformedEnvelope: (HTTPStatus.BAD_REQUEST, "malformed_envelope"),
-    NotAuthenticated: (HTTPStatus.UNAUTHORIZED, "not_authenticated"),
-    MethodNotAllowed: (HTTPStatus.METHOD_NOT_ALLOWED, "method_not_allowed"),
-    BodyTooLarge: (HTTPStatus.REQUEST_ENTITY_TOO_LARGE, "body_too_large"),
-    StoreUnavailable: (HTTPStatus.SERVICE_UNAVAILABLE, "store_unavailable"),
+ERRORS: dict[type[errors.WebhookError], tuple[HTTPStatus, str]] = {
+    errors.EncodedBody: (HTTPStatus.BAD_REQUEST, "encoded_body"),
+    errors.BodyIncomplete: (HTTPStatus.BAD_REQUEST, "body_incomplete"),
+    errors.MalformedEnvelope: (HTTPStatus.BAD_REQUEST, "malformed_envelope"),
+    errors.NotAuthenticated: (HTTPStatus.UNAUTHORIZED, "not_authenticated"),
+    errors.MethodNotAllowed: (HTTPStatus.METHOD_NOT_ALLOWED, "method_not_allowed"),
+    errors.BodyTooLarge: (HTTPStatus.REQUEST_ENTITY_TOO_LARGE, "body_too_large"),
+    errors.StoreUnavailable: (HTTPStatus.SERVICE_UNAVAILABLE, "store_unavailable"),
 }
 _RETRY_AFTER_S = 10
 # In quarantine because not supported yet: no operator needs to act.
 _EXPECTED = {Reason.NOT_SUPPORTED_YET}
 # Errors of an authenticated sender, which an operator should look at.
-_ALARMING = (MalformedEnvelope, StoreUnavailable)
+_ALARMING = (errors.MalformedEnvelope, errors.StoreUnavailable)
 _ONLY_REFUSED = (
     "Posts were refused and none was accepted for ten minutes: compare the key, or user and"
     " password, in CMC with those of this function."
@@ -109,11 +99,11 @@ class Endpoint:
         """Answer *request*. The framework answers 500 to an exception that is not ours."""
         started = time.monotonic()
         entry = LogEntry(trace=trace_of(request.headers.get, self._project))
-        error: WebhookError | None = None
+        error: errors.WebhookError | None = None
         try:
             _require_plain_post(request)
             response = self._accept(request, entry)
-        except WebhookError as raised:
+        except errors.WebhookError as raised:
             # Its traceback refers to this frame: a cycle that would keep the body for a while.
             error = raised.with_traceback(None)
             response = self._refuse(error, entry)
@@ -150,29 +140,29 @@ class Endpoint:
             self._refusals.accept(time.monotonic())
         return body
 
-    def _refuse(self, error: WebhookError, entry: LogEntry) -> Response:
+    def _refuse(self, error: errors.WebhookError, entry: LogEntry) -> Response:
         kind = next(cls for cls in type(error).__mro__ if cls in ERRORS)
         status, entry.error = ERRORS[kind]
         message = str(error)
-        if kind is StoreUnavailable:
+        if kind is errors.StoreUnavailable:
             # Google's text is for the operator, not for the sender.
             entry.detail, message = message, "Not everything was stored; post the same again."
         response = jsonify({"error": {"code": entry.error, "message": message}})
         response.status_code = status
-        if kind is StoreUnavailable:
+        if kind is errors.StoreUnavailable:
             response.headers["Retry-After"] = str(_RETRY_AFTER_S)
-        if kind is MethodNotAllowed:
+        if kind is errors.MethodNotAllowed:
             response.headers["Allow"] = "POST"
-        if kind is NotAuthenticated and self._credentials.basic:
+        if kind is errors.NotAuthenticated and self._credentials.basic:
             response.headers["WWW-Authenticate"] = 'Basic realm="cmc_webhook"'
         return response
 
-    def _log(self, entry: LogEntry, error: WebhookError | None) -> None:
+    def _log(self, entry: LogEntry, error: errors.WebhookError | None) -> None:
         failed = isinstance(error, _ALARMING)
-        if isinstance(error, NotAuthenticated) and (posts := self._only_refused()):
+        if isinstance(error, errors.NotAuthenticated) and (posts := self._only_refused()):
             failed, entry.posts, entry.detail = True, posts, _ONLY_REFUSED
         # One missing role makes every post fail with the same detail.
-        elif error and (not failed or isinstance(error, StoreMisconfigured)):
+        elif error and (not failed or isinstance(error, errors.StoreMisconfigured)):
             entry.posts = self._throttle.admit(entry.detail or entry.error)
             if not entry.posts:
                 return
@@ -201,7 +191,7 @@ def _mail_key(request: Request) -> tuple[str, str]:
 
 def _require_plain_post(request: Request) -> None:
     if request.method != "POST":
-        raise MethodNotAllowed("Only POST is answered here.")
+        raise errors.MethodNotAllowed("Only POST is answered here.")
     encoding = request.headers.get("Content-Encoding", "identity").strip().lower()
     if encoding not in ("", "identity"):
-        raise EncodedBody(f"Content-Encoding {encoding[:20]!a}: send the body as it is.")
+        raise errors.EncodedBody(f"Content-Encoding {encoding[:20]!a}: send the body as it is.")

@@ -50,6 +50,7 @@ def devserver(
         stream=sys.stdout,
     )
     logging.getLogger("gcp_storage_emulator").setLevel(logging.CRITICAL)
+    logging.getLogger("werkzeug").setLevel(logging.ERROR)
     project = os.environ.get("GOOGLE_CLOUD_PROJECT") or _PROJECT
     if data == DATA_FILE:
         Path(data).parent.mkdir(exist_ok=True)

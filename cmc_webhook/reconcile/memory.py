@@ -12,7 +12,7 @@ from cmc_webhook.errors import StoreUnavailable
 from cmc_webhook.writer import Writer, attempts
 
 Fields: TypeAlias = dict[str, Any]
-_FIELDS = ("statistics", "bounces", "deliveries", "figures", "agreed", "fewer")
+_FIELDS = ("statistics", "bounces", "deliveries", "figures", "judged")
 
 
 class SpentError(Exception):

@@ -53,38 +53,44 @@ def judged(
     """
     Return what the next run must know: what *held* has, with the figures in *rows*.
 
-    Besides, ``verdicts`` has a word for each figure, and ``missing`` its mails by day.
+    ``judged`` has for each figure the ``verdict`` and what is ``missing`` by day.
+    """
+    # A day without mails may have no row.
+    empty = {day: figures for day, figures in here.items() if not any(figures.values())}
+    theirs = empty | held.get("figures", {}) | figures_of(rows)
+    before = held.get("judged", {})
+    return {
+        "figures": {day: each for day, each in theirs.items() if day >= _back(today, DAYS_KEPT)},
+        "judged": {name: _judged(name, theirs, here, before.get(name, {})) for name in FIGURES},
+    }
+
+
+def _judged(
+    figure: str, theirs: Figures, here: Figures, before: Mapping[str, Any]
+) -> dict[str, Any]:
+    """
+    Judge one figure, of which *before* is the judgement of the last run.
+
     Whether CMC's days begin as ours and count mails by queueing is not documented. Where it
     is otherwise, mails move from one day to another: one has fewer here, another more. So
     missing ones are told only once three days with different figures agreed, if no day has
     more here, between two days that agree, and if they were missing the last time too.
     """
-    # A day without mails may have no row.
-    empty = {day: figures for day, figures in here.items() if not any(figures.values())}
-    theirs = empty | held.get("figures", {}) | figures_of(rows)
-    kept = {day: figures for day, figures in theirs.items() if day >= _back(today, DAYS_KEPT)}
-    found: dict[str, Any] = {"figures": kept, "agreed": {}, "fewer": {}}
-    found |= {"missing": {}, "verdicts": {}}
-    for figure in FIGURES:
-        fewer = {day: theirs[day][figure] - here[day][figure] for day in here if day in theirs}
-        same = [day for day, number in fewer.items() if number == 0 < theirs[day][figure]]
-        agreed = {*held.get("agreed", {}).get(figure, []), *(theirs[day][figure] for day in same)}
-        between = [day for day in fewer if same and same[0] < day < same[-1] and fewer[day]]
-        before, missing = held.get("fewer", {}).get(figure, {}), {}
-        if not any(fewer.values()):
-            verdict = "agree"
-        elif min(fewer.values()) < 0:
-            verdict, agreed = "moved", set()
-        elif len(agreed) < _ENOUGH or not between or len(fewer) < len(here):
-            verdict = "unproven"
-        else:
-            missing = {day: min(fewer[day], before[day]) for day in between if before.get(day)}
-            verdict = "missing" if missing else "again"
-        found["verdicts"][figure] = verdict
-        found["missing"][figure] = missing
-        found["agreed"][figure] = sorted(agreed)[:_ENOUGH]
-        found["fewer"][figure] = {} if verdict == "moved" else fewer
-    return found
+    fewer = {day: theirs[day][figure] - here[day][figure] for day in here if day in theirs}
+    if min(fewer.values(), default=0) < 0:
+        return {"verdict": "moved", "missing": {}, "agreed": [], "fewer": {}}
+    same = [day for day, number in fewer.items() if number == 0 < theirs[day][figure]]
+    agreed = {*before.get("agreed", []), *(theirs[day][figure] for day in same)}
+    between = [day for day in fewer if same and same[0] < day < same[-1] and fewer[day]]
+    stayed = {day: min(fewer[day], before.get("fewer", {}).get(day, 0)) for day in between}
+    missing = {day: number for day, number in stayed.items() if number}
+    verdict = "missing" if missing else "again"
+    if not any(fewer.values()):
+        verdict = "agree"
+    elif len(agreed) < _ENOUGH or not between or len(fewer) < len(here):
+        verdict, missing = "unproven", {}
+    enough = sorted(agreed)[:_ENOUGH]
+    return {"verdict": verdict, "missing": missing, "agreed": enough, "fewer": fewer}
 
 
 def _back(day: date, days: int) -> str:

@@ -7,9 +7,11 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import datetime, timedelta
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 from zoneinfo import ZoneInfo
+
+from werkzeug.serving import make_server
+from werkzeug.wrappers import Request, Response
 
 from cmc_webhook.simulator.scenarios import SUPPRESSED, Event
 
@@ -102,27 +104,18 @@ def lives(events: Iterable[Event]) -> bytes:
 def serving(rest: CmcRest, host: str, port: int) -> Iterator[str]:
     """Serve *rest* and yield its address."""
 
-    class Handler(BaseHTTPRequestHandler):
-        def do_POST(self) -> None:
-            content = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
-            if self.path == "/lives":
-                rest.events += [Event(datetime.fromisoformat(at), *e) for at, *e in content]
-                status, answer = 204, None
-            else:
-                status, answer = rest.answer(self.path.split("/")[1], content)
-            body = b"" if answer is None else json.dumps(answer).encode()
-            self.send_response(status)
-            self.send_header("Content-Length", str(len(body)))
-            self.end_headers()
-            self.wfile.write(body)
+    @Request.application
+    def answer(request: Request) -> Response:
+        if request.path == "/lives":
+            rest.events += [Event(datetime.fromisoformat(at), *e) for at, *e in request.json]
+            return Response(status=204)
+        status, content = rest.answer(request.path.split("/")[1], request.json)
+        return Response("" if content is None else json.dumps(content), status)
 
-        def log_message(self, *_: object) -> None:
-            """Log nothing: the terminal shows what the functions do."""
-
-    server = ThreadingHTTPServer((host, port), Handler)
+    server = make_server(host, port, answer, threaded=True)
     threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True).start()
     try:
-        yield f"http://{host}:{server.server_port}"
+        yield f"http://{host}:{server.port}"
     finally:
         server.shutdown()
         server.server_close()

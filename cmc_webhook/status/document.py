@@ -7,6 +7,7 @@ from typing import Any
 
 from pydantic import TypeAdapter, ValidationError
 
+from cmc_webhook.status import history
 from cmc_webhook.status.diagnosis import Diagnosis, diagnose
 from cmc_webhook.status.events import (
     BOUNCE_CODES,
@@ -16,21 +17,6 @@ from cmc_webhook.status.events import (
     Description,
     Status,
     StatusEvent,
-)
-from cmc_webhook.status.history import (
-    BOUNCE_STATUSES,
-    FIRST_TIMES,
-    STAND_INS,
-    HistoryEvent,
-    by_origin,
-    greatest,
-    greatest_bounce,
-    greatest_explained,
-    greatest_with_sender,
-    kept,
-    latest_alike,
-    merged,
-    moment,
 )
 from cmc_webhook.text import mail_id
 
@@ -81,7 +67,7 @@ class StatusDocument(Description, total=False):
     failed_at: datetime
     bounced_at: datetime
     suppressed_at: datetime
-    events: list[HistoryEvent]
+    events: list[history.HistoryEvent]
     schema_version: int
 
 
@@ -128,10 +114,10 @@ def fold(held: Mapping[str, Any], events: Iterable[StatusEvent]) -> dict[str, An
 def fold_valid(known: StatusDocument, events: Iterable[StatusEvent]) -> dict[str, Any]:
     """Do as fold() of a document that is valid(), or the result of another fold; change neither."""
     events = list(events)
-    history = merged(known, events)
-    latest = latest_alike(history)
+    ordered = history.merged(known, events)
+    latest = history.latest_alike(ordered)
     described = _descriptions(known, events)
-    times = _times(known, history)
+    times = _times(known, ordered)
     verdict = _verdict(latest, described.get("to_domain", ""))
     document = {
         **described,
@@ -140,7 +126,7 @@ def fold_valid(known: StatusDocument, events: Iterable[StatusEvent]) -> dict[str
         **_outcome(times, verdict),
         "queued_on": _queued_on(times),
         "sender_ip": _sender_ip(latest) or _held_sender_ip(known),
-        "events": kept(history, latest),
+        "events": history.kept(ordered, latest),
         "schema_version": max(known.get("schema_version", 0), SCHEMA_VERSION),
     }
     return {name: value for name, value in document.items() if value}
@@ -160,39 +146,40 @@ def without_nulls(value: Any) -> Any:
     return value
 
 
-def _verdict(events: list[HistoryEvent], to_domain: str) -> dict[str, Any]:
-    deciding = greatest(events)
+def _verdict(events: list[history.HistoryEvent], to_domain: str) -> dict[str, Any]:
+    deciding = history.greatest(events)
     if deciding is None:
         return {}
-    explained = deciding if deciding["status"] == Status.DEFERRED else greatest_explained(events)
+    is_deferral = deciding["status"] == Status.DEFERRED
+    explained = deciding if is_deferral else history.greatest_explained(events)
     return {
         "status": deciding["status"],
         "status_at": deciding["at"],
         "reason": explained and explained.get("reason"),
-        **_bounce(greatest_bounce(events) or greatest_explained(events), to_domain),
+        **_bounce(history.greatest_bounce(events) or history.greatest_explained(events), to_domain),
     }
 
 
-def _sender_ip(events: Iterable[HistoryEvent]) -> str:
-    event = greatest_with_sender(events)
+def _sender_ip(events: Iterable[history.HistoryEvent]) -> str:
+    event = history.greatest_with_sender(events)
     return event["sender_ip"] if event else ""
 
 
 def _held_sender_ip(known: StatusDocument) -> str:
     """Return the stored sender, unless an event of REST gave it, which may have left."""
-    _, of_rest = by_origin(known.get("events", []))
+    _, of_rest = history.by_origin(known.get("events", []))
     sender_ip = known.get("sender_ip", "")
     return "" if sender_ip in [event.get("sender_ip") for event in of_rest] else sender_ip
 
 
-def _bounce(event: HistoryEvent | None, to_domain: str) -> dict[str, Any]:
+def _bounce(event: history.HistoryEvent | None, to_domain: str) -> dict[str, Any]:
     """Return what the greatest bounce says, or the greatest failure where there is no bounce."""
     if event is None:
         return {}
     code = event.get("bounce_code", "")
     diagnosis = diagnose(code, event.get("reason", ""), to_domain)
     diagnosed = {"diagnosis": diagnosis.value} if diagnosis else {}
-    if event["status"] not in BOUNCE_STATUSES:
+    if event["status"] not in history.BOUNCE_STATUSES:
         return diagnosed
     cause, bounce_class = BOUNCE_CODES.get(code, UNKNOWN_BOUNCE_CODE)
     if diagnosis:
@@ -222,13 +209,13 @@ def day_in_japan(at: datetime) -> date:
     return min(at, _LATEST).astimezone(JAPAN).date()
 
 
-def _times(known: StatusDocument, ordered: list[HistoryEvent]) -> dict[str, datetime]:
+def _times(known: StatusDocument, ordered: list[history.HistoryEvent]) -> dict[str, datetime]:
     """
     Return the first time of each status and of any event, and the last deferral.
 
     An event of REST gives a time only where no post did.
     """
-    posted, of_rest = by_origin(ordered)
+    posted, of_rest = history.by_origin(ordered)
     held = _posted_times(known)
     # A document of schema version 1 has no first_event_at: its other times are as early.
     if first := min(held.values(), default=None):
@@ -241,26 +228,28 @@ def _times(known: StatusDocument, ordered: list[HistoryEvent]) -> dict[str, date
 
 def _posted_times(known: StatusDocument) -> dict[str, datetime]:
     """Return the stored times without those that only events of REST gave: such may leave."""
-    names = (*FIRST_TIMES.values(), "deferred_at", "first_event_at")
+    names = (*history.FIRST_TIMES.values(), "deferred_at", "first_event_at")
     times: dict[str, datetime] = {
         name: known[name]  # type: ignore[literal-required]
         for name in names
         if name in known
     }
-    posted, of_rest = by_origin(known.get("events", []))
+    posted, of_rest = history.by_origin(known.get("events", []))
     if not of_rest:
         return times
-    of_posts, of_others = (_times_of(sorted(each, key=moment)) for each in (posted, of_rest))
+    of_posts, of_others = (
+        _times_of(sorted(each, key=history.moment)) for each in (posted, of_rest)
+    )
     return {n: at for n, at in times.items() if n in of_posts or at != of_others.get(n)}
 
 
-def _times_of(ordered: list[HistoryEvent]) -> dict[str, datetime]:
+def _times_of(ordered: list[history.HistoryEvent]) -> dict[str, datetime]:
     """Return the times that follow from *ordered* alone."""
     # The time of a stand-in may not be known: it is then before all others.
-    dated = [e for e in ordered if e["id"] not in STAND_INS or e["at"] > EARLIEST]
+    dated = [e for e in ordered if e["id"] not in history.STAND_INS or e["at"] > EARLIEST]
     first = {event["status"]: event["at"] for event in reversed(dated)}
     last = {event["status"]: event["at"] for event in dated}
-    times = {name: first[status] for status, name in FIRST_TIMES.items() if status in first}
+    times = {name: first[status] for status, name in history.FIRST_TIMES.items() if status in first}
     if Status.DEFERRED in last:
         times["deferred_at"] = last[Status.DEFERRED]
     if dated:

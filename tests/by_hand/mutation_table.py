@@ -28,12 +28,12 @@ MUTATIONS = [
         ("503 has no Retry-After", 'response.headers["Retry-After"] = str(_RETRY_AFTER_S)', "pass"),
         (
             "WWW-Authenticate also without BASIC",
-            "if kind is NotAuthenticated and self._credentials.basic:",
+            "if kind is errors.NotAuthenticated and self._credentials.basic:",
             "if kind is NotAuthenticated:",
         ),
         (
             "WWW-Authenticate never",
-            "if kind is NotAuthenticated and self._credentials.basic:",
+            "if kind is errors.NotAuthenticated and self._credentials.basic:",
             "if False:",
         ),
         ("compressed bodies are parsed", 'if encoding not in ("", "identity"):', "if False:"),
@@ -59,8 +59,8 @@ MUTATIONS = [
         ),
         (
             "a post that could not be stored is a warning, once a minute",
-            "_ALARMING = (MalformedEnvelope, StoreUnavailable)",
-            "_ALARMING = (MalformedEnvelope,)",
+            "_ALARMING = (errors.MalformedEnvelope, errors.StoreUnavailable)",
+            "_ALARMING = (errors.MalformedEnvelope,)",
         ),
         ("blocks are alarming", "_EXPECTED = {Reason.NOT_SUPPORTED_YET}", "_EXPECTED = set()"),
         (
@@ -529,9 +529,8 @@ MUTATIONS = [
         ),
         (
             "the reason of a deferral stays after it",
-            'explained = deciding if deciding["status"] == Status.DEFERRED else'
-            " greatest_explained(events)",
-            "explained = greatest(e for e in events if e.get('reason'))",
+            "explained = deciding if is_deferral else history.greatest_explained(events)",
+            "explained = history.greatest(e for e in events if e.get('reason'))",
         ),
     ),
     *_mutations(

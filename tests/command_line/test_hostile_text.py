@@ -9,6 +9,7 @@ from tests.support.odd_documents import ENTRY, MAIL, NOW, PREFIX, RECEIVED, RECE
 from tests.support.records import make_record
 
 HOSTILE = "\x1b]0;t\x07\x1b[2J\x9b31m\x85\x7f\x08\u202eevil\u2066x\u2028y\u200b\r\n\U000e0041z"
+DAY = MAIL["queued_on"]  # the statistics of one day name its subjects
 REVERSING = ("LRE", "RLE", "LRO", "RLO", "PDF", "LRI", "RLI", "FSI", "PDI")
 
 
@@ -30,7 +31,7 @@ def documents_of_strangers(client):
         ("inbound_mails", RECEIVED),
         ("inbound_mails_quarantine", RECEIVED_ENTRY),
     ):
-        words = {"status", "kind"} & fields.keys()
+        words = {"status", "kind", "queued_on"} & fields.keys()
         odd = hostile(fields) | {name: fields[name] for name in words}
         odd |= {f"{HOSTILE}theirs": HOSTILE, "theirs": {f"{HOSTILE}name": HOSTILE}}
         for name in (f"{PREFIX}{HOSTILE}", "aa"):
@@ -55,7 +56,7 @@ READERS = [
     ["list", "--domain", HOSTILE],
     ["show", PREFIX],
     ["show", HOSTILE],
-    ["stats"],
+    ["stats", "--day", DAY],
     ["stats", "--domain", HOSTILE],
     ["export"],
     ["export", "--format", "jsonl"],
@@ -73,7 +74,7 @@ READERS = [
 WITH_JSON = [
     ["list", "--json"],
     ["show", PREFIX, "--json"],
-    ["stats", "--json"],
+    ["stats", "--day", DAY, "--json"],
     ["export", "--format", "jsonl"],
     ["quarantine", "list", "--json"],
     ["quarantine", "list", "--inbound", "--json"],

@@ -1,6 +1,7 @@
 """What is asked of CMC's REST API, whatever it answers, and never more than the budget."""
 
 import json
+import socket
 import threading
 
 import pytest
@@ -84,6 +85,25 @@ def test_a_server_that_is_not_there_is_one_sentence(run, use):
 
     assert (done.exit_code, "no whole answer (ConnectionError)" in done.stderr) == (1, True)
     assert stand_in.KEY not in done.output
+
+
+def test_a_server_that_never_answers_is_one_sentence(run, use, monkeypatch):
+    monkeypatch.setattr("cmc_webhook.reconcile.rest._TIMEOUTS_S", (0.2, 0.2))
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        use(f"http://127.0.0.1:{silent.getsockname()[1]}")
+
+        done = run(*BOUNCES)
+
+    assert (done.exit_code, "no whole answer (ReadTimeout)" in done.stderr) == (1, True)
+
+
+def test_the_pages_before_one_that_breaks_are_stored(run, answer, documents):
+    answer(page(BOUNCE), ANSWERS["half a page"][0])
+
+    done = run(*BOUNCES, "--store")
+
+    assert (done.exit_code, len(documents())) == (1, 1)
+    assert "Rows from CMC: 1. Stored what was missing: 1." in done.output
 
 
 ENDS = {

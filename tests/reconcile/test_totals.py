@@ -53,34 +53,36 @@ def test_what_stands_twice_is_missing_and_once_is_not():
     first = judge(here)
     again = judge(here, first)
 
-    assert first["verdicts"]["queued"] == "again"
-    assert first["missing"]["queued"] == {}
-    assert again["verdicts"]["queued"] == "missing"
-    assert again["missing"]["queued"] == {DAYS[3]: 7}
+    assert first["judged"]["queued"]["verdict"] == "again"
+    assert first["judged"]["queued"]["missing"] == {}
+    assert again["judged"]["queued"]["verdict"] == "missing"
+    assert again["judged"]["queued"]["missing"] == {DAYS[3]: 7}
 
 
 def test_of_two_differences_the_smaller_is_told():
-    assert judge(changed((3, -7)), judge(changed((3, -4))))["missing"]["queued"] == {DAYS[3]: 4}
+    assert judge(changed((3, -7)), judge(changed((3, -4))))["judged"]["queued"]["missing"] == {
+        DAYS[3]: 4
+    }
 
 
 def test_what_came_meanwhile_is_not_missing():
     again = judge(SAME, judge(changed((3, -7))))
 
-    assert again["verdicts"]["queued"] == "agree"
-    assert again["missing"]["queued"] == {}
+    assert again["judged"]["queued"]["verdict"] == "agree"
+    assert again["judged"]["queued"]["missing"] == {}
 
 
 @pytest.mark.parametrize("edge", [0, -1])
 def test_a_difference_at_the_edge_may_have_come_from_a_day_that_nobody_sees(edge):
     here = changed((edge, -3))
 
-    assert judge(here, judge(here))["verdicts"]["queued"] == "unproven"
+    assert judge(here, judge(here))["judged"]["queued"]["verdict"] == "unproven"
 
 
 def test_two_days_are_told_between_two_that_agree():
     here = changed((3, -3), (4, -4), (7, -1))
 
-    assert judge(here, judge(here))["missing"]["queued"] == {DAYS[3]: 3, DAYS[4]: 4}
+    assert judge(here, judge(here))["judged"]["queued"]["missing"] == {DAYS[3]: 3, DAYS[4]: 4}
 
 
 def test_mails_that_moved_to_the_next_day_are_no_gap():
@@ -89,24 +91,24 @@ def test_mails_that_moved_to_the_next_day_are_no_gap():
     held = judge(changed((3, -5)))
     found = judge(here, held)
 
-    assert found["verdicts"]["queued"] == "moved"
-    assert found["missing"]["queued"] == {}
+    assert found["judged"]["queued"]["verdict"] == "moved"
+    assert found["judged"]["queued"]["missing"] == {}
     # Neither what agreed before nor what differed counts any more.
-    assert judge(changed((3, -5)), found)["verdicts"]["queued"] == "again"
+    assert judge(changed((3, -5)), found)["judged"]["queued"]["verdict"] == "again"
 
 
 def test_too_few_days_that_agree_prove_nothing():
     here = [n - 1 for n in SAME]
     here[0] += 1
 
-    assert judge(here, judge(here))["verdicts"]["queued"] == "unproven"
+    assert judge(here, judge(here))["judged"]["queued"]["verdict"] == "unproven"
 
 
 def test_days_with_the_same_figure_prove_nothing():
     there = [1] * 8
     here = [1, 1, 1, 0, 1, 1, 1, 1]
 
-    assert judge(here, judge(here, there=there), there)["verdicts"]["queued"] == "unproven"
+    assert judge(here, judge(here, there=there), there)["judged"]["queued"]["verdict"] == "unproven"
 
 
 def test_days_without_mails_are_as_good_as_any_neighbour():
@@ -116,7 +118,7 @@ def test_days_without_mails_are_as_good_as_any_neighbour():
 
     again = judged(told, here, TODAY, judged(told, here, TODAY, {}))
 
-    assert again["missing"]["queued"] == {DAYS[3]: 9}
+    assert again["judged"]["queued"]["missing"] == {DAYS[3]: 9}
 
 
 def test_what_was_proven_stays_proven_when_most_days_lose():
@@ -126,7 +128,7 @@ def test_what_was_proven_stays_proven_when_most_days_lose():
 
     again = judge(here, judge(here, held))
 
-    assert again["missing"]["queued"] == dict.fromkeys(DAYS[1:-1], 2)
+    assert again["judged"]["queued"]["missing"] == dict.fromkeys(DAYS[1:-1], 2)
 
 
 def test_a_day_that_nobody_knows_may_have_more():
@@ -135,7 +137,7 @@ def test_a_day_that_nobody_knows_may_have_more():
 
     again = judged(there, here, TODAY, judged(there, here, TODAY, {}))
 
-    assert again["verdicts"]["queued"] == "unproven"
+    assert again["judged"]["queued"]["verdict"] == "unproven"
 
 
 def test_figures_of_another_month_are_remembered():
@@ -143,7 +145,7 @@ def test_figures_of_another_month_are_remembered():
 
     found = judged(rows(SAME)[4:], figures(changed((3, -7))), TODAY, held)
 
-    assert found["missing"]["queued"] == {DAYS[3]: 7}
+    assert found["judged"]["queued"]["missing"] == {DAYS[3]: 7}
 
 
 def test_figures_are_kept_for_forty_days():
