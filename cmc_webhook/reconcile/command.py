@@ -77,8 +77,9 @@ class Run:
         most, month = self._settings.daily_requests, totals.month_to_ask(self._today)
         is_missing = False
         for name in self._settings.compositions:
-            page = self._ask(most, "statistics", name, year=month.year, month=month.month)
+            # First, as it may fail for a missing index, and the request would be spent.
             here = totals.ours(counts, name, totals.settled(self._today))
+            page = self._ask(most, "statistics", name, year=month.year, month=month.month)
             judge = partial(totals.judged, page.rows, here, self._today)
             found = self._memory.change(_id(name), judge)
             click.echo("\n".join(report.totals(name, here, found)))

@@ -46,17 +46,18 @@ def brought(kind: str, backfill: Backfill, expected: str) -> Iterator[str]:
     yield text("reconcile.brought" if backfill.stores else "reconcile.would_bring", **numbers)
     if backfill.unreadable:
         yield text("reconcile.unreadable", count=f"{backfill.unreadable:,}")
-    yield text("measured.heading")
-    shift, unknown = found.shift(), text("measured.unknown")
+    unknown, shift = text("measured.unknown"), found.shift()
     zone = text("measured.other_zone", shift=f"{shift:+g}") if shift else text("measured.same_zone")
-    answers = {
-        "ids": text("measured.of", some=found.same_ids, all=found.compared),
-        "zone": zone if found.compared else unknown,
-        "texts": text("measured.of", some=found.other_texts, all=found.compared),
-        "rows_of_page": text("measured.page", largest=found.largest_page, asked=ROWS),
-        "end": text(f"measured.end_{found.end}") if found.end else unknown,
-    }
-    yield from _columns([(text(f"measured.{name}"), said) for name, said in answers.items()])
+    yield text(
+        "measured.all",
+        compared=found.compared,
+        ids=found.same_ids,
+        texts=found.other_texts,
+        zone=zone if found.compared else unknown,
+        largest=found.largest_page,
+        asked=ROWS,
+        end=text(f"measured.end_{found.end}") if found.end else unknown,
+    )
 
 
 def _columns(rows: Sequence[Sequence[str]]) -> Iterator[str]:

@@ -138,7 +138,6 @@ COMPUTED = {
     *(f"statistics.verdict_{percent}" for percent in (0, 5, 10)),
     *(f"filter.{name}" for name in (*FILTERS, *MAILING, "q", "by", "last", "file")),
     *(f"reconcile.{name}" for name in ("status", "hour", "at_cmc", "not_here")),
-    *(f"measured.{name}" for name in ("ids", "zone", "texts", "rows_of_page", "end")),
     *(f"measured.end_{end}" for end in ("204", "no_key", "no_row", "repeated", "short")),
     *(f"devserver.{name}" for name in ("status", "received", "page")),
 }

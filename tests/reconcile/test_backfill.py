@@ -119,7 +119,7 @@ def test_the_first_run_measures_what_nobody_knows(run, cmc, hard):
 
     for line in (
         "rows with the id of the webhook's event",
-        "of 6 compared",
+        "of 6 rows that the webhook told too",
         "as the webhook's",
         "9 at most, 100 were asked for",
         "HTTP status 204",

@@ -199,7 +199,7 @@ def timed(views, port, documents, repeats):
 def start_page(running, environ):
     """Return the port of a page that is started."""
     port = free_port()
-    page = Program("cmc_webhook.console", "--port", str(port), **environ)
+    page = Program("cmc_webhook", "console", "--port", str(port), **environ)
     running.callback(page.stop)
     page.wait_for(port)
     return port
