@@ -10,7 +10,9 @@ from werkzeug.wrappers import Response
 from cmc_webhook.console import error_pages, iap, security
 from cmc_webhook.console.addresses import addresses
 from cmc_webhook.console.dashboard import dashboard
+from cmc_webhook.console.downloads import MOST_ROWS
 from cmc_webhook.console.mails import mails
+from cmc_webhook.console.periods import OFFERED
 from cmc_webhook.console.polling import polling
 from cmc_webhook.console.quarantine import quarantine, received_quarantine
 from cmc_webhook.console.received import received
@@ -67,7 +69,7 @@ def _add_template_values(app: Flask, site: Site) -> None:
     app.jinja_env.filters["local"] = lambda time: shown(time, site.zone, "%Y-%m-%dT%H:%M:%S")
     app.jinja_env.filters["visible"] = visible
     app.jinja_env.filters["number"] = "{:,}".format
-    app.jinja_env.globals["site"] = site
+    app.jinja_env.globals |= {"site": site, "periods": OFFERED, "most_rows": MOST_ROWS}
 
     @app.context_processor
     def values() -> dict[str, Any]:

@@ -34,23 +34,24 @@ def dashboard(site: Site) -> Blueprint:
             composition=chosen.filters.composition, since=period.since, until=period.until
         )
         counts = dashboard_counts(site.statuses, filters, period, site.zone)
-        empty = None if counts.total else why_empty(site.statuses, filters)
+        empty = None if counts["total"] else why_empty(site.statuses, filters)
         newest_url = None
         if empty and empty.newest:
             newest_url = _url("dashboard.show", filters, last(timedelta(hours=24), empty.newest))
+        over_time = counts["over_time"]
         pattern = "%H:%M" if is_hourly(period) else "%m-%d"
         return render_page(
             "dashboard.html",
-            documents_read=counts.documents_read or 1,  # of why_empty
-            count_queries=counts.count_queries,
+            documents_read=counts["documents_read"] or 1,  # of why_empty
+            count_queries=counts["count_queries"],
             counts=counts,
             empty=empty,
             newest_url=newest_url,
             now=now,
-            ticks=ticks(max(sum(found.values()) for _, found in counts.over_time)),
+            ticks=ticks(max(sum(found.values()) for _, found in over_time)),
             statuses=[*Status],
             label=lambda piece: shown(piece.since, site.zone, pattern),
-            label_every=-(-len(counts.over_time) // _MOST_LABELS),
+            label_every=-(-len(over_time) // _MOST_LABELS),
             failures=FAILURES,
             most=MOST,
             named=[*NAMED],

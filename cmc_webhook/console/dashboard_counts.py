@@ -8,7 +8,6 @@ reads no document, and what it cannot count is taken from the newest MOST.
 from bisect import bisect_right
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import timedelta
 from statistics import median
 from typing import Any
@@ -31,37 +30,16 @@ _FIELDS = (
 Fields = Mapping[str, Any]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class DashboardCounts:
-    """
-    The numbers of one period; *over_time* has its hours or days.
-
-    *unreadable*: how many of the mails that were read have fields that are not readable.
-    *partial*: domains, server compositions and median are of the newest MOST mails only.
-    """
-
-    statuses: Counts
-    over_time: Sequence[tuple[Period, Counts]]
-    causes: Counts
-    domains: Counts
-    compositions: Sequence[str]
-    open_deferrals: int
-    median: timedelta | None
-    partial: bool
-    unreadable: int
-    documents_read: int
-    count_queries: int
-
-    @property
-    def total(self) -> int:
-        """The number of mails in the period."""
-        return sum(self.statuses.values())
-
-
 def dashboard_counts(
     mails: MailStatuses, filters: Filters, period: Period, zone: ZoneInfo
-) -> DashboardCounts:
-    """Return the numbers of the mails that *filters*, whose period is *period*, choose."""
+) -> dict[str, Any]:
+    """
+    Return the numbers of the mails that *filters*, whose period is *period*, choose.
+
+    *over_time* has the hours or days of the period. *unreadable*: how many of the mails that
+    were read have fields that are not readable. *partial*: domains, server compositions and
+    median are of the newest MOST mails only.
+    """
     firestore = MailCounts(mails)
     deferred = Filters(statuses=(Status.DEFERRED,), composition=filters.composition)
     [open_deferrals] = firestore.count([deferred])
@@ -78,19 +56,20 @@ def dashboard_counts(
         causes = dict(Counter(_values(read, "bounce_cause")).most_common())
         over_time = _over_time(read, pieces)
     failed = (mail for mail in read if mail.get("status") in FAILURES)
-    return DashboardCounts(
-        statuses=statuses,
-        over_time=list(zip(pieces, over_time, strict=True)),
-        causes=causes,
-        domains=dict(Counter(_values(failed, "to_domain")).most_common(_MOST_DOMAINS)),
-        compositions=sorted({*_values(read, "server_composition")}),
-        open_deferrals=open_deferrals,
-        median=_median(read),
-        partial=partial,
-        unreadable=sum(bool(mail.unreadable) for mail in found),
-        documents_read=len(read),
-        count_queries=firestore.queries,
-    )
+    return {
+        "statuses": statuses,
+        "total": sum(statuses.values()),
+        "over_time": list(zip(pieces, over_time, strict=True)),
+        "causes": causes,
+        "domains": dict(Counter(_values(failed, "to_domain")).most_common(_MOST_DOMAINS)),
+        "compositions": sorted({*_values(read, "server_composition")}),
+        "open_deferrals": open_deferrals,
+        "median": _median(read),
+        "partial": partial,
+        "unreadable": sum(bool(mail.unreadable) for mail in found),
+        "documents_read": len(read),
+        "count_queries": firestore.queries,
+    }
 
 
 def _values(mails: Iterable[Fields], field: str) -> Iterator[str]:

@@ -11,11 +11,10 @@ from werkzeug.exceptions import NotFound
 from werkzeug.wrappers import Response as AnyResponse
 
 from cmc_webhook.console.addresses import card_page
-from cmc_webhook.console.downloads import MOST_ROWS, spreadsheet
+from cmc_webhook.console.downloads import spreadsheet
 from cmc_webhook.console.empty import Empty, why_empty
 from cmc_webhook.console.filters import MAILING, read_filters
 from cmc_webhook.console.paging import paged
-from cmc_webhook.console.periods import NAMED
 from cmc_webhook.console.search import ask
 from cmc_webhook.console.site import Site, existing, render_page, request_texts
 from cmc_webhook.reading.meanings import FILTERS, cause_of, explain, is_bounce_alone, short_cause
@@ -25,7 +24,6 @@ from cmc_webhook.reading.spreadsheets import csv_lines
 from cmc_webhook.reading.times import in_zone
 from cmc_webhook.status.events import Status
 
-_PAGE = 50
 _BOUNCES = (Status.BOUNCED, Status.SUPPRESSED)
 
 
@@ -43,7 +41,7 @@ def mails(site: Site) -> Blueprint:
             fields = dict.fromkeys(search.field for search in searches(question.text))
             return card_page(site, question.text, fields)
         chosen = read_filters(request.args, site.zone, now, "all", question.search)
-        found = paged(site.statuses.listing(chosen.filters), _PAGE, "mails.show", chosen.parameters)
+        found = paged(site.statuses.listing(chosen.filters), chosen.parameters)
         empty = None
         if not found.documents and question.search:
             empty = Empty("box.none_so_far" if found.older else "box.none_chosen")
@@ -60,11 +58,9 @@ def mails(site: Site) -> Blueprint:
             newest_url=url_for("mails.show", **anytime),
             now=now,
             chosen=chosen,
-            periods=("all", *NAMED, "own"),
             statuses=[*Status],
             selects=FILTERS,
             kept=MAILING,
-            most_rows=MOST_ROWS,
             csv_url=url_for("mails.export", **here),
             short_cause=lambda fields: short_cause(fields, request_texts()),
         )
@@ -77,12 +73,11 @@ def mails(site: Site) -> Blueprint:
         if question.text and not question.search:
             raise NotFound
         filters = read_filters(request.args, site.zone, now, "all", question.search).filters
-        name = f"mails_{in_zone(now, site.zone):%Y%m%d-%H%M_%Z}.csv"
         return spreadsheet(
             site.statuses.listing(filters),
             lambda pages: csv_lines(chain.from_iterable(pages), site.zone, with_head=True),
             "csv.cut",
-            name,
+            f"mails_{in_zone(now, site.zone):%Y%m%d-%H%M_%Z}.csv",
         )
 
     @views.get("/<document_id>")

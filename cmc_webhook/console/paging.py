@@ -10,6 +10,7 @@ from cmc_webhook.console.filters import BadParameterError
 from cmc_webhook.reading.documents import Document
 from cmc_webhook.reading.queries import Listing, parse_cursor
 
+PAGE = 50
 # More would make the URL too long.
 _MOST_STEPS_BACK = 40
 
@@ -25,19 +26,17 @@ class ListPage:
     older: str | None
 
 
-def paged(
-    listing: Listing, size: int, endpoint: str, parameters: Mapping[str, Any] | None = None
-) -> ListPage:
-    """Return the requested page of *listing*; *endpoint* shows the others."""
+def paged(listing: Listing, parameters: Mapping[str, Any]) -> ListPage:
+    """Return the requested page of *listing*; the blueprint's `show` has the others."""
     trail = request.args.getlist("after")[-_MOST_STEPS_BACK:]
     try:
         cursors = [parse_cursor(text) for text in trail]
     except ValueError:
         raise BadParameterError("after") from None
-    documents, following = listing.shown(size, cursors[-1] if cursors else None)
+    documents, following = listing.shown(PAGE, cursors[-1] if cursors else None)
 
     def url(after: Sequence[str]) -> str:
-        return url_for(endpoint, **(parameters or {}), after=after)
+        return url_for(".show", **parameters, after=after)
 
     return ListPage(
         documents,

@@ -8,6 +8,7 @@ from zoneinfo import ZoneInfo
 from cmc_webhook.reading.times import Period
 
 NAMED = {"24h": timedelta(hours=24), "7d": timedelta(days=7), "30d": timedelta(days=30)}
+OFFERED = ("all", *NAMED, "own")
 _MINUTE = timedelta(minutes=1)
 _HOURS_UP_TO = timedelta(days=3)
 # A chart has room for no more bars; in a longer period each bar is several days.

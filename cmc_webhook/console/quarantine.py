@@ -12,7 +12,7 @@ from werkzeug.exceptions import Forbidden
 
 from cmc_webhook.console.downloads import download
 from cmc_webhook.console.filters import read_text
-from cmc_webhook.console.paging import ListPage, paged
+from cmc_webhook.console.paging import PAGE, ListPage, paged
 from cmc_webhook.console.replaying import Result, replay
 from cmc_webhook.console.site import Site, existing, refuse_unless_allowed, render_page
 from cmc_webhook.reading.documents import Document
@@ -21,7 +21,6 @@ from cmc_webhook.reading.problems import Problem, Shape, problem
 from cmc_webhook.reading.quarantine import Quarantine, text_of
 from cmc_webhook.reading.queries import Listing
 
-_PAGE = 50
 # How many of the latest entries are grouped: Firestore cannot group, and each is a read.
 _GROUPED = 500
 # Held in memory at the same time; an entry has up to 900,000 bytes.
@@ -102,7 +101,7 @@ def _listed(
     held: Quarantine, why: str = "", changed: int = 0, replayed: Sequence[Result] | None = None
 ) -> str:
     listing = held.listing(why)
-    found = paged(listing, _PAGE, ".show", {"why": why} if why else {})
+    found = paged(listing, {"why": why} if why else {})
     shape = Shape(why, *(read_text(request.args, name) for name in ("list", "fields")))
     chosen = shape if "fields" in request.args else None
     groups: dict[Shape, list[Problem]] = {}
@@ -110,7 +109,7 @@ def _listed(
     for entry in _latest(listing, found):
         what = problem(entry)
         groups.setdefault(what.shape, []).append(what)
-        if what.shape == chosen and len(entries) < _PAGE:
+        if what.shape == chosen and len(entries) < PAGE:
             entries.append((entry, what))
     reasons: dict[str, list[list[Problem]]] = {}
     for group in sorted(groups.values(), key=len, reverse=True):
@@ -136,6 +135,6 @@ def _latest(listing: Listing, found: ListPage) -> Iterator[Document]:
     """Yield the latest entries, a page in memory at a time; none if *found* is an older page."""
     if found.newest:
         return iter(())
-    rest = listing.pages(_PAGE, listing.behind(found.documents[-1])) if found.older else ()
+    rest = listing.pages(PAGE, listing.behind(found.documents[-1])) if found.older else ()
     pages = itertools.chain([found.documents], rest)
     return itertools.islice(itertools.chain.from_iterable(pages), _GROUPED)

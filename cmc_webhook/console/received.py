@@ -11,12 +11,10 @@ from werkzeug.exceptions import NotFound
 from cmc_webhook.console.downloads import download, safe_name
 from cmc_webhook.console.filters import read_period, read_text
 from cmc_webhook.console.paging import paged
-from cmc_webhook.console.periods import NAMED
 from cmc_webhook.console.site import Site, existing, render_page
 from cmc_webhook.reading.documents import Document
 from cmc_webhook.reading.received import ReceivedFilters
 
-_PAGE = 50
 _PARAMETERS = ("sender", "recipient", "period", "since", "until")
 # The HTML gets an origin of its own, without scripts, forms and external content.
 _FRAME_POLICY = (
@@ -60,7 +58,7 @@ def received(site: Site) -> Blueprint:
         period, since, until = read_period(request.args, site.zone, datetime.now(UTC), "all")
         filters = ReceivedFilters(sender=sender, recipient=recipient, since=since, until=until)
         kept = {name: request.args.getlist(name) for name in _PARAMETERS if request.args.get(name)}
-        found = paged(site.received.listing(filters), _PAGE, "received.show", kept)
+        found = paged(site.received.listing(filters), kept)
         return render_page(
             "received.html",
             documents_read=found.documents_read,
@@ -68,7 +66,6 @@ def received(site: Site) -> Blueprint:
             filters=filters,
             is_filtered=filters != ReceivedFilters(),
             period=period,
-            periods=("all", *NAMED, "own"),
         )
 
     @views.get("/<document_id>")

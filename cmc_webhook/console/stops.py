@@ -12,10 +12,9 @@ from flask import Blueprint, Response, redirect, request, url_for
 from werkzeug.exceptions import Forbidden
 from werkzeug.wrappers import Response as AnyResponse
 
-from cmc_webhook.console.downloads import MOST_ROWS, download, safe_name, spreadsheet
+from cmc_webhook.console.downloads import download, safe_name, spreadsheet
 from cmc_webhook.console.filters import BadParameterError, read_one_of, read_period, read_text
 from cmc_webhook.console.paging import paged
-from cmc_webhook.console.periods import NAMED
 from cmc_webhook.console.site import Site, refuse_unless_allowed, render_page, request_texts
 from cmc_webhook.reading import stops as reading
 from cmc_webhook.reading.checking import Source, check
@@ -26,7 +25,6 @@ from cmc_webhook.reading.queries import Listing
 from cmc_webhook.reading.times import in_zone
 from cmc_webhook.status.stop_rule import STOP_CAUSES
 
-_PAGE = 50
 # Each address of a file is a billed read.
 _MOST_CHECKED = 10_000
 LARGEST_FILE = 5_000_000
@@ -52,7 +50,7 @@ def stops(site: Site) -> Blueprint:
         kept: dict[str, Any] = {
             n: value for n, value in given.items() if value not in (None, "", "all")
         }
-        found = paged(listing(), _PAGE, "stops.show", kept)
+        found = paged(listing(), kept)
         empty = ""
         if not found.documents and site.addresses.is_empty():
             empty = "stops.none_ever"
@@ -70,8 +68,6 @@ def stops(site: Site) -> Blueprint:
             empty=empty,
             kept=kept,
             causes=STOP_CAUSES,
-            periods=("all", *NAMED, "own"),
-            most_rows=MOST_ROWS,
             most_checked=_MOST_CHECKED,
             largest=LARGEST_FILE // 1_000_000,
         )

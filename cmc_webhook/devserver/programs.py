@@ -128,7 +128,7 @@ def function(name: str, target: str, port: int, option: str, environ: Mapping[st
 def console(port: int, function_port: int, environ: Mapping[str, str]) -> Program:
     """Start the page, which posts what was in quarantine to the function on *function_port*."""
     options = ["--port", str(port), "--url", f"http://{HOST}:{function_port}"]
-    return Program("page", ["cmc_webhook.console", *options], port, "--console-port", environ)
+    return Program("page", ["cmc_webhook", "console", *options], port, "--console-port", environ)
 
 
 def free_port(port: int, option: str) -> int:

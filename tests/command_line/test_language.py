@@ -215,7 +215,7 @@ def test_help_imports_neither_googles_client_nor_the_page(given):
     assert (done.stdout, done.stderr) == ("[]\n", "")
 
 
-@pytest.mark.parametrize("module", ["cmc_webhook", "cmc_webhook.console", "cmc_webhook.devserver"])
+@pytest.mark.parametrize("module", ["cmc_webhook", "cmc_webhook.devserver"])
 def test_each_way_to_start_helps_in_japanese(given, module):
     done = subprocess.run(
         [sys.executable, "-X", "importtime", "-m", module, "--help"],

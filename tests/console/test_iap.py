@@ -22,8 +22,8 @@ from google.auth import jwt
 from google.auth.crypt import RSASigner
 from google.auth.crypt.es import EsSigner
 
+from cmc_webhook.command_line.main import console
 from cmc_webhook.console import iap
-from cmc_webhook.console.__main__ import main
 from cmc_webhook.console.app import create_app
 from tests.support.processes import ROOT, free_port
 from tests.support.records import make_record
@@ -303,7 +303,7 @@ OPTIONS = ["--project", "p", "--iap-audience", AUDIENCE, "--host-name", HOST]
     ],
 )
 def test_options_that_would_be_unsafe_are_refused(options, sentence):
-    done = CliRunner().invoke(main, options)
+    done = CliRunner().invoke(console, options)
 
     assert done.exit_code == 2
     assert sentence in done.output
@@ -317,7 +317,7 @@ def test_the_recipe_starts_the_page_as_it_is_meant(language):
         [line] = re.findall(rf'^{name}="(.*)"$', text, re.M)
         values[name] = re.sub(r"\$\{(\w+):\?\}", lambda found: values[found[1]], line)
 
-    given = main.make_context("page", values["ARGUMENTS"].split(",")).params
+    given = console.make_context("page", values["ARGUMENTS"].split(",")).params
 
     assert given["iap_audience"] == "/projects/123/locations/x/services/cmc-page"
     assert given["host_name"] == ("cmc-page-123.x.run.app",)

@@ -10,7 +10,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from cmc_webhook.console import stops
+from cmc_webhook.console import paging, stops
 from cmc_webhook.status.addresses import address_id
 from tests.support.records import make_post, make_record
 
@@ -127,7 +127,7 @@ def test_the_list_is_filtered_by_cause_domain_and_the_day_of_the_stop(visit, bou
 
 
 def test_the_list_has_all_in_pages_and_says_what_it_read(visit, walk, bounce, monkeypatch):
-    monkeypatch.setattr(stops, "_PAGE", 2)
+    monkeypatch.setattr(paging, "PAGE", 2)
     addresses = [f"u{n}@example.jp" for n in range(5)]
     bounce(*addresses)
 

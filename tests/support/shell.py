@@ -19,7 +19,6 @@ import click
 import pytest
 
 from cmc_webhook.command_line.main import main as commands
-from cmc_webhook.console.__main__ import main as console
 from cmc_webhook.devserver.__main__ import main as devserver
 from tests.support.documents import ROOT
 
@@ -44,7 +43,6 @@ command_not_found_handle() {
 """
 _MODULES = {
     "cmc_webhook": commands,
-    "cmc_webhook.console": console,
     "cmc_webhook.devserver": devserver,
 }
 
