@@ -1,7 +1,9 @@
 """Received mail: the list, one mail, its HTML in a sandboxed frame, and its files."""
 
+import tomllib
 from collections.abc import Sequence
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any, cast
 
 import nh3
@@ -29,23 +31,8 @@ _SIZES = {"cellpadding", "cellspacing", "colspan", "rowspan", "size", "face", "a
 # What may be in the bucket besides attachments, and its file name; HTML gets one that no browser
 # opens as HTML.
 _BODIES = {"text": "text.txt", "html": "html.txt", "headers": "headers.json", "raw": "mail.eml"}
-
 # Endings of files that came without a name.
-_SUFFIXES = {
-    "application/pdf": ".pdf",
-    "application/zip": ".zip",
-    "image/gif": ".gif",
-    "image/jpeg": ".jpg",
-    "image/png": ".png",
-    "message/delivery-status": ".txt",
-    "message/global": ".eml",
-    "message/rfc822": ".eml",
-    "text/calendar": ".ics",
-    "text/csv": ".csv",
-    "text/html": ".html.txt",
-    "text/plain": ".txt",
-    "text/rfc822-headers": ".txt",
-}
+_SUFFIXES = tomllib.loads(Path(__file__).with_name("suffixes.toml").read_text(encoding="utf-8"))
 
 
 def received(site: Site) -> Blueprint:
