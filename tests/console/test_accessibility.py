@@ -47,6 +47,13 @@ def paths(post, inbound, documents, bucket):
         *("/", "/?period=7d", "/mails", "/mails?status=bounced&period=own", "/mails?q=nobody@x.jp"),
         *("/mails?q=user@example.jp", "/mails?q=%E8%AA%9E"),
         *("/addresses/a@docomo.ne.jp", "/addresses/nobody@example.jp", "/mails/gone", "/nothing"),
+        *(
+            "/statistics",
+            "/statistics?day=2025-01-25",
+            "/statistics?day=2025-01-25&receiver=docomo",
+        ),
+        *("/statistics?q=docomo.ne.jp&by=to_domain&last=30", "/statistics?day=nonsense"),
+        *("/mails?day=2025-01-25&outcome=failed&late=1", "/statistics?q=no&by=api_data_begins"),
         *("/stops", "/stops?cause=hard", "/stops?domain=x.jp&period=own", "/stops?cause=nonsense"),
         *("/quarantine", "/quarantine?why=missing_message_id", "/quarantine/gone"),
         *("/quarantine/received", "/received", "/received?sender=no@x.jp&period=own"),

@@ -150,9 +150,11 @@ def test_failures_are_grouped_by_reply_with_their_diagnosis(visit, post):
         post(bounces=[make_record(created=f"{DAY} 10:00:02", status="4", reason=reason, **mail)])
     text = visit.get(f"/statistics?day={DAY}").text
 
-    assert "12 mails · Gmail · SPF, DKIM or DMARC of the sender failed" in text
+    assert "Mails: 12 · Gmail · SPF, DKIM or DMARC of the sender failed" in text
     assert "550-5.7.26 &lt;@&gt; from # fails # - gsmtp" in text
     assert "entries in DNS" in text
+    [address] = re.findall(r'<a href="([^"]+)">Mails with this reason', text)
+    assert listed(visit, html.unescape(address)) == 12
     assert "newest 12 failures and later bounces (12 in all" in text
 
 

@@ -122,7 +122,9 @@ def test_no_draw_makes_a_false_gap_and_none_hides_a_loss(world, url, seed):
                 for day, number in missing.items():
                     assert 0 < number <= lost[day], (figure, world.cmc._unknowns)
             if verdict == "agree":
-                assert not any(lost.values()), (figure, world.cmc._unknowns)
+                # What was queued early on the first day may be of the day before at CMC.
+                seen = [lost[day] for day in lost if same or day != days[0]]
+                assert not any(seen), (figure, world.cmc._unknowns)
             told[verdict] += 1
     assert world.cmc.requests == NIGHTS
     if same and not world.lossy:

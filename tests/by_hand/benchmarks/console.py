@@ -4,6 +4,9 @@ Times the page over many mails: run as `python -m tests.by_hand.benchmarks.conso
 For each number of mails: a built-in Firestore on a file is filled by posts to the function, mails
 of the simulator's campaign over the last 30 days. Then Firestore and page are started again, and
 each view is requested over HTTP. The first time of a view may include work that is then done.
+
+With --campaigns 20 the mails are those of twenty campaigns of one day, the views are those of the
+statistics, and Firestore is Google's emulator: the built-in one reads every document for a count.
 """
 
 import argparse
@@ -25,6 +28,7 @@ from zoneinfo import ZoneInfo
 from cmc_webhook.simulator.scenarios import COMPOSITION, Mailing, events
 from tests.by_hand.benchmarks.load import chunks
 from tests.by_hand.benchmarks.tables import progress, show
+from tests.support.firestores import start_googles
 from tests.support.processes import Program, free_port
 from tests.support.records import as_json, make_post
 from tests.support.server import FunctionServer
@@ -54,6 +58,26 @@ def mailings(documents, now):
         yield sorted(happened, key=lambda event: event.record["messageId"])
 
 
+def campaigns(documents, now, number):
+    """Yield what happened of each of so many campaigns, which were queued within eight hours."""
+    rng = random.Random(documents)
+    midnight = now.astimezone(ZONE).replace(hour=0, minute=0, second=0, microsecond=0)
+    for each in range(number):
+        mailing = Mailing(
+            steps=None,
+            count=documents // number,
+            recipients=1,
+            version=2,
+            zone=ZONE,
+            last_event_at=(midnight - timedelta(hours=8 * rng.random())).astimezone(UTC),
+        )
+        happened = events(mailing, rng)
+        for event in happened:
+            event.record["subject"] = f"Newsletter {each}"
+            event.record["apiData"] = f"CAMPAIGN-{each:02}-{event.record['messageId'][1:9]}"
+        yield sorted(happened, key=lambda event: event.record["messageId"])
+
+
 def body(part):
     """Return one post of *part*, which is not more than a hundred events."""
     lists = defaultdict(list)
@@ -62,11 +86,11 @@ def body(part):
     return as_json(make_post(**lists, composition=COMPOSITION))[0]
 
 
-def fill(environ, documents):
+def fill(environ, sent):
     function = FunctionServer({**environ, "CMC_ALLOW_UNAUTHENTICATED": "true"})
     try:
         with ThreadPoolExecutor(SENDERS) as pool:
-            for all_events in mailings(documents, datetime.now(UTC)):
+            for all_events in sent:
                 bodies = [body(part) for part in chunks(all_events, 100)]
                 for status, answer, _ in pool.map(function.post, bodies):
                     if status != 200 or answer["quarantined"]:
@@ -124,6 +148,24 @@ def views(port):
     yield "one mail", html.unescape(mail)
 
 
+def of_campaigns(port):
+    """Yield the name and the address of each view of the statistics."""
+    yield "statistics, 7 days", "/statistics"
+    yield "statistics, 30 days", "/statistics?last=30"
+    text, _ = get(port, "/statistics")
+    day = max(
+        re.findall(r'day=([\d-]+)">[\d-]+</a></bdi></th>\s*<td[^>]*>(?:<a[^>]*>)?([\d,]+)', text),
+        key=lambda found: int(found[1].replace(",", "")),
+    )[0]
+    yield "statistics, a day", f"/statistics?day={day}"
+    yield "statistics, a subject of the day", f"/statistics?day={day}&subject=Newsletter+7"
+    yield "statistics, a mail service", f"/statistics?day={day}&receiver=docomo"
+    yield "statistics, a beginning", "/statistics?by=api_data_begins&q=CAMPAIGN-07"
+    yield "statistics, all campaigns", "/statistics?by=api_data_begins&q=CAMPAIGN-"
+    yield "statistics, a domain, 7 days", "/statistics?by=to_domain&q=example.jp"
+    yield "list, failures of a subject", f"/mails?day={day}&subject=Newsletter+7&outcome=failed"
+
+
 def said(text):
     """Return what the page says that it has read."""
     return " ".join(re.search(r'<span id="reads"[^>]*>([^<]*)', text)[1].split())
@@ -142,10 +184,39 @@ def start_firestore(running, port, data):
     return firestore
 
 
+def timed(views, port, documents, repeats):
+    """Return a row for each of *views* of the page on *port*."""
+    rows = []
+    for name, path in views(port):
+        text, first = get(port, path)
+        later = statistics.median(get(port, path)[1] for _ in range(repeats))
+        cells = f"{documents:,}", f"{1000 * first:,.0f}", f"{1000 * later:,.0f}", said(text)
+        rows.append([name, *cells])
+        progress(" | ".join(rows[-1]))
+    return rows
+
+
+def start_page(running, environ):
+    """Return the port of a page that is started."""
+    port = free_port()
+    page = Program("cmc_webhook", "console", "--port", str(port), **environ)
+    running.callback(page.stop)
+    page.wait_for(port)
+    return port
+
+
+def measure_campaigns(documents, repeats, number):
+    """Return a row for each view of the statistics of so many mails."""
+    with start_googles() as firestore, ExitStack() as running:
+        environ = {"FIRESTORE_EMULATOR_HOST": firestore.address, "GOOGLE_CLOUD_PROJECT": PROJECT}
+        fill(environ, campaigns(documents, datetime.now(UTC), number))
+        return timed(of_campaigns, start_page(running, environ), documents, repeats)
+
+
 def measure(documents, repeats):
     """Return a row for each view of so many mails."""
     with tempfile.TemporaryDirectory() as directory, ExitStack() as running:
-        data, port, page_port = f"{directory}/firestore.sqlite3", free_port(), free_port()
+        data, port = f"{directory}/firestore.sqlite3", free_port()
         environ = {
             "FIRESTORE_EMULATOR_HOST": f"127.0.0.1:{port}",
             "GOOGLE_CLOUD_PROJECT": PROJECT,
@@ -153,20 +224,11 @@ def measure(documents, repeats):
         begin = time.perf_counter()
         with ExitStack() as filling:
             start_firestore(filling, port, data)
-            fill(environ, documents)
+            fill(environ, mailings(documents, datetime.now(UTC)))
         progress(f"{documents:,} mails posted in {time.perf_counter() - begin:.0f} s")
         firestore = start_firestore(running, port, data)
-        page = Program("cmc_webhook", "console", "--port", str(page_port), **environ)
-        running.callback(page.stop)
-        page.wait_for(page_port)
         before = resident_mib(firestore)
-        rows = []
-        for name, path in views(page_port):
-            text, first = get(page_port, path)
-            later = statistics.median(get(page_port, path)[1] for _ in range(repeats))
-            cells = f"{documents:,}", f"{1000 * first:,.0f}", f"{1000 * later:,.0f}", said(text)
-            rows.append([name, *cells])
-            progress(" | ".join(rows[-1]))
+        rows = timed(views, start_page(running, environ), documents, repeats)
         progress(
             f"Firestore with {documents:,} mails: {before:,.0f} MiB at its start,"
             f" {resident_mib(firestore):,.0f} MiB after all views"
@@ -182,8 +244,14 @@ def main():
         "--documents", type=int, nargs="+", default=[1_000, 10_000], help="numbers of mails"
     )
     parser.add_argument("--repeats", type=int, default=3, help="how often after the first time")
+    parser.add_argument("--campaigns", type=int, default=0, help="how many, for the statistics")
     options = parser.parse_args()
-    measured = [measure(documents, options.repeats) for documents in options.documents]
+    measured = [
+        measure_campaigns(documents, options.repeats, options.campaigns)
+        if options.campaigns
+        else measure(documents, options.repeats)
+        for documents in options.documents
+    ]
     rows = [row for rows in zip(*measured, strict=True) for row in rows]
     show("Views of the page", ["view", "mails", "first ms", "later ms", "the page says"], rows)
 
