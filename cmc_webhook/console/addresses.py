@@ -7,7 +7,7 @@ from werkzeug.exceptions import NotFound
 
 from cmc_webhook.console.site import Site, render_page, request_texts
 from cmc_webhook.reading.addresses import explain_card, newest_status, read_card
-from cmc_webhook.reading.meanings import is_bounce_alone, short_cause
+from cmc_webhook.reading.meanings import is_bounce_alone
 from cmc_webhook.reading.near import with_right_domain
 from cmc_webhook.reading.pasted import LONGEST_ADDRESS, is_address, recipients
 from cmc_webhook.reading.stops import evidence, later_success
@@ -50,5 +50,4 @@ def card_page(site: Site, address: str, searched: Collection[str] = ()) -> str:
         explanation=explain_card(card, texts, site.zone),
         bounce_alone=newest is not None and is_bounce_alone(newest.fields),
         is_bounce_alone=is_bounce_alone,
-        short_cause=lambda fields: short_cause(fields, texts),
     )

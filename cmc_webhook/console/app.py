@@ -20,7 +20,7 @@ from cmc_webhook.console.site import LANGUAGE_COOKIE, Site, request_texts
 from cmc_webhook.console.statistics import statistics
 from cmc_webhook.console.stops import LARGEST_FILE, stops
 from cmc_webhook.reading.connection import is_reachable
-from cmc_webhook.reading.meanings import status_word, zone_name
+from cmc_webhook.reading.meanings import short_cause, status_word, zone_name
 from cmc_webhook.reading.problems import visible
 from cmc_webhook.reading.texts import LANGUAGES
 from cmc_webhook.reading.times import in_zone, shown
@@ -90,6 +90,7 @@ def _add_template_values(app: Flask, site: Site) -> None:
             "status_name": lambda status, cause="": texts.name(
                 "status", status_word(status, cause)
             ),
+            "short_cause": lambda fields: short_cause(fields, texts),
             "documents_read": documents_read,
             "refresh_s": site.refresh_s if site.emulator else seldom,
         }

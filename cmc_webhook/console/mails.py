@@ -1,6 +1,5 @@
 """The list of mails, newest status first, and one mail: what happened and what to do."""
 
-from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 from itertools import chain
 from typing import Any
@@ -17,14 +16,12 @@ from cmc_webhook.console.filters import MAILING, read_filters
 from cmc_webhook.console.paging import paged
 from cmc_webhook.console.search import ask
 from cmc_webhook.console.site import Site, existing, render_page, request_texts
-from cmc_webhook.reading.meanings import FILTERS, cause_of, explain, is_bounce_alone, short_cause
+from cmc_webhook.reading.meanings import FILTERS, cause_of, explain, is_bounce_alone
 from cmc_webhook.reading.opened import Connection
 from cmc_webhook.reading.pasted import searches
 from cmc_webhook.reading.spreadsheets import csv_lines
 from cmc_webhook.reading.times import in_zone
 from cmc_webhook.status.events import Status
-
-_BOUNCES = (Status.BOUNCED, Status.SUPPRESSED)
 
 
 def mails(site: Site) -> Blueprint:
@@ -62,7 +59,6 @@ def mails(site: Site) -> Blueprint:
             selects=FILTERS,
             kept=MAILING,
             csv_url=url_for("mails.export", **here),
-            short_cause=lambda fields: short_cause(fields, request_texts()),
         )
 
     @views.get("/export.csv")
@@ -89,7 +85,7 @@ def mails(site: Site) -> Blueprint:
             mail=found,
             explanation=explain(found.fields, request_texts(), site.zone),
             bounce_alone=is_bounce_alone(found.fields),
-            events=list(_events(found.fields)),
+            cause_of=cause_of,
             path=f"{site.collection}/{found.id}",
             in_google=google_url(site, found.id) if not site.emulator else None,
         )
@@ -104,10 +100,3 @@ def google_url(connection: Connection, document_id: str) -> str:
     path = f"databases/{shown}/data/panel/{connection.collection}/{document_id}"
     project = quote(connection.client.project)
     return f"https://console.cloud.google.com/firestore/{quote(path)}?project={project}"
-
-
-def _events(fields: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
-    for event in fields.get("events", ()):
-        bounced = event.get("status") in _BOUNCES
-        cause = cause_of(event.get("bounce_code", "")) if bounced else ""
-        yield {**event, "cause": cause}

@@ -1,7 +1,6 @@
 """The periods that the page offers, and the hours or days that a period consists of. Pure."""
 
 import itertools
-from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
 
@@ -28,22 +27,15 @@ def is_hourly(period: Period) -> bool:
 
 def split(period: Period, zone: ZoneInfo) -> list[Period]:
     """Return the hours or days of *period* in *zone*; the first and last may be shorter."""
-    edges = [period.since, *_edges(period, zone), period.until]
-    return [Period(*pair) for pair in itertools.pairwise(edges)]
-
-
-def _edges(period: Period, zone: ZoneInfo) -> Iterator[datetime]:
-    """Yield the full hours or midnights strictly inside *period*, in UTC."""
-    since = period.since.astimezone(zone)
+    edge = period.since.astimezone(zone).replace(minute=0, second=0, microsecond=0)
     if is_hourly(period):
         # Count in UTC: a local hour may be missing or occur twice.
-        edge = since.replace(minute=0, second=0, microsecond=0).astimezone(UTC)
-        while (edge := edge + timedelta(hours=1)) < period.until:
-            if edge > period.since:
-                yield edge
-        return
-    step = timedelta(days=1 + (period.until - period.since).days // _MOST_BARS)
-    midnight = since.replace(hour=0, minute=0, second=0, microsecond=0)
-    # Arithmetic on a local time moves the wall clock, so midnight stays midnight.
-    while (midnight := midnight + step).astimezone(UTC) < period.until:
-        yield midnight.astimezone(UTC)
+        edge, step = edge.astimezone(UTC), timedelta(hours=1)
+    else:
+        # Arithmetic on a local time moves the wall clock, so midnight stays midnight.
+        edge = edge.replace(hour=0)
+        step = timedelta(days=1 + (period.until - period.since).days // _MOST_BARS)
+    edges = [period.since]
+    while (edge := edge + step) < period.until:
+        edges += [edge.astimezone(UTC)] if edge > period.since else []
+    return [Period(*pair) for pair in itertools.pairwise([*edges, period.until])]

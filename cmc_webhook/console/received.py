@@ -1,8 +1,10 @@
 """Received mail: the list, one mail, its HTML in a sandboxed frame, and its files."""
 
-from collections.abc import Sequence
+import tomllib
+from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
-from typing import Any, cast
+from pathlib import Path
+from typing import Any
 
 import nh3
 from flask import Blueprint, Response, request
@@ -28,24 +30,9 @@ _LOOKS = {"style", "align", "valign", "width", "height", "bgcolor", "color", "bo
 _SIZES = {"cellpadding", "cellspacing", "colspan", "rowspan", "size", "face", "alt", "src"}
 # What may be in the bucket besides attachments, and its file name; HTML gets one that no browser
 # opens as HTML.
-_BODIES = {"text": "text.txt", "html": "html.txt", "headers": "headers.json", "raw": "mail.eml"}
-
+_PARTS = {"text": "text.txt", "html": "html.txt", "headers": "headers.json", "raw": "mail.eml"}
 # Endings of files that came without a name.
-_SUFFIXES = {
-    "application/pdf": ".pdf",
-    "application/zip": ".zip",
-    "image/gif": ".gif",
-    "image/jpeg": ".jpg",
-    "image/png": ".png",
-    "message/delivery-status": ".txt",
-    "message/global": ".eml",
-    "message/rfc822": ".eml",
-    "text/calendar": ".ics",
-    "text/csv": ".csv",
-    "text/html": ".html.txt",
-    "text/plain": ".txt",
-    "text/rfc822-headers": ".txt",
-}
+_SUFFIXES = tomllib.loads(Path(__file__).with_name("suffixes.toml").read_text(encoding="utf-8"))
 
 
 def received(site: Site) -> Blueprint:
@@ -76,11 +63,7 @@ def received(site: Site) -> Blueprint:
             # The frame with the HTML reads the document again.
             documents_read=2 if "html" in found.fields else 1,
             mail=found,
-            attachments=[
-                (file, _file_name(file, number))
-                for number, file in enumerate(_attachments(found), 1)
-            ],
-            bodies=[name for name in _BODIES if f"{name}_stored_at" in found.fields],
+            files=[*_files(found.fields)],
         )
 
     @views.get("/<document_id>/html")
@@ -93,21 +76,12 @@ def received(site: Site) -> Blueprint:
 
     @views.get("/<document_id>/attachments/<int:number>")
     def attachment(document_id: str, number: int) -> Response:
-        """Return the attachment of this number, counted from 1."""
-        files = _attachments(_mail(site, document_id))
+        """Return the file of this number, counted from 1."""
+        files = [*_files(_mail(site, document_id).fields)]
         if not 0 < number <= len(files):
             raise NotFound
-        file = files[number - 1]
-        content = site.objects.download(document_id, file.get("stored_at", ""))
-        return download(content, _file_name(file, number))
-
-    @views.get("/<document_id>/stored/<name>")
-    def body(document_id: str, name: str) -> Response:
-        found = _mail(site, document_id)
-        if name not in _BODIES:
-            raise NotFound
-        content = site.objects.download(document_id, found.fields.get(f"{name}_stored_at", ""))
-        return download(content, _BODIES[name])
+        file, name = files[number - 1]
+        return download(site.objects.download(document_id, file.get("stored_at", "")), name)
 
     return views
 
@@ -130,11 +104,16 @@ def _mail(site: Site, document_id: str) -> Document:
     return existing(site.received.get(document_id))
 
 
-def _attachments(mail: Document) -> Sequence[dict[str, Any]]:
-    return cast(Sequence[dict[str, Any]], mail.fields.get("attachments", []))
+def _files(mail: Mapping[str, Any]) -> Iterator[tuple[Mapping[str, Any], str]]:
+    """Yield what is in the bucket, each with its file name: attachments, then parts."""
+    for number, file in enumerate(mail.get("attachments", ()), 1):
+        yield file, _file_name(file, number)
+    for part, name in _PARTS.items():
+        if stored_at := mail.get(f"{part}_stored_at"):
+            yield {"part": part, "stored_at": stored_at}, name
 
 
-def _file_name(file: dict[str, Any], number: int) -> str:
+def _file_name(file: Mapping[str, Any], number: int) -> str:
     # The standard's type only: that of a stranger must not make a name of a program.
     suffix = _SUFFIXES.get(str(file.get("content_type", "")).partition(";")[0].strip().lower(), "")
     return safe_name(file.get("file_name", ""), f"attachment-{number}{suffix}")

@@ -59,7 +59,6 @@ PATH_TRICKS = [
     "/received/one/html",
     "/received/one/html/..",
     "/received/one/attachments/1",
-    "/received/one/stored/text",
     "/received/../attachments/1",
     "/polling/mails/..%2fx",
     "/polling/nonsense",
