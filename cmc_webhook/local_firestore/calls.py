@@ -32,7 +32,7 @@ class Calls:
         )
         if begun:
             yield messages.BatchGetDocumentsResponse(transaction=begun)
-        found = {document.name: document for document in result.documents}
+        found = {document.name: document for document in result.documents()}
         # In the order of Firestore: found documents by name, then missing ones.
         for text in sorted(names, key=lambda text: (text not in found, names[text])):
             if text in found:
@@ -76,11 +76,11 @@ class Calls:
         begun, result, read_time = self._run(
             request, database_of(request.parent), lambda reader: reader.select(query)
         )
-        if result.skipped or begun or not result.documents:
+        if result.skipped or begun or not result.found:
             yield messages.RunQueryResponse(
                 skipped_results=result.skipped, transaction=begun, read_time=read_time
             )
-        for document in result.documents:
+        for document in result.documents():
             projected = queries.project(document, query.mask)
             yield messages.RunQueryResponse(document=projected, read_time=read_time)
 
@@ -94,7 +94,7 @@ class Calls:
             request, database_of(request.parent), lambda reader: reader.select(query)
         )
         response = messages.RunAggregationQueryResponse(transaction=begun, read_time=read_time)
-        values = queries.aggregate(requested.aggregations, result.documents)
+        values = queries.aggregate(requested.aggregations, result.found)
         for alias, value in values.items():
             response.result.aggregate_fields[alias].CopyFrom(value)
         yield response
@@ -104,7 +104,7 @@ class Calls:
         if request.partition_count <= 0:
             raise InvalidArgument("The partition count is not positive.")
         query = queries.parse_query(request.parent, request.structured_query)
-        found = self._storage.latest().select(query).documents
+        found = self._storage.latest().select(query).documents()
         parts = min(request.partition_count + 1, len(found) // _MIN_PARTITION)
         response = messages.PartitionQueryResponse()
         for part in range(1, parts):

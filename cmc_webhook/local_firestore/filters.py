@@ -10,9 +10,10 @@ from typing import TypeAlias
 from google.api_core.exceptions import InvalidArgument
 
 from cmc_webhook.local_firestore import limits
-from cmc_webhook.local_firestore.field_paths import NAME, FieldPath, get, parse
+from cmc_webhook.local_firestore.field_paths import NAME, FieldPath, parse
 from cmc_webhook.local_firestore.messages import Message, StructuredQuery, Value
 from cmc_webhook.local_firestore.resource_names import parse_document
+from cmc_webhook.local_firestore.stored import StoredDocument
 from cmc_webhook.local_firestore.values import (
     SortKey,
     check_value,
@@ -51,24 +52,17 @@ class FieldTest:
         """Whether the keys of array elements are tested, not that of the value."""
         return self.operator in _CONTAINS
 
-    def matches(self, document: Message) -> bool:
-        value = value_at(document, self.path)
-        if value is None or self.accepts is None:
+    def matches(self, document: StoredDocument) -> bool:
+        if self.accepts is None:
             return False
-        # Any other value than an array has no elements.
-        values = value.array_value.values if self.is_of_elements() else [value]
-        return any(map(self.accepts, map(sort_key, values)))
+        if self.is_of_elements():
+            return any(map(self.accepts, document.element_keys(self.path)))
+        key = document.key(self.path)
+        return key is not None and self.accepts(key)
 
 
 # The filters as an OR of ANDs.
 Alternatives: TypeAlias = Sequence[Sequence[FieldTest]]
-
-
-def value_at(document: Message, path: FieldPath) -> Message | None:
-    """Return the value of *document* at *path*, for `__name__` a reference to it; or None."""
-    if path == NAME:
-        return Value(reference_value=document.name)
-    return get(document.fields, path)
 
 
 def parse_filter(where: Message) -> Alternatives:

@@ -41,7 +41,7 @@ class ListenTarget:
         """Yield what *reader* finds different from what was sent, unless that is newer."""
         if reader.time_us <= self._as_of_us:
             return
-        found = {document.name: document for document in self.read(reader).documents}
+        found = {document.name: document for document in self.read(reader).documents()}
         times = {name: each.update_time.ToMicroseconds() for name, each in found.items()}
         for name in self.sent.keys() - found.keys():
             # It is deleted, or no longer matches.

@@ -9,9 +9,9 @@ from google.api_core.exceptions import InvalidArgument
 
 from cmc_webhook.local_firestore import field_paths, filters, limits
 from cmc_webhook.local_firestore.field_paths import NAME, FieldPath
-from cmc_webhook.local_firestore.filters import value_at
 from cmc_webhook.local_firestore.messages import Document, Message, StructuredQuery, Value
 from cmc_webhook.local_firestore.resource_names import Scope, check_id, check_parent
+from cmc_webhook.local_firestore.stored import StoredDocument, value_at
 from cmc_webhook.local_firestore.values import SortKey, check_value, is_number, number, sort_key
 
 _INTEGERS = range(-(2**63), 2**63)
@@ -79,15 +79,15 @@ def parse_query(parent: str, structured: Message, aggregated: Iterable[FieldPath
     )
 
 
-def evaluate(query: Query, documents: Iterable[Message]) -> tuple[list[Message], int]:
+def evaluate(query: Query, documents: Iterable[StoredDocument]) -> tuple[list[StoredDocument], int]:
     """Return the documents of *query* among *documents*, and how many its offset skipped."""
     rows = []
     for document in documents:
         if any(all(test.matches(document) for test in tests) for tests in query.alternatives):
-            values = [filters.value_at(document, order.path) for order in query.orders]
+            keys = [key for order in query.orders if (key := document.key(order.path))]
             # A document without the field is not in an ordered result.
-            if None not in values:
-                rows.append((document, [sort_key(value) for value in values]))
+            if len(keys) == len(query.orders):
+                rows.append((document, keys))
     for position, order in reversed(list(enumerate(query.orders))):
         rows.sort(key=lambda row: row[1][position], reverse=order.descending)
     found = [document for document, keys in rows if _within(keys, query)]
@@ -191,20 +191,22 @@ def aggregated_paths(aggregations: Iterable[Message]) -> list[FieldPath]:
     return list(dict.fromkeys(field_paths.parse(o.field.field_path) for o in operators))
 
 
-def aggregate(aggregations: Sequence[Message], documents: Sequence[Message]) -> dict[str, Message]:
+def aggregate(
+    aggregations: Sequence[Message], documents: Sequence[StoredDocument]
+) -> dict[str, Message]:
     """Return each aggregation of *documents* by its alias, else `field_1` and so on."""
     # They have every field of aggregated_paths(): the query is ordered by them.
     unnamed = count(1)
     return {a.alias or f"field_{next(unnamed)}": _compute(a, documents) for a in aggregations}
 
 
-def _compute(aggregation: Message, documents: Sequence[Message]) -> Message:
+def _compute(aggregation: Message, documents: Sequence[StoredDocument]) -> Message:
     kind = aggregation.WhichOneof("operator")
     if kind == "count":
         most = aggregation.count.up_to.value or len(documents)
         return Value(integer_value=min(len(documents), most))
     path = field_paths.parse(getattr(aggregation, kind).field.field_path)
-    values = [value_at(document, path) for document in documents]
+    values = [value_at(document.message(), path) for document in documents]
     numbers = [number(value) for value in values if value is not None and is_number(value)]
     # As IEEE 754 does: infinite on overflow, where math.fsum raises.
     double = sum(map(float, numbers), 0.0)

@@ -9,46 +9,48 @@ import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from typing import NamedTuple
+from typing import NamedTuple, TypeAlias
 
 from cmc_webhook.local_firestore.data_file import open_file, refusal
 from cmc_webhook.local_firestore.indexes import IndexCheck, IndexDefinitions
-from cmc_webhook.local_firestore.messages import Document, Message
+from cmc_webhook.local_firestore.messages import Message
 from cmc_webhook.local_firestore.queries import Query, evaluate
 from cmc_webhook.local_firestore.resource_names import DocumentName, Scope
+from cmc_webhook.local_firestore.stored import StoredDocument
+
+Documents: TypeAlias = Mapping[DocumentName, StoredDocument]
 
 
 class ReadResult(NamedTuple):
-    """The documents, and how many the offset skipped."""
+    """What was found, and how many documents the offset skipped."""
 
-    documents: Sequence[Message]
+    found: Sequence[StoredDocument]
     skipped: int = 0
+
+    def documents(self) -> list[Message]:
+        return [document.message() for document in self.found]
 
 
 class StorageReader:
     """Reads the documents as of *time_us*, also after they have changed."""
 
-    def __init__(
-        self, documents: Mapping[DocumentName, bytes], time_us: int, index_check: IndexCheck
-    ) -> None:
+    def __init__(self, documents: Documents, time_us: int, index_check: IndexCheck) -> None:
         self._documents = documents
         self._index_check = index_check
         self.time_us = time_us
 
     def get(self, name: DocumentName) -> Message | None:
-        data = self._documents.get(name)
-        return None if data is None else Document.FromString(data)
+        document = self._documents.get(name)
+        return document and document.message()
 
     def get_all(self, names: Iterable[DocumentName]) -> ReadResult:
         """Read those of *names* that exist."""
-        found = map(self.get, names)
-        return ReadResult([document for document in found if document is not None])
+        return ReadResult([*filter(None, map(self._documents.get, names))])
 
     def select(self, query: Query) -> ReadResult:
         """Read the documents of *query*, or raise FailedPrecondition if it lacks an index."""
         self._index_check.check(query)
-        found = (Document.FromString(self._documents[name]) for name in self._in(query.scope))
-        return ReadResult(*evaluate(query, found))
+        return ReadResult(*evaluate(query, map(self._documents.__getitem__, self._in(query.scope))))
 
     def paths_under(self, parent: str) -> Iterator[list[str]]:
         """Yield the ids from *parent* to each document under it, at any depth."""
@@ -74,8 +76,7 @@ class Storage:
         self._lock = threading.Lock()
         self._connection = open_file(path)
         rows = self._connection.execute("SELECT parent, collection, id, document FROM documents")
-        # Not parsed: an object takes five times the memory.
-        self._documents = {DocumentName(*name): data for *name, data in rows}
+        self._documents = {DocumentName(*name): StoredDocument(data) for *name, data in rows}
         self._last_us: int = self._connection.execute("SELECT last_us FROM clock").fetchone()[0]
         self._subscribers: list[Callable[[StorageReader], None]] = []
 
@@ -140,7 +141,8 @@ class StorageWriter(StorageReader):
                 "DELETE FROM documents WHERE parent = ? AND collection = ? AND id = ?", name
             )
         else:
-            data = self.documents[name] = document.SerializeToString()
+            data = document.SerializeToString()
+            self.documents[name] = StoredDocument(data)
             self._execute("INSERT OR REPLACE INTO documents VALUES (?, ?, ?, ?)", (*name, data))
 
 

@@ -143,5 +143,5 @@ class Transactions:
 
 def _versions(result: ReadResult) -> object:
     """Return a value that is equal for equal results."""
-    documents = [(each.name, each.update_time.ToMicroseconds()) for each in result.documents]
+    documents = [(each.name, each.update_time.ToMicroseconds()) for each in result.documents()]
     return documents, result.skipped

@@ -13,6 +13,7 @@ from cmc_webhook.local_firestore import queries
 from cmc_webhook.local_firestore.messages import Value
 from cmc_webhook.local_firestore.resource_names import DocumentName
 from cmc_webhook.local_firestore.storage import Storage
+from cmc_webhook.local_firestore.stored import StoredDocument
 from cmc_webhook.local_firestore.values import sort_key
 from tests.support.random_queries import DOCUMENTS, ROOTS, document, structured
 
@@ -60,13 +61,15 @@ class Model:
 
     def check(self, reader, query, documents):
         held = [
-            document
+            StoredDocument(document.SerializeToString())
             for name, document in documents.items()
             if document is not None and query.scope.contains(name)
         ]
         found, skipped = queries.evaluate(query, held)
+        result = reader.select(query)
 
-        assert reader.select(query) == (found, skipped), query
+        assert result.documents() == [document.message() for document in found], query
+        assert result.skipped == skipped
 
 
 @pytest.fixture
