@@ -115,18 +115,18 @@ def fold_valid(known: StatusDocument, events: Iterable[StatusEvent]) -> dict[str
     """Do as fold() of a document that is valid(), or the result of another fold; change neither."""
     events = list(events)
     ordered = history.merged(known, events)
-    latest = history.latest_alike(ordered)
+    deciders = history.deciding(ordered)
     described = _descriptions(known, events)
     times = _times(known, ordered)
-    verdict = _verdict(latest, described.get("to_domain", ""))
+    verdict = _verdict(deciders, described.get("to_domain", ""))
     document = {
         **described,
         **times,
         **verdict,
         **_outcome(times, verdict),
         "queued_on": _queued_on(times),
-        "sender_ip": _sender_ip(latest) or _held_sender_ip(known),
-        "events": history.kept(ordered, latest),
+        "sender_ip": _sender_ip(deciders) or _held_sender_ip(known),
+        "events": history.kept(ordered, deciders),
         "schema_version": max(known.get("schema_version", 0), SCHEMA_VERSION),
     }
     return {name: value for name, value in document.items() if value}
@@ -146,22 +146,21 @@ def without_nulls(value: Any) -> Any:
     return value
 
 
-def _verdict(events: list[history.HistoryEvent], to_domain: str) -> dict[str, Any]:
-    deciding = history.greatest(events)
-    if deciding is None:
+def _verdict(deciders: list[history.HistoryEvent], to_domain: str) -> dict[str, Any]:
+    if not deciders:
         return {}
-    is_deferral = deciding["status"] == Status.DEFERRED
-    explained = deciding if is_deferral else history.greatest_explained(events)
+    greatest, explained = deciders[0], history.first_explained(deciders)
+    reason_of = greatest if greatest["status"] == Status.DEFERRED else explained
     return {
-        "status": deciding["status"],
-        "status_at": deciding["at"],
-        "reason": explained and explained.get("reason"),
-        **_bounce(history.greatest_bounce(events) or history.greatest_explained(events), to_domain),
+        "status": greatest["status"],
+        "status_at": greatest["at"],
+        "reason": reason_of and reason_of.get("reason"),
+        **_bounce(history.first_bounce(deciders) or explained, to_domain),
     }
 
 
-def _sender_ip(events: Iterable[history.HistoryEvent]) -> str:
-    event = history.greatest_with_sender(events)
+def _sender_ip(deciders: Iterable[history.HistoryEvent]) -> str:
+    event = history.first_with_sender(deciders)
     return event["sender_ip"] if event else ""
 
 
@@ -222,8 +221,8 @@ def _times(known: StatusDocument, ordered: list[history.HistoryEvent]) -> dict[s
         held["first_event_at"] = first
     for name, at in _times_of(posted).items():
         latest = max if name == "deferred_at" else min
-        held[name] = latest(held.get(name, at), at)
-    return _times_of(of_rest) | held
+        held[name] = latest(held[name], at) if name in held else at
+    return _times_of(of_rest) | held if of_rest else held
 
 
 def _posted_times(known: StatusDocument) -> dict[str, datetime]:

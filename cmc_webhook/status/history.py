@@ -116,8 +116,9 @@ def merged(known: Mapping[str, Any], events: Iterable[StatusEvent]) -> list[Hist
     return [event for event in ordered if not is_from_rest(event) or event["id"] in standing]
 
 
-def latest_alike(ordered: Iterable[HistoryEvent]) -> list[HistoryEvent]:
-    """Return of the events that differ only in times and texts the latest: only it can decide."""
+def deciding(ordered: Iterable[HistoryEvent]) -> list[HistoryEvent]:
+    """Return the events that can decide a field, the greatest first."""
+    # Of those that differ only in times and texts it is the latest.
     latest = {
         (
             *(event["status"], event.get("bounce_code"), event.get("source")),
@@ -125,14 +126,14 @@ def latest_alike(ordered: Iterable[HistoryEvent]) -> list[HistoryEvent]:
         ): event
         for event in ordered
     }
-    return [*latest.values()]
+    return sorted(latest.values(), key=_precedence, reverse=True)
 
 
-def kept(ordered: list[HistoryEvent], latest: list[HistoryEvent]) -> list[HistoryEvent]:
+def kept(ordered: list[HistoryEvent], deciders: list[HistoryEvent]) -> list[HistoryEvent]:
     """
     Return the latest of *ordered*, and before them any older event that decides something.
 
-    *latest* is latest_alike() of *ordered*.
+    *deciders* are deciding() of *ordered*.
     """
     if len(ordered) <= HISTORY:
         return ordered
@@ -141,29 +142,26 @@ def kept(ordered: list[HistoryEvent], latest: list[HistoryEvent]) -> list[Histor
     # the next post needs, and the result would depend on the order of posts. The latest of each
     # status also tells that an event of REST does not stand. Those that do are among them; they
     # displace none, as they may go.
-    latest_told = {told(event): event for event in sorted(latest, key=moment)}
-    may_decide, _ = by_origin(latest)
-    explained, sender = greatest_explained(may_decide), greatest_with_sender(may_decide)
-    deciders = (*latest_told.values(), explained, sender)
-    ids = {event["id"] for event in (*posted[-HISTORY:], *deciders) if event}
+    latest_told = {told(event): event for event in sorted(deciders, key=moment)}
+    of_posts, _ = by_origin(deciders)
+    explained, sender = first_explained(of_posts), first_with_sender(of_posts)
+    stay = (*latest_told.values(), explained, sender)
+    ids = {event["id"] for event in (*posted[-HISTORY:], *stay) if event}
     return [event for event in ordered if event["id"] in ids]
 
 
-def greatest(events: Iterable[HistoryEvent]) -> HistoryEvent | None:
-    return max(events, key=_precedence, default=None)
+def first_bounce(deciders: Iterable[HistoryEvent]) -> HistoryEvent | None:
+    return next((event for event in deciders if event["status"] in BOUNCE_STATUSES), None)
 
 
-def greatest_bounce(events: Iterable[HistoryEvent]) -> HistoryEvent | None:
-    return greatest(event for event in events if event["status"] in BOUNCE_STATUSES)
+def first_explained(deciders: Iterable[HistoryEvent]) -> HistoryEvent | None:
+    """Return the first failure with a reason."""
+    failures = (event for event in deciders if event["status"] in _FAILURES)
+    return next((event for event in failures if event.get("reason")), None)
 
 
-def greatest_explained(events: Iterable[HistoryEvent]) -> HistoryEvent | None:
-    failures = (event for event in events if event["status"] in _FAILURES)
-    return greatest(event for event in failures if event.get("reason"))
-
-
-def greatest_with_sender(events: Iterable[HistoryEvent]) -> HistoryEvent | None:
-    return greatest(event for event in events if event.get("sender_ip"))
+def first_with_sender(deciders: Iterable[HistoryEvent]) -> HistoryEvent | None:
+    return next((event for event in deciders if event.get("sender_ip")), None)
 
 
 def moment(event: HistoryEvent) -> tuple[datetime, str]:

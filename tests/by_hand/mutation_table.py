@@ -423,18 +423,18 @@ MUTATIONS = [
         ),
         (
             "the latest event of a status is dropped",
-            "deciders = (*latest_told.values(), ",
-            "deciders = (",
+            "stay = (*latest_told.values(), ",
+            "stay = (",
         ),
         (
             "the event that decides the reason is dropped",
-            "deciders = (*latest_told.values(), explained, sender)",
-            "deciders = (*latest_told.values(), sender)",
+            "stay = (*latest_told.values(), explained, sender)",
+            "stay = (*latest_told.values(), sender)",
         ),
         (
             "the event that decides the sender is dropped",
-            "deciders = (*latest_told.values(), explained, sender)",
-            "deciders = (*latest_told.values(), explained)",
+            "stay = (*latest_told.values(), explained, sender)",
+            "stay = (*latest_told.values(), explained)",
         ),
         ("the history has no end", "if len(ordered) <= HISTORY:", "if True:"),
         ("the history is one shorter", "HISTORY = 64", "HISTORY = 63"),
@@ -494,7 +494,7 @@ MUTATIONS = [
         ),
         (
             "a time of REST beats that of a post",
-            "return _times_of(of_rest) | held",
+            "return _times_of(of_rest) | held if of_rest else held",
             "return held | _times_of(of_rest)",
         ),
         (
@@ -529,8 +529,8 @@ MUTATIONS = [
         ),
         (
             "the reason of a deferral stays after it",
-            "explained = deciding if is_deferral else history.greatest_explained(events)",
-            "explained = history.greatest(e for e in events if e.get('reason'))",
+            'reason_of = greatest if greatest["status"] == Status.DEFERRED else explained',
+            "reason_of = next((e for e in deciders if e.get('reason')), None)",
         ),
     ),
     *_mutations(
