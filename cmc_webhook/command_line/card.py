@@ -46,7 +46,7 @@ def card_lines(card: Card, texts: Texts, zone: ZoneInfo) -> Iterator[str]:
         yield from _part(texts.text("near.title"), compared(card.near, texts), *card.near.addresses)
     if card.siblings:
         yield from _part(texts.text("card.siblings"), texts.text("card.siblings_about"))
-        yield from _rows([sibling.mail for sibling in card.siblings], texts, zone)
+        yield from _rows(card.siblings, texts, zone)
     if card.mails:
         counts = (f"{texts.name('status', word)}: {n:,}" for word, n in card.counts.most_common())
         first = f"{texts.text('card.first')}: {shown(card.first, zone)}"

@@ -4,7 +4,7 @@ from typing import Any
 
 import flask
 from flask import Flask, abort, g, redirect, request, url_for
-from werkzeug.exceptions import ServiceUnavailable
+from werkzeug.exceptions import Forbidden, ServiceUnavailable
 from werkzeug.wrappers import Response
 
 from cmc_webhook.console import error_pages, iap, security
@@ -49,9 +49,11 @@ def create_app(site: Site, keys_url: str = iap.KEYS_URL) -> Flask:
         iap.require(app, site.iap_audience, iap.PublicKeys(keys_url))
 
     @app.before_request
-    def allow_a_file() -> None:  # before the token is read, which is in the same form
-        if request.endpoint == "stops.check_file":
+    def admit_form() -> None:  # before the token is read, which is in the same form
+        if request.endpoint == "stops.check_file":  # which changes nothing
             request.max_content_length = LARGEST_FILE + _LARGEST_FORM
+        elif request.method == "POST" and not site.may_change:
+            raise Forbidden
 
     security.protect(app, site.host_names or security.loopback_hosts(site.port))
     error_pages.register(app)

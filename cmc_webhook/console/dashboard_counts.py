@@ -15,6 +15,7 @@ from zoneinfo import ZoneInfo
 
 from cmc_webhook.console.periods import split
 from cmc_webhook.reading.counts import Counts, MailCounts
+from cmc_webhook.reading.meanings import CAUSES
 from cmc_webhook.reading.queries import MOST
 from cmc_webhook.reading.statuses import Filters, MailStatuses
 from cmc_webhook.reading.times import Period
@@ -48,19 +49,19 @@ def dashboard_counts(
     partial = len(read) == MOST
     pieces = split(period, zone)
     if partial:
-        statuses = firestore.by_status(filters)
-        causes = firestore.by_cause(filters)
+        statuses = firestore.by("statuses", [*Status], filters)
+        causes = Counter(firestore.by("causes", sorted(CAUSES), filters))
         over_time = firestore.over_time(filters, pieces, statuses)
     else:
         statuses = _by_status(read)
-        causes = dict(Counter(_values(read, "bounce_cause")).most_common())
+        causes = Counter(_values(read, "bounce_cause"))
         over_time = _over_time(read, pieces)
     failed = (mail for mail in read if mail.get("status") in FAILURES)
     return {
         "statuses": statuses,
         "total": sum(statuses.values()),
         "over_time": list(zip(pieces, over_time, strict=True)),
-        "causes": causes,
+        "causes": dict(causes.most_common()),
         "domains": dict(Counter(_values(failed, "to_domain")).most_common(_MOST_DOMAINS)),
         "compositions": sorted({*_values(read, "server_composition")}),
         "open_deferrals": open_deferrals,

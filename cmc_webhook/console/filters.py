@@ -3,7 +3,6 @@
 from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
 from zoneinfo import ZoneInfo
 
 from werkzeug.datastructures import MultiDict
@@ -52,6 +51,7 @@ def read_filters(
         field: tuple(filter(None, [read_one_of(given, name, ("", *words))]))
         for name, (words, field) in FILTERS.items()
     }
+    outcome = read_one_of(given, "outcome", ("", *OUTCOMES, "open"))
     filters = Filters(
         **chosen,  # type: ignore[arg-type]  # its fields have several types
         search=search,
@@ -59,28 +59,16 @@ def read_filters(
         composition=read_text(given, "composition"),
         since=since,
         until=until,
-        **read_mailing(given, now),
+        days=_days(given, now),
+        subject=_once(given, "subject"),  # exactly, as documents have it
+        receiver=read_one_of(given, "receiver", ("", *Receiver)),
+        outcomes=(outcome,) if outcome else (),
+        late=read_one_of(given, "late", ("", "1")) == "1",
     )
     if filters.are_too_many():
         raise BadParameterError("day")
     kept = {name: [v for v in given.getlist(name) if v] for name in _NAMES}
     return UrlFilters(filters, period, {name: values for name, values in kept.items() if values})
-
-
-def read_mailing(given: Parameters, now: datetime) -> dict[str, Any]:
-    """Return the values of Filters that choose a mailing. Raises BadParameterError."""
-    try:
-        days = tuple(read_day(text, now) for text in given.getlist("day") if text)
-    except ValueError:
-        raise BadParameterError("day") from None
-    outcome = read_one_of(given, "outcome", ("", *OUTCOMES, "open"))
-    return {
-        "days": days,
-        "subject": _once(given, "subject"),  # exactly, as documents have it
-        "receiver": read_one_of(given, "receiver", ("", *Receiver)),
-        "outcomes": (outcome,) if outcome else (),
-        "late": read_one_of(given, "late", ("", "1")) == "1",
-    }
 
 
 def read_period(
@@ -126,6 +114,13 @@ def _statuses(given: Parameters) -> tuple[str, ...]:
     if not chosen.keys() <= {*Status}:
         raise BadParameterError("status")
     return tuple(chosen)
+
+
+def _days(given: Parameters, now: datetime) -> tuple[str, ...]:
+    try:
+        return tuple(read_day(text, now) for text in given.getlist("day") if text)
+    except ValueError:
+        raise BadParameterError("day") from None
 
 
 def _time(given: Parameters, name: str, zone: ZoneInfo, now: datetime) -> datetime | None:

@@ -6,7 +6,7 @@ from functools import cached_property
 from typing import Any
 
 from flask import g, render_template, request
-from werkzeug.exceptions import Forbidden, NotFound
+from werkzeug.exceptions import NotFound
 
 from cmc_webhook.console.quarantined import Quarantined
 from cmc_webhook.reading.documents import Document
@@ -59,12 +59,6 @@ def existing(found: Document | None) -> Document:
     if found is None:
         raise NoDocumentError
     return found
-
-
-def refuse_unless_allowed(site: Site) -> None:
-    """Raise Forbidden on a page that may change nothing."""
-    if not site.may_change:
-        raise Forbidden
 
 
 def request_texts() -> Texts:

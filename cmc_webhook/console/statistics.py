@@ -16,7 +16,7 @@ from cmc_webhook.console.site import Site, render_page, request_texts
 from cmc_webhook.reading import campaigns
 from cmc_webhook.reading.campaigns import MOST_FAILURES, days_until
 from cmc_webhook.reading.counts import COLUMNS, OUTCOMES, RATES, cell, threshold
-from cmc_webhook.reading.meanings import explain, short_cause
+from cmc_webhook.reading.meanings import explain
 from cmc_webhook.reading.pasted import Search, domain
 from cmc_webhook.reading.queries import count
 from cmc_webhook.reading.statuses import Filters
@@ -63,7 +63,6 @@ def statistics(site: Site) -> Blueprint:
             cell=cell,
             threshold=threshold,
             label=lambda kind, row: campaigns.label(kind, row, texts),
-            short_cause=lambda fields: short_cause(fields, texts),
             todo=lambda fields: explain(fields, texts, site.zone).todo,
             # The name of a kind of part is that of its parameter.
             url=lambda endpoint, **more: url_for(endpoint, **{**chosen.parameters, **more}),

@@ -15,7 +15,7 @@ from werkzeug.wrappers import Response as AnyResponse
 from cmc_webhook.console.downloads import download, safe_name, spreadsheet
 from cmc_webhook.console.filters import BadParameterError, read_one_of, read_period, read_text
 from cmc_webhook.console.paging import paged
-from cmc_webhook.console.site import Site, refuse_unless_allowed, render_page, request_texts
+from cmc_webhook.console.site import Site, render_page, request_texts
 from cmc_webhook.reading import stops as reading
 from cmc_webhook.reading.checking import Source, check
 from cmc_webhook.reading.csv_files import CsvFile, UnreadableFileError
@@ -100,7 +100,6 @@ def stops(site: Site) -> Blueprint:
 
     @views.post("/<any(allow, block):decision>")
     def decide(decision: str) -> AnyResponse:
-        refuse_unless_allowed(site)
         given = read_text(request.form, "to")
         if not is_address(given):
             raise BadParameterError("to")

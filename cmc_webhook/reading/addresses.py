@@ -36,14 +36,6 @@ _COUNTED = ("status", "status_at", "bounce_cause")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Sibling:
-    """A mail of the same message under another address; one of the two is a bounce alone."""
-
-    of: Document
-    mail: Document
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class Card:
     """What is known about an address; times are in UTC."""
 
@@ -54,7 +46,7 @@ class Card:
     counts: Counter[str]  # by status, of all mails that were read, as the two times below
     first: datetime | None
     last: datetime | None
-    siblings: Sequence[Sibling]
+    siblings: Sequence[Document]  # of the same messages; one of each two is a bounce alone
     near: Near | None  # the likest addresses, where there is no mail
     period: Sequence[datetime]  # then the times of the oldest and the newest of all mails
     documents_read: int
@@ -133,11 +125,11 @@ def _word(mail: Document) -> str:
     return status_word(mail.fields.get("status", ""), mail.fields.get("bounce_cause", ""))
 
 
-def _related(mails: Sequence[Document], found: Sequence[Document]) -> list[Sibling]:
+def _related(mails: Sequence[Document], found: Sequence[Document]) -> list[Document]:
     """Return the siblings of *mails* among *found* that may be about the same recipient."""
     ids = {mail.id for mail in mails}
     return [
-        Sibling(of=mail, mail=other)
+        other
         for mail in mails
         for other in found
         if other.id not in ids

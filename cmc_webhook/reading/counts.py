@@ -1,13 +1,11 @@
 """How many mails there are by status, cause and time. Firestore counts; no document is read."""
 
-from collections.abc import Callable, Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import replace
 from typing import Any, NamedTuple
 
-from cmc_webhook.reading.meanings import CAUSES
 from cmc_webhook.reading.statuses import Filters, MailStatuses
 from cmc_webhook.reading.times import Period
-from cmc_webhook.status.events import Status
 
 Counts = dict[str, int]
 # The values of `outcome` but "open".
@@ -84,14 +82,11 @@ class MailCounts:
         counts = iter(self.count(replace(filters, **part) for filters in some for part in parts))
         return [Numbers(n, *(next(counts) for _ in parts)) if n else Numbers() for n in received]
 
-    def by_status(self, filters: Filters) -> Counts:
-        """Return the count of each status that any mail has."""
-        return self._by([*map(str, Status)], lambda word: replace(filters, statuses=(word,)))
-
-    def by_cause(self, filters: Filters) -> Counts:
-        """Return the count of each bounce cause that any mail has, the most frequent first."""
-        found = self._by(sorted(CAUSES), lambda word: replace(filters, causes=(word,)))
-        return dict(sorted(found.items(), key=lambda item: -item[1]))
+    def by(self, name: str, words: Sequence[str], filters: Filters) -> Counts:
+        """Return the count of each of *words* that any mail has, as the filter *name*."""
+        parts: list[dict[str, Any]] = [{name: (word,)} for word in words]
+        counts = self.count(replace(filters, **part) for part in parts)
+        return {word: count for word, count in zip(words, counts, strict=True) if count}
 
     def over_time(
         self, filters: Filters, periods: Sequence[Period], statuses: Collection[str]
@@ -106,7 +101,3 @@ class MailCounts:
             if count:
                 found[n][word] = count
         return found
-
-    def _by(self, words: Sequence[str], filters: Callable[[str], Filters]) -> Counts:
-        counts = self.count(map(filters, words))
-        return {word: count for word, count in zip(words, counts, strict=True) if count}
