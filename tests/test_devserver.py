@@ -265,7 +265,7 @@ def test_a_traceback_of_a_function_is_shown_whole(start, tmp_path):
 def test_a_program_that_cannot_start_is_shown_with_what_it_printed(start, tmp_path):
     (tmp_path / "sitecustomize.py").write_text(
         "import os, sys, time\n"
-        "if 'cmc_webhook' in sys.orig_argv:\n"
+        "if {'--target', 'cmc_webhook'} <= {*sys.orig_argv}:\n"
         "    print('first', flush=True)\n"
         "    time.sleep(1)\n"
         "    print('planted', end='', flush=True)\n"
