@@ -52,17 +52,31 @@ class FieldTest:
         """Whether the keys of array elements are tested, not that of the value."""
         return self.operator in _CONTAINS
 
-    def matches(self, document: StoredDocument) -> bool:
-        if self.accepts is None:
-            return False
+    def among(self, documents: Iterable[StoredDocument]) -> Iterable[StoredDocument]:
+        """Return those of *documents* that the filter matches."""
+        accepts, path = self.accepts, self.path
+        if accepts is None:
+            return ()
         if self.is_of_elements():
-            return any(map(self.accepts, document.element_keys(self.path)))
-        key = document.key(self.path)
-        return key is not None and self.accepts(key)
+            return [each for each in documents if any(map(accepts, each.element_keys(path)))]
+        return [each for each in documents if (key := each.key(path)) and accepts(key)]
 
 
 # The filters as an OR of ANDs.
 Alternatives: TypeAlias = Sequence[Sequence[FieldTest]]
+
+
+def matching(
+    alternatives: Alternatives, documents: Sequence[StoredDocument]
+) -> Iterable[StoredDocument]:
+    """Return those of *documents* that one of *alternatives* matches, each once."""
+    found: dict[StoredDocument, None] = {}
+    for tests in alternatives:
+        left: Iterable[StoredDocument] = documents
+        for test in tests:
+            left = test.among(left)
+        found |= dict.fromkeys(left)
+    return found
 
 
 def parse_filter(where: Message) -> Alternatives:

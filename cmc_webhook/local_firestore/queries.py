@@ -79,15 +79,14 @@ def parse_query(parent: str, structured: Message, aggregated: Iterable[FieldPath
     )
 
 
-def evaluate(query: Query, documents: Iterable[StoredDocument]) -> tuple[list[StoredDocument], int]:
+def evaluate(query: Query, documents: Sequence[StoredDocument]) -> tuple[list[StoredDocument], int]:
     """Return the documents of *query* among *documents*, and how many its offset skipped."""
     rows = []
-    for document in documents:
-        if any(all(test.matches(document) for test in tests) for tests in query.alternatives):
-            keys = [key for order in query.orders if (key := document.key(order.path))]
-            # A document without the field is not in an ordered result.
-            if len(keys) == len(query.orders):
-                rows.append((document, keys))
+    for document in filters.matching(query.alternatives, documents):
+        keys = [key for order in query.orders if (key := document.key(order.path))]
+        # A document without the field is not in an ordered result.
+        if len(keys) == len(query.orders):
+            rows.append((document, keys))
     for position, order in reversed(list(enumerate(query.orders))):
         rows.sort(key=lambda row: row[1][position], reverse=order.descending)
     found = [document for document, keys in rows if _within(keys, query)]

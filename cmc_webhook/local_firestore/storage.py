@@ -50,7 +50,7 @@ class StorageReader:
     def select(self, query: Query) -> ReadResult:
         """Read the documents of *query*, or raise FailedPrecondition if it lacks an index."""
         self._index_check.check(query)
-        return ReadResult(*evaluate(query, map(self._documents.__getitem__, self._in(query.scope))))
+        return ReadResult(*evaluate(query, [self._documents[n] for n in self._in(query.scope)]))
 
     def paths_under(self, parent: str) -> Iterator[list[str]]:
         """Yield the ids from *parent* to each document under it, at any depth."""
