@@ -18,7 +18,7 @@ def test_a_stopped_firestore_is_503_and_the_same_post_is_stored_when_it_is_back(
     body, content_type = as_json(make_post(records))
     server = serve(CMC_ALLOW_UNAUTHENTICATED="true", FIRESTORE_EMULATOR_HOST=f"127.0.0.1:{port}")
 
-    before = Program("cmc_webhook.devserver", *options)
+    before = Program("cmc_webhook", "devserver", *options)
     before.wait_for(port)
     assert server.post(as_json(make_post(records[:3]))[0])[1]["stored"] == 3
     before.send(signal.SIGKILL)
@@ -30,7 +30,7 @@ def test_a_stopped_firestore_is_503_and_the_same_post_is_stored_when_it_is_back(
     assert "Retry-After" in headers
     assert time.monotonic() - started < 10  # the answer is promised before the sender gives up
 
-    after = Program("cmc_webhook.devserver", *options)
+    after = Program("cmc_webhook", "devserver", *options)
     after.wait_for(port)
     status, answer, _ = server.post(body, content_type)
     assert status == 200

@@ -122,7 +122,7 @@ def test_firestore_is_killed_under_load(
     options = ["--only-firestore", "--firestore-port", str(port), "--data", str(tmp_path / "data")]
     environ = OPEN | {"FIRESTORE_EMULATOR_HOST": f"127.0.0.1:{port}"}
     senders = Senders(shuffled_posts(mails=150, size=10, rng=rng), rng)
-    firestore = Program("cmc_webhook.devserver", *options)
+    firestore = Program("cmc_webhook", "devserver", *options)
     firestore.wait_for(port)
     function = serve(**environ)
     killed = []
@@ -133,7 +133,7 @@ def test_firestore_is_killed_under_load(
         for pid in [firestore.process.pid, *(function.pids() if both else ())]:
             Program.kill(pid)
         firestore.stop()
-        firestore = Program("cmc_webhook.devserver", *options)
+        firestore = Program("cmc_webhook", "devserver", *options)
         if both:
             senders.stop()
 

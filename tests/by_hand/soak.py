@@ -33,7 +33,7 @@ def main() -> None:
         port = free_port()
         data = ["--data", f"{directory}/firestore.sqlite3"]
         store = Program(
-            *("cmc_webhook.devserver", "--only-firestore", "--firestore-port", str(port)), *data
+            *("cmc_webhook", "devserver", "--only-firestore", "--firestore-port", str(port)), *data
         )
         store.wait_for(port)
         proxy = FaultyFirestore(f"127.0.0.1:{port}")

@@ -19,7 +19,6 @@ import click
 import pytest
 
 from cmc_webhook.command_line.main import main as commands
-from cmc_webhook.devserver.__main__ import main as devserver
 from tests.support.documents import ROOT
 
 # What a reader has set before, in another document. A variable such as ${X:?set it to ...}, which
@@ -41,10 +40,6 @@ command_not_found_handle() {
   case "$*" in *serviceConfig.uri*) echo https://function.example ;; *) echo latest ;; esac
 }
 """
-_MODULES = {
-    "cmc_webhook": commands,
-    "cmc_webhook.devserver": devserver,
-}
 
 
 def calls(script, folder):
@@ -123,8 +118,8 @@ def _check_python(arguments, folder, config):
         return
     option, module, *rest = arguments
     assert option == "-m", arguments
-    if module in _MODULES:
-        _parse(_MODULES[module], rest, folder)
+    if module == "cmc_webhook":
+        _parse(commands, rest, folder)
     elif module == "pip":
         _check_pip(rest, folder)
     elif module == "pytest":

@@ -177,7 +177,7 @@ def resident_mib(program):
 
 def start_firestore(running, port, data):
     options = ("--only-firestore", "--firestore-port", str(port), "--data", data)
-    firestore = Program("cmc_webhook.devserver", *options)
+    firestore = Program("cmc_webhook", "devserver", *options)
     running.callback(firestore.stop)
     firestore.wait_for(port)
     return firestore
