@@ -39,7 +39,9 @@ CREATED = re.compile(r'"created":"(\d{4}-\d\d-\d\d \d\d:\d\d:\d\d)"')
 class Devserver(Program):
     post = FunctionServer.post
 
-    def __init__(self, *options, any_storage_port=False, **environ):
+    def __init__(
+        self, *options, command=("cmc_webhook", "devserver"), any_storage_port=False, **environ
+    ):
         names = ("port", "inbound_port", "firestore_port", "storage_port", "console_port")
         self.ports = {name: free_port() for name in names}
         self.port, self.inbound_port, self.firestore_port, _, self.console_port = (
@@ -48,7 +50,7 @@ class Devserver(Program):
         given = {"--" + name.replace("_", "-"): str(port) for name, port in self.ports.items()}
         left_out = {*options, *(["--storage-port"] if any_storage_port else [])}
         ports = [word for pair in given.items() if pair[0] not in left_out for word in pair]
-        super().__init__("cmc_webhook", "devserver", *ports, *options, **environ)
+        super().__init__(*command, *ports, *options, **environ)
 
     def wait(self):
         until(lambda: "Stop with Ctrl-C" in self.output() or self.process.poll() is not None)
@@ -147,8 +149,9 @@ def no_emulator(tmp_path):
     return str(tmp_path)
 
 
-def test_once_it_serves_it_prints_in_this_order_and_nothing_else(start, tmp_path):
-    server = start()
+@pytest.mark.parametrize("command", [["cmc_webhook.devserver"], ["cmc_webhook", "devserver"]])
+def test_once_it_serves_it_prints_in_this_order_and_nothing_else(start, tmp_path, command):
+    server = start(command=command)
     said = server.output()
 
     sample = re.search(r"curl (.*)", said)[0]

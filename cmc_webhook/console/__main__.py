@@ -1,0 +1,7 @@
+"""`python -m cmc_webhook.console` is `python -m cmc_webhook console`."""
+
+import runpy
+import sys
+
+sys.argv.insert(1, "console")
+runpy.run_module("cmc_webhook", run_name="__main__")

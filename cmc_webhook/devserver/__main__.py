@@ -1,0 +1,7 @@
+"""`python -m cmc_webhook.devserver` is `python -m cmc_webhook devserver`."""
+
+import runpy
+import sys
+
+sys.argv.insert(1, "devserver")
+runpy.run_module("cmc_webhook", run_name="__main__")
