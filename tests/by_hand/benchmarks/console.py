@@ -5,8 +5,8 @@ For each number of mails: a built-in Firestore on a file is filled by posts to t
 of the simulator's campaign over the last 30 days. Then Firestore and page are started again, and
 each view is requested over HTTP. The first time of a view may include work that is then done.
 
-With --campaigns 20 the mails are those of twenty campaigns of one day, the views are those of the
-statistics, and Firestore is Google's emulator: the built-in one reads every document for a count.
+With --campaigns 20 the mails are those of twenty campaigns of one day, and the views are those of
+the statistics.
 """
 
 import argparse
@@ -28,7 +28,6 @@ from zoneinfo import ZoneInfo
 from cmc_webhook.simulator.scenarios import COMPOSITION, Mailing, events
 from tests.by_hand.benchmarks.load import chunks
 from tests.by_hand.benchmarks.tables import progress, show
-from tests.support.firestores import start_googles
 from tests.support.processes import Program, free_port
 from tests.support.records import as_json, make_post
 from tests.support.server import FunctionServer
@@ -205,16 +204,12 @@ def start_page(running, environ):
     return port
 
 
-def measure_campaigns(documents, repeats, number):
-    """Return a row for each view of the statistics of so many mails."""
-    with start_googles() as firestore, ExitStack() as running:
-        environ = {"FIRESTORE_EMULATOR_HOST": firestore.address, "GOOGLE_CLOUD_PROJECT": PROJECT}
-        fill(environ, campaigns(documents, datetime.now(UTC), number))
-        return timed(of_campaigns, start_page(running, environ), documents, repeats)
-
-
-def measure(documents, repeats):
-    """Return a row for each view of so many mails."""
+def measure(documents, repeats, number_of_campaigns):
+    """Return a row for each view of so many mails; of their statistics if they are campaigns."""
+    now = datetime.now(UTC)
+    mails, of_mails = mailings(documents, now), views
+    if number_of_campaigns:
+        mails, of_mails = campaigns(documents, now, number_of_campaigns), of_campaigns
     with tempfile.TemporaryDirectory() as directory, ExitStack() as running:
         data, port = f"{directory}/firestore.sqlite3", free_port()
         environ = {
@@ -224,11 +219,11 @@ def measure(documents, repeats):
         begin = time.perf_counter()
         with ExitStack() as filling:
             start_firestore(filling, port, data)
-            fill(environ, mailings(documents, datetime.now(UTC)))
+            fill(environ, mails)
         progress(f"{documents:,} mails posted in {time.perf_counter() - begin:.0f} s")
         firestore = start_firestore(running, port, data)
         before = resident_mib(firestore)
-        rows = timed(views, start_page(running, environ), documents, repeats)
+        rows = timed(of_mails, start_page(running, environ), documents, repeats)
         progress(
             f"Firestore with {documents:,} mails: {before:,.0f} MiB at its start,"
             f" {resident_mib(firestore):,.0f} MiB after all views"
@@ -241,16 +236,13 @@ def main():
         prog="python -m tests.by_hand.benchmarks.console", description=__doc__
     )
     parser.add_argument(
-        "--documents", type=int, nargs="+", default=[1_000, 10_000], help="numbers of mails"
+        "--documents", type=int, nargs="+", default=[1_000, 100_000], help="numbers of mails"
     )
     parser.add_argument("--repeats", type=int, default=3, help="how often after the first time")
     parser.add_argument("--campaigns", type=int, default=0, help="how many, for the statistics")
     options = parser.parse_args()
     measured = [
-        measure_campaigns(documents, options.repeats, options.campaigns)
-        if options.campaigns
-        else measure(documents, options.repeats)
-        for documents in options.documents
+        measure(documents, options.repeats, options.campaigns) for documents in options.documents
     ]
     rows = [row for rows in zip(*measured, strict=True) for row in rows]
     show("Views of the page", ["view", "mails", "first ms", "later ms", "the page says"], rows)
