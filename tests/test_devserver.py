@@ -40,7 +40,7 @@ class Devserver(Program):
     post = FunctionServer.post
 
     def __init__(
-        self, *options, command=("cmc_webhook", "devserver"), any_storage_port=False, **environ
+        self, *options, command=("cmc_webhook.devserver",), any_storage_port=False, **environ
     ):
         names = ("port", "inbound_port", "firestore_port", "storage_port", "console_port")
         self.ports = {name: free_port() for name in names}
@@ -358,7 +358,7 @@ def test_a_used_port_is_one_sentence(start, option):
     ],
 )
 def test_a_bad_setting_is_one_sentence(start, setting, value):
-    server = start(**{setting: value})
+    server = start(command=["cmc_webhook", "devserver"], **{setting: value})
 
     assert server.process.wait(30) == 2
     [sentence] = server.output().splitlines()
@@ -382,9 +382,10 @@ SLOW = [pytest.param(delay_s, marks=pytest.mark.slow) for delay_s in (0.1, 0.3, 
     signal.getsignal(signal.SIGINT) is signal.SIG_IGN,
     reason="a shell that runs this in the background makes every program ignore Ctrl-C",
 )
+@pytest.mark.parametrize("command", [["cmc_webhook.devserver"], ["cmc_webhook", "devserver"]])
 @pytest.mark.parametrize("delay_s", [0, 1, *SLOW])
-def test_ctrl_c_during_the_start_is_quiet(delay_s):
-    server = Devserver("--data", ":memory:")
+def test_ctrl_c_during_the_start_is_quiet(command, delay_s):
+    server = Devserver("--data", ":memory:", command=command)
     # Python itself has started and is in the middle of our imports.
     until(lambda: "cygrpc" in Path(f"/proc/{server.process.pid}/maps").read_text())
     time.sleep(delay_s)
@@ -426,7 +427,7 @@ def test_only_loopback_listens(start):
 def test_only_the_firestore(start):
     port = free_port()
     server = Program(
-        "cmc_webhook", "devserver", "--only-firestore", "--firestore-port", str(port),
+        "cmc_webhook.devserver", "--only-firestore", "--firestore-port", str(port),
         "--data", ":memory:",
     )  # fmt: skip
     until(lambda: "Stop with Ctrl-C." in server.output())
@@ -449,7 +450,7 @@ OLD_PYTHONS = sorted(Path.home().glob(".pyenv/versions/3.10.*/bin/python3"))
 def test_it_starts_a_stand_in_of_cmcs_rest_api():
     port, rest_port = free_port(), free_port()
     server = Program(
-        "cmc_webhook", "devserver", "--only-firestore", "--firestore-port", str(port),
+        "cmc_webhook.devserver", "--only-firestore", "--firestore-port", str(port),
         "--data", ":memory:", "--cmc-rest", str(rest_port),
     )  # fmt: skip
     until(lambda: "Stop with Ctrl-C." in server.output())
@@ -490,7 +491,7 @@ def test_an_old_python_is_told_so_in_one_sentence(tmp_path):
 
 
 def test_help_names_every_option():
-    helper = Program("cmc_webhook", "devserver", "--help")
+    helper = Program("cmc_webhook.devserver", "--help")
     helper.process.wait(30)
 
     options = ("--port", "--inbound-port", "--firestore-port", "--storage-port", "--console-port")

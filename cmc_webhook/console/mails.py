@@ -11,7 +11,7 @@ from werkzeug.wrappers import Response as AnyResponse
 
 from cmc_webhook.console.addresses import card_page
 from cmc_webhook.console.downloads import spreadsheet
-from cmc_webhook.console.empty import Empty, why_empty
+from cmc_webhook.console.empty import why_empty
 from cmc_webhook.console.filters import MAILING, read_filters
 from cmc_webhook.console.paging import paged
 from cmc_webhook.console.search import ask
@@ -39,11 +39,8 @@ def mails(site: Site) -> Blueprint:
             return card_page(site, question.text, fields)
         chosen = read_filters(request.args, site.zone, now, "all", question.search)
         found = paged(site.statuses.listing(chosen.filters), chosen.parameters)
-        empty = None
-        if not found.documents and question.search:
-            empty = Empty("box.none_so_far" if found.older else "box.none_chosen")
-        elif not found.documents:
-            empty = why_empty(site.statuses, chosen.filters)
+        is_known = found.documents or question.search
+        empty = None if is_known else why_empty(site.statuses, chosen.filters)
         here: dict[str, Any] = chosen.parameters
         anytime = here | {"period": "all", "since": [], "until": []}
         return render_page(

@@ -51,21 +51,14 @@ def stops(site: Site) -> Blueprint:
             n: value for n, value in given.items() if value not in (None, "", "all")
         }
         found = paged(listing(), kept)
-        empty = ""
-        if not found.documents and site.addresses.is_empty():
-            empty = "stops.none_ever"
-        elif not found.documents and found.older:
-            empty = "stops.looked_at"
-        elif not found.documents:
-            empty = "stops.none_match" if kept else "stops.none"
         behind = reading.mails_behind(found.documents)
         return render_page(
             "stops.html",
-            documents_read=found.documents_read + len(behind) + bool(empty),
+            documents_read=found.documents_read + len(behind) + (not found.documents),
             found=found,
             rows=reading.rows(found.documents, site.statuses, request_texts(), site.zone),
             columns=reading.COLUMNS,
-            empty=empty,
+            is_empty=not found.documents and site.addresses.is_empty(),
             kept=kept,
             causes=STOP_CAUSES,
             most_checked=_MOST_CHECKED,

@@ -1,7 +1,8 @@
-"""`python -m cmc_webhook.devserver` is `python -m cmc_webhook devserver`."""
+"""`python -m cmc_webhook.devserver`: the old way to run `python -m cmc_webhook devserver`."""
 
 import runpy
 import sys
 
-sys.argv.insert(1, "devserver")
-runpy.run_module("cmc_webhook", run_name="__main__")
+if __name__ == "__main__":
+    sys.argv.insert(1, "devserver")
+    runpy.run_module("cmc_webhook", run_name="__main__", alter_sys=True)

@@ -215,13 +215,14 @@ def test_help_imports_neither_googles_client_nor_the_page(given):
     assert (done.stdout, done.stderr) == ("[]\n", "")
 
 
-def test_help_in_japanese_is_quick_too(given):
+@pytest.mark.parametrize("module", ["cmc_webhook", "cmc_webhook.console", "cmc_webhook.devserver"])
+def test_each_way_to_start_helps_in_japanese(given, module):
     done = subprocess.run(
-        [sys.executable, "-X", "importtime", "-m", "cmc_webhook", "--help"],
+        [sys.executable, "-X", "importtime", "-m", module, "--help"],
         cwd=ROOT, env=given | {"LANG": "ja_JP.UTF-8"}, capture_output=True, text=True,
     )  # fmt: skip
 
-    assert done.stdout.startswith("使い方: python -m cmc_webhook ")
+    assert done.stdout.startswith(f"使い方: python -m {module.replace('.', ' ')} ")
     assert "google" not in done.stderr
     assert "grpc" not in done.stderr
 
