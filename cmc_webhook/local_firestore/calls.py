@@ -1,4 +1,4 @@
-"""The calls, apart from Listen."""
+"""The calls."""
 
 from collections.abc import Iterator
 

@@ -19,12 +19,10 @@ BeginTransactionResponse = types.BeginTransactionResponse.pb()
 CommitResponse = types.CommitResponse.pb()
 ListCollectionIdsResponse = types.ListCollectionIdsResponse.pb()
 ListDocumentsResponse = types.ListDocumentsResponse.pb()
-ListenResponse = types.ListenResponse.pb()
 PartitionQueryResponse = types.PartitionQueryResponse.pb()
 RunAggregationQueryResponse = types.RunAggregationQueryResponse.pb()
 RunQueryResponse = types.RunQueryResponse.pb()
 StructuredQuery = types.StructuredQuery.pb()
-TargetChange = types.TargetChange.pb()
 
 
 def timestamp(time_us: int) -> Message:

@@ -1,7 +1,5 @@
 """The gRPC server: registers the calls and answers refusals with their status codes."""
 
-import contextlib
-import threading
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from operator import methodcaller
@@ -12,15 +10,14 @@ import grpc
 from cmc_webhook.local_firestore.calls import Calls
 from cmc_webhook.local_firestore.errors import Refusal, StartError
 from cmc_webhook.local_firestore.indexes import parse_definitions
-from cmc_webhook.local_firestore.listen import MOST_LISTENERS, Listener, Listeners
 from cmc_webhook.local_firestore.messages import Message
 from cmc_webhook.local_firestore.storage import Storage
 from cmc_webhook.local_firestore.supported_fields import parse_request
 
 LOOPBACK = "127.0.0.1"
 _SERVICE = "google.firestore.v1.Firestore"
-# Each listener and each running call takes one, also a call that waits for a transaction.
-_THREADS = MOST_LISTENERS + 256
+# Each running call takes one, also a call that waits for a transaction.
+_THREADS = 256
 _GRACE_S = 1.0
 _SERIALIZE = methodcaller("SerializeToString")
 _OPTIONS = [
@@ -39,9 +36,7 @@ class FirestoreServer:
         self._storage = storage
         self._threads = ThreadPoolExecutor(_THREADS, thread_name_prefix="firestore")
         self._server = grpc.server(self._threads, options=_OPTIONS)
-        self._listeners = Listeners(storage)
-        handlers = _handlers(Calls(storage), self._listeners)
-        generic = grpc.method_handlers_generic_handler(_SERVICE, handlers)
+        generic = grpc.method_handlers_generic_handler(_SERVICE, _handlers(Calls(storage)))
         self._server.add_generic_rpc_handlers((generic,))
         try:
             self.port: int = self._server.add_insecure_port(f"{host}:{port}")
@@ -60,9 +55,7 @@ class FirestoreServer:
 
     def stop(self) -> None:
         """Wait up to a second for running calls, then release port and file."""
-        stopped = self._server.stop(_GRACE_S)
-        self._listeners.stop()
-        stopped.wait()
+        self._server.stop(_GRACE_S).wait()
         self._threads.shutdown()
         self._storage.close()
 
@@ -84,7 +77,7 @@ def start(
     return FirestoreServer(Storage(data, definitions), host, port)
 
 
-def _handlers(calls: Calls, listeners: Listeners) -> dict[str, Any]:
+def _handlers(calls: Calls) -> dict[str, Any]:
     unary = {
         "BatchWrite": calls.batch_write,
         "BeginTransaction": calls.begin_transaction,
@@ -102,7 +95,6 @@ def _handlers(calls: Calls, listeners: Listeners) -> dict[str, Any]:
     return {
         **{name: _unary_handler(name, call) for name, call in unary.items()},
         **{name: _streaming_handler(name, call) for name, call in streaming.items()},
-        "Listen": _listen_handler(listeners),
     }
 
 
@@ -124,27 +116,3 @@ def _streaming_handler(name: str, call: Callable[[Message], Iterator[Message]]) 
             context.abort(refusal.grpc_status_code, refusal.message)
 
     return grpc.unary_stream_rpc_method_handler(handle, response_serializer=_SERIALIZE)
-
-
-def _listen_handler(listeners: Listeners) -> Any:
-    def handle(requests: Iterator[bytes], context: Any) -> Iterator[Message]:
-        try:
-            with listeners.open() as listener:
-                arguments = (requests, listener)
-                threading.Thread(target=_add_requests, args=arguments, daemon=True).start()
-                yield from listener.responses()
-        except Refusal as refusal:
-            context.abort(refusal.grpc_status_code, refusal.message)
-
-    return grpc.stream_stream_rpc_method_handler(handle, response_serializer=_SERIALIZE)
-
-
-def _add_requests(requests: Iterator[bytes], listener: Listener) -> None:
-    # An RpcError is the end of the call.
-    with contextlib.suppress(grpc.RpcError):
-        try:
-            for data in requests:
-                listener.add(parse_request("Listen", data))
-        except Refusal as refusal:
-            listener.add(refusal)
-    listener.add(None)

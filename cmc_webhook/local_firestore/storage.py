@@ -78,7 +78,6 @@ class Storage:
         rows = self._connection.execute("SELECT parent, collection, id, document FROM documents")
         self._documents = {DocumentName(*name): StoredDocument(data) for *name, data in rows}
         self._last_us: int = self._connection.execute("SELECT last_us FROM clock").fetchone()[0]
-        self._subscribers: list[Callable[[StorageReader], None]] = []
 
     def close(self) -> None:
         with self._lock:
@@ -98,20 +97,12 @@ class Storage:
                 yield writer
                 self._connection.execute("UPDATE clock SET last_us = ?", (self._last_us,))
             self._documents = writer.documents
-            if writer.changed:
-                latest = StorageReader(self._documents, self._last_us, self._index_check)
-                for subscriber in self._subscribers:
-                    subscriber(latest)
 
     def clear(self) -> None:
         with self.writing() as writer:
             writer.tick()
             for name in list(writer.documents):
                 writer.put(name, None)
-
-    def subscribe(self, subscriber: Callable[[StorageReader], None]) -> None:
-        """Call *subscriber* with a reader after each commit, in order, in the writer's thread."""
-        self._subscribers.append(subscriber)
 
     def _now(self, later_by_us: int = 0) -> int:
         self._last_us = max(self._clock() // 1000, self._last_us + later_by_us)
@@ -126,7 +117,6 @@ class StorageWriter(StorageReader):
         super().__init__(self.documents, storage._now(), storage._index_check)
         self._storage = storage
         self._execute = storage._connection.execute
-        self.changed = False
 
     def tick(self) -> int:
         """Return a commit time in microseconds, later than all before, also after a restart."""
@@ -134,7 +124,6 @@ class StorageWriter(StorageReader):
 
     def put(self, name: DocumentName, document: Message | None) -> None:
         """Store *document*, or delete it if None."""
-        self.changed = True
         if document is None:
             self.documents.pop(name, None)
             self._execute(

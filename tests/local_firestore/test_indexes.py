@@ -1,14 +1,11 @@
 """Which indexes the real Firestore requires, by its documentation; none of this ran there."""
 
 import logging
-import queue
 
-import grpc
 import pytest
 from google.api_core.exceptions import FailedPrecondition
 from google.cloud import firestore
 from google.cloud.firestore import And, FieldFilter, Or
-from google.cloud.firestore_v1 import types
 
 from cmc_webhook.local_firestore.indexes import (
     IndexDefinitions,
@@ -213,26 +210,6 @@ def test_a_strict_server_refuses_the_last_documents_by_name(strict):
     assert strict.order_by("at").limit_to_last(1).get() == []
     with pytest.raises(FailedPrecondition, match="field-path=__name__,order=descending"):
         strict.order_by("__name__").limit_to_last(1).get()
-
-
-def test_a_strict_server_refuses_to_listen_to_such_a_query(strict):
-    database = strict._client._database_string
-    query = newest(strict.where(filter=TO))._to_protobuf()
-    requests = queue.Queue()
-    for target_id, asked in enumerate([query, strict._query()._to_protobuf()], 1):
-        target = {"parent": f"{database}/documents", "structured_query": asked}
-        requests.put(
-            {"database": database, "add_target": {"target_id": target_id, "query": target}}
-        )
-    stream = strict._client._firestore_api.listen(
-        map(types.ListenRequest, iter(requests.get, None))
-    )
-    refused, added = next(stream).target_change, next(stream).target_change
-    requests.put(None)
-
-    assert (refused.target_change_type.name, [*refused.target_ids]) == ("REMOVE", [1])
-    assert refused.cause.code == grpc.StatusCode.FAILED_PRECONDITION.value[0]
-    assert (added.target_change_type.name, [*added.target_ids]) == ("ADD", [2])
 
 
 def test_a_server_without_definitions_answers_and_says_once_what_index_is_missing(mails, caplog):
