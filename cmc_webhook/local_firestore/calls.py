@@ -12,7 +12,6 @@ from cmc_webhook.local_firestore.storage import ReadResult, Storage, StorageWrit
 from cmc_webhook.local_firestore.transactions import Read, Transactions
 
 _PAGE_SIZE = 300
-_MIN_PARTITION = 128
 
 
 class Calls:
@@ -98,19 +97,6 @@ class Calls:
         for alias, value in values.items():
             response.result.aggregate_fields[alias].CopyFrom(value)
         yield response
-
-    def partition_query(self, request: Message) -> Message:
-        """Return cursors that split the result into parts."""
-        if request.partition_count <= 0:
-            raise InvalidArgument("The partition count is not positive.")
-        query = queries.parse_query(request.parent, request.structured_query)
-        found = self._storage.latest().select(query).documents()
-        parts = min(request.partition_count + 1, len(found) // _MIN_PARTITION)
-        response = messages.PartitionQueryResponse()
-        for part in range(1, parts):
-            cursor = response.partitions.add(before=True)
-            cursor.values.add(reference_value=found[part * len(found) // parts].name)
-        return response
 
     def begin_transaction(self, request: Message) -> Message:
         resource_names.check_database(request.database)

@@ -84,7 +84,6 @@ def _handlers(calls: Calls) -> dict[str, Any]:
         "Commit": calls.commit,
         "ListCollectionIds": calls.list_collection_ids,
         "ListDocuments": calls.list_documents,
-        "PartitionQuery": calls.partition_query,
         "Rollback": calls.rollback,
     }
     streaming = {

@@ -133,27 +133,6 @@ def test_collections_are_listed_also_if_only_something_deeper_is_there(client, t
     assert [c.id for c in client.document("others/c").collections()] == ["attachments"]
 
 
-@pytest.mark.builtin("Google's emulator has no partitions")
-def test_partitions_together_are_the_whole_group(client):
-    batch = client.batch()
-    for n in range(3 * 128):
-        batch.set(client.document(f"mails/m{n % 5}/parts/p{n}"), {"n": n})
-    batch.commit()
-    partitions = list(client.collection_group("parts").get_partitions(10))
-    found = [path for partition in partitions for path in paths(partition.query())]
-
-    assert len(partitions) == 3
-    assert found == paths(client.collection_group("parts"))
-    assert len(set(found)) == 3 * 128
-
-
-@pytest.mark.builtin("Google's emulator has no partitions")
-def test_a_small_group_is_one_partition(client, tree):
-    [partition] = client.collection_group("parts").get_partitions(3)
-
-    assert len(paths(partition.query())) == 4
-
-
 def test_databases_and_projects_see_nothing_of_each_other(client, mails):
     mails.document("a").set({"n": 1})
     others = [

@@ -55,7 +55,7 @@ def test_a_value_of_another_service_is_not_stored(api, database, make_write):
         api.commit(database=database, writes=[make_write({"f": {"function_value": {"name": "x"}}})])
 
 
-@pytest.mark.parametrize("method", ["ExecutePipeline", "Listen", "Write"])
+@pytest.mark.parametrize("method", ["ExecutePipeline", "Listen", "PartitionQuery", "Write"])
 def test_a_method_that_is_not_served_is_refused(firestore_address, method):
     with grpc.insecure_channel(firestore_address) as channel:
         call = channel.unary_unary(f"/google.firestore.v1.Firestore/{method}")
