@@ -1,5 +1,4 @@
-"""
-Composition root: settings, then the database, then the webhook, then the entry points.
+"""Composition root: settings, then the database, then the webhook, then the entry points.
 
 functions-framework and Google Cloud Functions load this file. There are two entry points, one
 deployed function each. Only the one that FUNCTION_TARGET names is built (functions-framework sets

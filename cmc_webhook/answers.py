@@ -1,5 +1,4 @@
-"""
-Answers requests, for both functions; the only module with HTTP statuses.
+"""Answers requests, for both functions; the only module with HTTP statuses.
 
 A request goes one way: Endpoint checks the head, reads the body, authenticates it, gives it to
 the function's webhook, and turns what became of it into an answer and a log line.
@@ -48,8 +47,7 @@ _ONLY_REFUSED = (
 
 @dataclass(frozen=True, slots=True)
 class Receipt:
-    """
-    The counts of an answer: what became of the records of a post, and the quarantined by reason.
+    """The counts of an answer: what became of the records of a post, and the quarantined by reason.
 
     A received mail is one record. *beside*: the reasons of records that are in quarantine
     although their mail is stored. *lag_s*: seconds from the newest event to its arrival;

@@ -1,5 +1,4 @@
-"""
-Finds every ``api_key`` in a body: the one place that knows where a key can stand. Pure.
+"""Finds every ``api_key`` in a body: the one place that knows where a key can stand. Pure.
 
 CMC documents the name of the field, and not where it stands. A body is searched, not parsed:
 parsing the body of an unknown sender can take seconds.

@@ -12,8 +12,7 @@ from cmc_webhook.settings import API_KEYS, BASIC_CREDENTIALS, MAIL_KEYS, Setting
 
 
 class Credentials:
-    """
-    The accepted credentials of a deployment, several at once so that they can be rotated.
+    """The accepted credentials of a deployment, several at once so that they can be rotated.
 
     An accepted credential is reported as its setting and position, such as
     ``CMC_API_KEYS[1]``, which may be logged. Its value is never reported.
@@ -34,8 +33,7 @@ class Credentials:
         self.basic = bool(self._accepted.get(BASIC_CREDENTIALS))
 
     def admit_head(self, authorization: str, mail_key: tuple[str, str]) -> str | None:
-        """
-        Return the accepted credential of the head, or None where the body may still hold one.
+        """Return the accepted credential of the head, or None where the body may still hold one.
 
         *authorization* is the header as WSGI decodes it, ISO-8859-1. *mail_key* is
         ``MailKey`` and ``MailSecret`` of the query string, for senders that cannot set

@@ -16,8 +16,7 @@ _MOST_BYTES = 4_000_000
 
 
 class Write(NamedTuple):
-    """
-    Sets *fields* of the document *name*, its resource name; deletes those that are None.
+    """Sets *fields* of the document *name*, its resource name; deletes those that are None.
 
     *update_time* is the precondition, in nanoseconds since 1970: the document was last
     written then. None: the document must not exist. *appended* are new elements of arrays

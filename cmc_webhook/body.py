@@ -12,8 +12,7 @@ _TRUNCATED = "The body is truncated; post it again."
 
 
 def read_body(stream: IO[bytes], declared: int | None, largest: int, most_kept: int) -> bytes:
-    """
-    Return the body; nothing if it is over *most_kept* bytes: then it is read but not kept.
+    """Return the body; nothing if it is over *most_kept* bytes: then it is read but not kept.
 
     *declared* is the Content-Length, None if the body is chunked. Raises BodyTooLarge
     over *largest* bytes, having read that much (a sender that is cut off earlier sees no

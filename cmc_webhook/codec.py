@@ -1,5 +1,4 @@
-"""
-Converts Python values to and from Firestore's protobuf values. Pure.
+"""Converts Python values to and from Firestore's protobuf values. Pure.
 
 The client library's own conversion is several times slower (tests/by_hand has the benchmark). A
 value of another type stays the message it is, so that it survives being written again.

@@ -1,5 +1,4 @@
-"""
-The Firestore client: two RPCs, each with a time limit, without retries.
+"""The Firestore client: two RPCs, each with a time limit, without retries.
 
 The `Client` of google-cloud-firestore has no deadline that holds (its `timeout=` starts over with
 every retry), and after an outage it may wait two minutes before it reconnects. Its generated client
@@ -75,8 +74,7 @@ class Written(NamedTuple):
 
 
 class Database:
-    """
-    One Firestore database. Thread-safe.
+    """One Firestore database. Thread-safe.
 
     Sends nothing before the first call, because gunicorn forks after the import.
     ``read`` and ``write`` raise google.api_core's GoogleAPICallError.

@@ -1,5 +1,4 @@
-"""
-Writes what could not be stored to the log, without secrets, if CMC_LOG_UNSTORED is set.
+"""Writes what could not be stored to the log, without secrets, if CMC_LOG_UNSTORED is set.
 
 Cloud Logging takes 256 KiB per entry (https://cloud.google.com/logging/quotas). Our lines have at
 most 100 kB: JSON escaping may double the length of a text.

@@ -81,8 +81,7 @@ class Fields(NamedTuple):
 
 
 def read_fields(body: bytes) -> Fields:
-    """
-    Return the fields of a form, or the keys of a JSON object.
+    """Return the fields of a form, or the keys of a JSON object.
 
     The content decides which it is, not the header: CMC's default is a form, JSON is a
     checkbox (documented). Of multipart, which CMC uses for received mail only, the names

@@ -1,5 +1,4 @@
-"""
-Log lines in the format of Cloud Logging: one JSON object per line on standard output.
+"""Log lines in the format of Cloud Logging: one JSON object per line on standard output.
 
 https://cloud.google.com/logging/docs/structured-logging
 """
@@ -31,8 +30,7 @@ def _about(unit: str, meaning: str, name: str = "") -> Any:
 
 @dataclasses.dataclass(slots=True, kw_only=True)
 class LogEntry:
-    """
-    One line of the log, without the fields that are None. status/README.md has the same table.
+    """One line of the log, without the fields that are None. status/README.md has the same table.
 
     A line holds counts and fixed words, never an address, subject, body or reason of a
     mail. ``envelope`` and ``body`` are the exception, only with ``CMC_LOG_UNSTORED``.

@@ -7,8 +7,7 @@ FEWEST = 5
 
 
 class Refusals:
-    """
-    Counts the posts of one instance that lack an accepted credential. Not thread-safe.
+    """Counts the posts of one instance that lack an accepted credential. Not thread-safe.
 
     *now* is a clock in seconds that never goes back.
     """
@@ -25,8 +24,7 @@ class Refusals:
         self._quiet_until = now + WINDOW_S
 
     def refuse(self, now: float) -> int:
-        """
-        Note a refused post, and return for how many of them somebody should look.
+        """Note a refused post, and return for how many of them somebody should look.
 
         0 unless FEWEST were refused and none accepted within WINDOW_S; then 0 for as long.
         """

@@ -26,8 +26,7 @@ class SettingsError(Exception):
 
 @dataclass(frozen=True, kw_only=True)
 class Settings:
-    """
-    The settings of both functions; the table in status/README.md explains each.
+    """The settings of both functions; the table in status/README.md explains each.
 
     *credentials* are the accepted ones by their variable: only those variables that
     the function reads.

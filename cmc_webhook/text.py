@@ -29,8 +29,7 @@ def ascii_lower(text: str) -> str:
 
 
 def digest(*parts: str | bytes) -> str:
-    """
-    Return the SHA-256 of *parts* in hex, each prefixed with its length.
+    """Return the SHA-256 of *parts* in hex, each prefixed with its length.
 
     Each part is hashed as its length in bytes of UTF-8, in decimal, a colon and the
     bytes: ("ab", "", "日") is hashed as ``2:ab0:3:日``.
@@ -43,8 +42,7 @@ def digest(*parts: str | bytes) -> str:
 
 
 def mail_id(message_id: str, *parts: str | bytes) -> str:
-    """
-    Return the id of a document about the mail *message_id*, unique by *parts*.
+    """Return the id of a document about the mail *message_id*, unique by *parts*.
 
     Four hex digits that spread the load, ``-``, the readable message id, ``.`` and
     sixteen hex digits of the digest of *parts*.

@@ -46,8 +46,7 @@ class Writer:
         received_at: datetime,
         budget: Budget,
     ) -> set[str]:
-        """
-        Create each document, fields by id, that does not exist; return the ids created.
+        """Create each document, fields by id, that does not exist; return the ids created.
 
         Adds ``received_at`` and ``expires_at``. Raises DocumentRefused if Firestore
         rejects one as invalid, StoreUnavailable if *budget* runs out.

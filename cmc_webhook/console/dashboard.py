@@ -7,12 +7,11 @@ from typing import Any
 from flask import Blueprint, request, url_for
 
 from cmc_webhook.console.dashboard_counts import FAILURES, dashboard_counts
-from cmc_webhook.console.empty import why_empty
 from cmc_webhook.console.filters import BadParameterError, read_filters
 from cmc_webhook.console.periods import NAMED, is_hourly, last
 from cmc_webhook.console.site import Site, render_page
 from cmc_webhook.reading.queries import MOST
-from cmc_webhook.reading.statuses import Filters
+from cmc_webhook.reading.statuses import Filters, why_empty
 from cmc_webhook.reading.times import Period, shown
 from cmc_webhook.status.events import Status
 

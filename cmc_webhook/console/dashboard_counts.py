@@ -1,5 +1,4 @@
-"""
-The numbers of the dashboard.
+"""The numbers of the dashboard.
 
 Up to MOST mails of a period are read and counted here. If there are more, Firestore counts, which
 reads no document, and what it cannot count is taken from the newest MOST.
@@ -34,8 +33,7 @@ Fields = Mapping[str, Any]
 def dashboard_counts(
     mails: MailStatuses, filters: Filters, period: Period, zone: ZoneInfo
 ) -> dict[str, Any]:
-    """
-    Return the numbers of the mails that *filters*, whose period is *period*, choose.
+    """Return the numbers of the mails that *filters*, whose period is *period*, choose.
 
     *over_time* has the hours or days of the period. *unreadable*: how many of the mails that
     were read have fields that are not readable. *partial*: domains, server compositions and

@@ -1,5 +1,4 @@
-"""
-Lets in only what Google's Identity-Aware Proxy has signed.
+"""Lets in only what Google's Identity-Aware Proxy has signed.
 
 https://cloud.google.com/iap/docs/signed-headers-howto
 """

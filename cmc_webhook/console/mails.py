@@ -11,7 +11,6 @@ from werkzeug.wrappers import Response as AnyResponse
 
 from cmc_webhook.console.addresses import card_page
 from cmc_webhook.console.downloads import spreadsheet
-from cmc_webhook.console.empty import why_empty
 from cmc_webhook.console.filters import MAILING, read_filters
 from cmc_webhook.console.paging import paged
 from cmc_webhook.console.search import ask
@@ -20,6 +19,7 @@ from cmc_webhook.reading.meanings import FILTERS, cause_of, explain, is_bounce_a
 from cmc_webhook.reading.opened import Connection
 from cmc_webhook.reading.pasted import searches
 from cmc_webhook.reading.spreadsheets import csv_lines
+from cmc_webhook.reading.statuses import why_empty
 from cmc_webhook.reading.times import in_zone
 from cmc_webhook.status.events import Status
 

@@ -1,5 +1,4 @@
-"""
-What the script of a page polls: a short answer that differs after each write, for one read.
+"""What the script of a page polls: a short answer that differs after each write, for one read.
 
 The page's parts are fetched again only if it differs. With it comes the number in the menu.
 """

@@ -1,5 +1,4 @@
-"""
-The quarantine of each function: groups and shows entries, processes them again, deletes them.
+"""The quarantine of each function: groups and shows entries, processes them again, deletes them.
 
 Only entries of the status function can be processed again: the page knows only its URL.
 """

@@ -15,7 +15,6 @@ from cmc_webhook.console.filters import read_period, read_text
 from cmc_webhook.console.paging import paged
 from cmc_webhook.console.site import Site, existing, render_page
 from cmc_webhook.reading.documents import Document
-from cmc_webhook.reading.received import ReceivedFilters
 
 _PARAMETERS = ("sender", "recipient", "period", "since", "until")
 # The HTML gets an origin of its own, without scripts, forms and external content.
@@ -43,15 +42,16 @@ def received(site: Site) -> Blueprint:
     def show() -> str:
         sender, recipient = (read_text(request.args, name) for name in ("sender", "recipient"))
         period, since, until = read_period(request.args, site.zone, datetime.now(UTC), "all")
-        filters = ReceivedFilters(sender=sender, recipient=recipient, since=since, until=until)
         kept = {name: request.args.getlist(name) for name in _PARAMETERS if request.args.get(name)}
-        found = paged(site.received.listing(filters), kept)
+        found = paged(site.received.listing(sender, recipient, since, until), kept)
         return render_page(
             "received.html",
             documents_read=found.documents_read,
             found=found,
-            filters=filters,
-            is_filtered=filters != ReceivedFilters(),
+            sender=sender,
+            recipient=recipient,
+            since=since,
+            until=until,
             period=period,
         )
 

@@ -9,8 +9,7 @@ from cmc_webhook.reading.statuses import MailStatuses
 
 
 class Question(NamedTuple):
-    """
-    The *text* of the box, the *search* that answers it, and *others* that may be meant instead.
+    """The *text* of the box, the *search* that answers it, and *others* that may be meant instead.
 
     *card*: the address of which the card is the better answer.
     """

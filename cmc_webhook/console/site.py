@@ -21,8 +21,7 @@ _LOCAL_REFRESH_S, _REAL_REFRESH_S = 2, 15
 
 @dataclass(frozen=True, kw_only=True)
 class Site(Connection):
-    """
-    The settings of the page, and the open Firestore.
+    """The settings of the page, and the open Firestore.
 
     *emulator* is the address of a local Firestore, empty for Google's. *url* and
     *credential* are those of the status function, which processes data again. With

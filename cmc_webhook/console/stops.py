@@ -1,5 +1,4 @@
-"""
-Whom not to mail: the list, its CSV, a file that is checked, and what a person decides.
+"""Whom not to mail: the list, its CSV, a file that is checked, and what a person decides.
 
 A check reads and changes nothing, so it is there for read-only pages too.
 """

@@ -1,5 +1,4 @@
-"""
-The checks of the table of steps: what gcloud's JSON says of a thing. Pure.
+"""The checks of the table of steps: what gcloud's JSON says of a thing. Pure.
 
 Each returns None if the thing is missing, else what is wrong with it: nothing if all is right,
 BUILDING if Google is not ready yet. Fields are those of Google's references; any may be missing.

@@ -12,8 +12,7 @@ _GIB = 2**30
 def monthly_costs(
     mails: int, retention_days: int = 365, records_a_post: int = 1
 ) -> dict[str, float]:
-    """
-    Return USD a month, by part, for *mails* a month once the first of them expire.
+    """Return USD a month, by part, for *mails* a month once the first of them expire.
 
     It is the most that these mails cost: every event but the first of its mail is read
     before it is written. With 1 in *records_a_post* every record comes alone.

@@ -16,8 +16,7 @@ _FEWEST_INSTANCES, _MOST_INSTANCES = 3, 100
 
 
 class Function:
-    """
-    A function from its JSON, which is empty for one that is not deployed.
+    """A function from its JSON, which is empty for one that is not deployed.
 
     *version* is that of the code, empty where no label tells it. *variable* is read from the
     secret of keys, in its version *secret_version*; empty if none is.

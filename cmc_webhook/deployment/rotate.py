@@ -1,5 +1,4 @@
-"""
-`rotate-key`: a new key in place of the old ones, and never a moment at which CMC's is refused.
+"""`rotate-key`: a new key in place of the old ones, and never a moment at which CMC's is refused.
 
 All that was done stands in Google's project, so the rotation may be killed anywhere, and the next
 call goes on. An annotation of the secret has the number of its newest version when the rotation

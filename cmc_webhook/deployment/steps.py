@@ -1,5 +1,4 @@
-"""
-The steps of a deployment, from the table in steps.toml. Pure, but for the files of the checkout.
+"""The steps of a deployment, from the table in steps.toml. Pure, but for the files of the checkout.
 
 A command is a tuple of words of gcloud without the project, which whoever runs or prints it adds.
 """

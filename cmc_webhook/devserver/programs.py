@@ -42,8 +42,7 @@ def function_environ(
 
 
 class Program(contextlib.AbstractContextManager["Program"]):
-    """
-    A program that serves HTTP on *port*; as a context manager it ends with the context.
+    """A program that serves HTTP on *port*; as a context manager it ends with the context.
 
     A new process, never a fork: this one has gRPC's threads. It leads a session of
     its own, so that Ctrl-C reaches this process only, which then stops the others.

@@ -24,8 +24,7 @@ class Supervisor:
             signal.signal(number, self._stop)
 
     def run(self, programs: Sequence[Program], greeting: Iterable[str]) -> None:
-        """
-        Print *greeting* once all *programs* serve, and return after a signal.
+        """Print *greeting* once all *programs* serve, and return after a signal.
 
         Raises StartError if one ends by itself. None of them runs any more then.
         """

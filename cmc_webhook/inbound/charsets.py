@@ -1,5 +1,4 @@
-"""
-Decodes the bytes of a mail: with the declared charset, else with the one that fits best. Pure.
+"""Decodes the bytes of a mail: with the declared charset, else with the one that fits best. Pure.
 
 A name means what browsers take it for (https://encoding.spec.whatwg.org): gb2312 is its superset
 gb18030, iso-8859-1 is windows-1252. Japanese mail often names a standard charset and uses

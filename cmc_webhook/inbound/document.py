@@ -1,5 +1,4 @@
-"""
-Builds the document of a mail, and the objects in Cloud Storage that it refers to. Pure.
+"""Builds the document of a mail, and the objects in Cloud Storage that it refers to. Pure.
 
 A field that cannot be read costs that field, never the mail: `_Fields` leaves it out and names it.
 """

@@ -1,5 +1,4 @@
-"""
-Reads the mailboxes in a header field, the same on every version of Python. Pure.
+"""Reads the mailboxes in a header field, the same on every version of Python. Pure.
 
 The standard library's reader is not used: it takes an address in a display name for the sender
 (CVE-2023-27043), or rejects the whole field, depending on its version.

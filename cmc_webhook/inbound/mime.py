@@ -1,5 +1,4 @@
-"""
-Reads the contents of a whole mail, however it is built. Pure.
+"""Reads the contents of a whole mail, however it is built. Pure.
 
 Not with the standard library's parser: it takes a part without header fields for none, rewrites
 attached mails, and depends on Python's version in what it makes of a broken mail. Here a part is

@@ -1,5 +1,4 @@
-"""
-Splits multipart (RFC 2046, 5.1): of a post, and of a mail. Pure.
+"""Splits multipart (RFC 2046, 5.1): of a post, and of a mail. Pure.
 
 A piece is a view into the whole, not a copy: a mail of 30 MB is in memory often enough.
 """

@@ -1,5 +1,4 @@
-"""
-Reads a mail from the fields of SendGrid's Inbound Parse webhook, in default or raw mode. Pure.
+"""Reads a mail from the fields of SendGrid's Inbound Parse webhook, in default or raw mode. Pure.
 
 https://www.twilio.com/docs/sendgrid/for-developers/parsing-email/setting-up-the-inbound-parse-webhook
 """

@@ -1,5 +1,4 @@
-"""
-Field paths such as a.`b.c`: parse them, read and change the field that they name. Pure.
+"""Field paths such as a.`b.c`: parse them, read and change the field that they name. Pure.
 
 *fields* is always the protobuf map of a document or of a map value.
 """

@@ -1,5 +1,4 @@
-"""
-Which indexes the real Firestore requires for a query.
+"""Which indexes the real Firestore requires for a query.
 It answers a part of a query that is joined by AND from one index, or from several whose entries it
 merges: each starts with fields that are tested for equality and ends with the order of the query.
 Rules: https://cloud.google.com/firestore/docs/query-data/index-overview

@@ -1,5 +1,4 @@
-"""
-The limits of Firestore that this server enforces. A request over one is an INVALID_ARGUMENT.
+"""The limits of Firestore that this server enforces. A request over one is an INVALID_ARGUMENT.
 
 Most are listed at https://cloud.google.com/firestore/quotas; the others are in the comments of
 https://github.com/googleapis/googleapis/tree/master/google/firestore/v1.

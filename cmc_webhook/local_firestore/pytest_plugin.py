@@ -1,5 +1,4 @@
-"""
-Fixtures for the tests of any project: a local Firestore that is empty before each test.
+"""Fixtures for the tests of any project: a local Firestore that is empty before each test.
 
 Enable them in the conftest.py of the root folder:
 `pytest_plugins = ["cmc_webhook.local_firestore.pytest_plugin"]`.

@@ -1,5 +1,4 @@
-"""
-Resource names of databases, collections and documents. Pure.
+"""Resource names of databases, collections and documents. Pure.
 
 Rules: https://cloud.google.com/firestore/quotas#collections_documents_and_fields
 """

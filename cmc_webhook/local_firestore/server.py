@@ -63,8 +63,7 @@ class FirestoreServer:
 def start(
     data: str, port: int, *, host: str = LOOPBACK, indexes: Mapping[str, Any] | None = None
 ) -> FirestoreServer:
-    """
-    Serve the documents in the file *data*, or `:memory:`, on *port*; 0 is any free port.
+    """Serve the documents in the file *data*, or `:memory:`, on *port*; 0 is any free port.
 
     *host*: on any other than 127.0.0.1, every program that reaches it can read and change
     everything. *indexes*: the content of a firestore.indexes.json; queries that need any

@@ -1,5 +1,4 @@
-"""
-The documents, in memory and in SQLite. A block of writing() is committed as a whole or not at all.
+"""The documents, in memory and in SQLite. A block of writing() is committed whole or not at all.
 
 A commit replaces the dictionary of all documents, so a reader has those of its time for good.
 """

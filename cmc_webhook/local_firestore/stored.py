@@ -10,12 +10,11 @@ from cmc_webhook.local_firestore.values import SortKey, sort_key
 class StoredDocument:
     """One version of a document. A parsed one takes five times the memory of its bytes."""
 
-    __slots__ = ("_elements", "_keys", "data")
+    __slots__ = ("_keys", "data")
 
     def __init__(self, data: bytes) -> None:
         self.data = data
         self._keys: dict[FieldPath, SortKey | None] = {}
-        self._elements: dict[FieldPath, Sequence[SortKey]] = {}
 
     def message(self) -> Message:
         return Document.FromString(self.data)
@@ -31,11 +30,8 @@ class StoredDocument:
 
     def element_keys(self, path: FieldPath) -> Sequence[SortKey]:
         """Return the sort keys of the elements of the array at *path*, none of another value."""
-        if path not in self._elements:
-            value = value_at(self.message(), path)
-            elements = () if value is None else value.array_value.values
-            self._elements[path] = [*map(sort_key, elements)]
-        return self._elements[path]
+        value = value_at(self.message(), path)
+        return [] if value is None else [*map(sort_key, value.array_value.values)]
 
 
 def value_at(document: Message, path: FieldPath) -> Message | None:

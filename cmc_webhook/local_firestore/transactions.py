@@ -1,5 +1,4 @@
-"""
-The transactions of the clients, with optimistic concurrency control.
+"""The transactions of the clients, with optimistic concurrency control.
 
 A transaction remembers its reads. A commit runs them again inside the write and is ABORTED if a
 result differs, which makes transactions serializable. All reads of a transaction see one snapshot:

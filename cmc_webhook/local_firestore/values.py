@@ -1,5 +1,4 @@
-"""
-Values: which ones Firestore accepts, their size, and their order. Pure.
+"""Values: which ones Firestore accepts, their size, and their order. Pure.
 
 Order: https://cloud.google.com/firestore/docs/concepts/data-types#value_type_ordering
 Sizes: https://cloud.google.com/firestore/docs/storage-size

@@ -1,5 +1,4 @@
-"""
-How a mailing went: its numbers, those of its parts, and why it failed.
+"""How a mailing went: its numbers, those of its parts, and why it failed.
 
 A mailing is what filters choose: days of queueing, a subject, a receiver, a domain, or the
 beginning of the X-Api-Data. Firestore counts. What it cannot group is taken from a part of the

@@ -1,5 +1,4 @@
-"""
-Whether the addresses of a file may be mailed: the same file with three columns added.
+"""Whether the addresses of a file may be mailed: the same file with three columns added.
 
 A few addresses are read by the ids of their documents. Of very many, each of which would be a
 billed read, only the stopped ones are read, once.

@@ -1,5 +1,4 @@
-"""
-How every command is declared, helps and fails, in the language of its user.
+"""How every command is declared, helps and fails, in the language of its user.
 
 A command is declared apart from what it does, so that help and wrong usage are answered without
 importing Google's client. Its texts are in the catalogue: `command.list` and, for an option,

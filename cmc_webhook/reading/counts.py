@@ -15,8 +15,7 @@ _THRESHOLDS = (10, 5)
 
 
 class Numbers(NamedTuple):
-    """
-    Counts of mails, under the names of CMC's statistics.
+    """Counts of mails, under the names of CMC's statistics.
 
     A mail that bounced after it had succeeded is *late*, and succeeded too: CMC counts no
     bounce that comes after a success (documented).
@@ -29,8 +28,7 @@ class Numbers(NamedTuple):
     late: int = 0
 
     def columns(self) -> dict[str, int | float | None]:
-        """
-        Return these and what follows from them, in the order in which all views show them.
+        """Return these and what follows from them, in the order in which all views show them.
 
         The error rate is that of CMC's statistics (documented), the undelivered rate has
         the late ones too. A rate without any result is None.

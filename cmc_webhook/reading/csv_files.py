@@ -1,5 +1,4 @@
-"""
-CSV files of other programs, and the same files with columns added.
+"""CSV files of other programs, and the same files with columns added.
 
 What was there stays as it is, byte for byte: no record is written anew, cells are added to its end.
 """
@@ -44,8 +43,7 @@ class Row(NamedTuple):
 
 
 class CsvFile:
-    """
-    A file with addresses in one column: that with this name, else that with the most ``@``.
+    """A file with addresses in one column: that with this name, else that with the most ``@``.
 
     The file must be able to seek; it is read once to look at it. Without a byte order mark
     the encoding is that of UTF-8 and cp932 in which fewer records are broken. *length* is

@@ -1,5 +1,4 @@
-"""
-Documents in the form that views can show, whatever is stored in them.
+"""Documents in the form that views can show, whatever is stored in them.
 
 Another writer, an import or an edit by hand may leave any value in any field. A value of the
 wrong type is named as unreadable and kept from the views, so that no view has to check types and

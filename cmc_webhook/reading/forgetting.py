@@ -1,5 +1,4 @@
-"""
-Finds and deletes what is kept of one address.
+"""Finds and deletes what is kept of one address.
 
 It may be interrupted and repeated: an object goes before the document that names it, and what is
 left is found again.

@@ -1,5 +1,4 @@
-"""
-The queries that page, commands and documents make, and the indexes that follow from them.
+"""The queries that page, commands and documents make, and the indexes that follow from them.
 
 A field that no query names is exempted: index entries are most of what a stored document costs, and
 an indexed time limits a collection to about 500 writes a second

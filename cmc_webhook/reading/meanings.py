@@ -1,5 +1,4 @@
-"""
-What became of a mail, what to tell the customer, and what to do: which texts say it. Pure.
+"""What became of a mail, what to tell the customer, and what to do: which texts say it. Pure.
 
 The texts are in reading/texts: for each status, cause, class and diagnosis one in each of three
 tables. The most specific that a document has is used: its diagnosis, else its cause, else its

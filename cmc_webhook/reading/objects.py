@@ -40,8 +40,7 @@ class Objects:
         self._client = client
 
     def download(self, folder: str, stored_at: str) -> IO[bytes]:
-        """
-        Return the object at the URL *stored_at* as a file, positioned at its end.
+        """Return the object at the URL *stored_at* as a file, positioned at its end.
 
         Up to 1 MiB is held in memory, more on disk. The object must be in *folder*, which is
         the id of its document. Raises NoStorageError, MissingObjectError, StorageError.

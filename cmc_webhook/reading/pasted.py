@@ -1,5 +1,4 @@
-"""
-What people paste into a filter or the search box, in the forms that documents can have. Pure.
+"""What people paste into a filter or the search box, in the forms that documents can have. Pure.
 
 They paste from mail programs and tables: "Name <a@b>", blanks around, capital and full-width
 letters, ``mailto:``, a comma behind. What is searched for is returned, the likeliest form first.

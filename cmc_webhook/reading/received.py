@@ -1,6 +1,5 @@
 """Queries over received mail."""
 
-from dataclasses import dataclass
 from datetime import datetime
 
 from google.cloud.firestore import Query
@@ -18,32 +17,26 @@ _LISTED = ("received_at", "from", "to", "envelope_to", "subject", "attachments")
 SENDER, RECIPIENT = "from.address", "envelope_to"
 
 
-@dataclass(frozen=True, kw_only=True)
-class ReceivedFilters:
-    """Which mails to choose, by default all; addresses are as pasted, *until* is not included."""
-
-    sender: str = ""
-    recipient: str = ""
-    since: datetime | None = None
-    until: datetime | None = None
-
-
 class ReceivedMails(queries.Collection):
     """The documents of received mails. Thread-safe."""
 
     shape = RECEIVED
 
-    def listing(self, filters: ReceivedFilters | None = None) -> Listing:
-        """Return the mails that *filters* choose, as a list shows them, the latest first."""
-        filters = filters or ReceivedFilters()
+    def listing(
+        self,
+        sender: str = "",
+        recipient: str = "",
+        since: datetime | None = None,
+        until: datetime | None = None,
+    ) -> Listing:
+        """Return these mails, by default all, as a list shows them, the latest first."""
+        # An address is as pasted.
         query = self.collection.select(_LISTED)
-        if filters.sender:
-            senders = addresses(filters.sender)
-            query = query.where(filter=FieldFilter(SENDER, "in", senders))
-        if filters.recipient:
-            recipients = addresses(filters.recipient)
-            query = query.where(filter=FieldFilter(RECIPIENT, "array_contains_any", recipients))
-        query = queries.within(query, "received_at", filters.since, filters.until)
+        of_people = ((SENDER, "in", sender), (RECIPIENT, "array_contains_any", recipient))
+        for name, compare, text in of_people:
+            if text:
+                query = query.where(filter=FieldFilter(name, compare, addresses(text)))
+        query = queries.within(query, "received_at", since, until)
         return Listing(query, "received_at", RECEIVED)
 
     def whole(self) -> Listing:

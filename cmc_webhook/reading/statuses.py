@@ -1,5 +1,4 @@
-"""
-Queries over status documents.
+"""Queries over status documents.
 
 Any combination of filters needs only one composite index for each field of INDEXED, with
 `status_at` descending. Firestore merges them, see
@@ -12,7 +11,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, NamedTuple
 
 from google.api_core.exceptions import FailedPrecondition
 from google.cloud.firestore import Query
@@ -54,8 +53,7 @@ _OF_SIBLINGS = (
 
 @dataclass(frozen=True, kw_only=True)
 class Filters:
-    """
-    Which mails to choose, by default all; texts are as pasted, *until* is not included.
+    """Which mails to choose, by default all; texts are as pasted, *until* is not included.
 
     *days* are those of queueing in Japan, ``yyyy-mm-dd``; *subject* is exact; *receiver* is
     a Receiver; *late* chooses those that bounced after they had succeeded.
@@ -115,8 +113,7 @@ class MailStatuses(queries.Collection):
         return Listing(query, "status_at", MAIL)
 
     def newest(self, filters: Filters, most: int, fields: Iterable[str]) -> list[Document]:
-        """
-        Return at most *most* mails with only these fields. Each is billed as a whole read.
+        """Return at most *most* mails with only these fields. Each is billed as a whole read.
 
         Those of a beginning come in the order of its field, and no period chooses among them.
         """
@@ -236,3 +233,18 @@ class MailStatuses(queries.Collection):
             operator, value = ("==", values[0]) if is_one else ("in", list(values))
             query = query.where(filter=FieldFilter(_EQUAL[name][0], operator, value))
         return query
+
+
+class Empty(NamedTuple):
+    """The key of the text, and the time of the newest mail if only the period has none."""
+
+    key: str
+    newest: datetime | None = None
+
+
+def why_empty(mails: MailStatuses, filters: Filters) -> Empty:
+    """Return why *filters* choose no mail; reads one document if there is any."""
+    if newest := mails.newest_time(filters):
+        return Empty("mails.none_in_period", newest)
+    ever = mails.newest_time(Filters())
+    return Empty("mails.none_match" if ever else "mails.none_ever")

@@ -85,8 +85,7 @@ def later_success(document: Document, statuses: MailStatuses) -> datetime | None
 
 
 def is_of_bounces_alone(document: Document, mails: Iterable[Document]) -> bool:
-    """
-    Return whether the stop of an address document may belong to another address.
+    """Return whether the stop of an address document may belong to another address.
 
     None of *mails* that is behind it has a delivery event for the address: CMC's bounce may
     name the one in the header's To. Mails that have expired tell nothing.

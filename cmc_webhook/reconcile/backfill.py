@@ -20,8 +20,7 @@ from cmc_webhook.status.store import Saved, StatusStore
 
 
 class Backfill:
-    """
-    Compares rows with the documents, and if it *stores*, folds them in.
+    """Compares rows with the documents, and if it *stores*, folds them in.
 
     *found* and *lacked* have the number of rows, and of those that were missing, by status
     and hour in Japan.
@@ -38,8 +37,7 @@ class Backfill:
         self.measured = Measured()
 
     def take(self, composition: str, kind: str, rows: list[Any], now: datetime) -> None:
-        """
-        Take *rows* of the list *kind*.
+        """Take *rows* of the list *kind*.
 
         Raises RestError if their times are of another zone: then none of them is stored.
         Raises StoreUnavailable and Google's errors.

@@ -60,8 +60,7 @@ def reconcile(
 
 
 class Run:
-    """
-    One run at the time *now*. Each request is booked in *memory* before it is sent.
+    """One run at the time *now*. Each request is booked in *memory* before it is sent.
 
     The methods raise RestError, SpentError, StoreUnavailable and Google's errors.
     """

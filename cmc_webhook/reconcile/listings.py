@@ -30,8 +30,7 @@ class Measured:
     shifts: Counter[timedelta] = field(default_factory=Counter)
 
     def pages(self, ask: Callable[..., Page]) -> Iterator[list[Any]]:
-        """
-        Yield the rows of each page.
+        """Yield the rows of each page.
 
         How CMC ends a listing is not documented. An empty page does, one shorter than those
         before, and the page before once more; a short first page may be all that CMC gives.

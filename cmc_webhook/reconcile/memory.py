@@ -32,8 +32,7 @@ class Memory:
         return held
 
     def change(self, name: str, compute: Callable[[Fields], Fields]) -> Fields:
-        """
-        Set and return the fields that *compute* makes of those held, unless others wrote.
+        """Set and return the fields that *compute* makes of those held, unless others wrote.
 
         Then, or if it is not known whether they are written, it is read and computed again.
         Raises StoreUnavailable and Google's errors.
@@ -48,8 +47,7 @@ class Memory:
         raise StoreUnavailable(f"{name} was not stored in time.")
 
     def book(self, day: str, use: str, most: int) -> None:
-        """
-        Book one request of *day* for *use*. Raises SpentError if that makes more than *most*.
+        """Book one request of *day* for *use*. Raises SpentError if that makes more than *most*.
 
         A booking whose outcome is unknown is made again, so never too few are booked.
         """

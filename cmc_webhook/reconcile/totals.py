@@ -50,8 +50,7 @@ def figures_of(rows: Iterable[Any]) -> dict[str, dict[str, int]]:
 def judged(
     rows: Iterable[Any], here: Figures, today: date, held: Mapping[str, Any]
 ) -> dict[str, Any]:
-    """
-    Return what the next run must know: what *held* has, with the figures in *rows*.
+    """Return what the next run must know: what *held* has, with the figures in *rows*.
 
     ``judged`` has for each figure the ``verdict`` and what is ``missing`` by day.
     """
@@ -68,8 +67,7 @@ def judged(
 def _judged(
     figure: str, theirs: Figures, here: Figures, before: Mapping[str, Any]
 ) -> dict[str, Any]:
-    """
-    Judge one figure, of which *before* is the judgement of the last run.
+    """Judge one figure, of which *before* is the judgement of the last run.
 
     Whether CMC's days begin as ours and count mails by queueing is not documented. Where it
     is otherwise, mails move from one day to another: one has fewer here, another more. So

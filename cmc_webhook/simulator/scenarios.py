@@ -1,5 +1,4 @@
-"""
-All events of mails as CMC reports them: which, when, and in which records. Pure.
+"""All events of mails as CMC reports them: which, when, and in which records. Pure.
 
 Everything random comes from the caller's generator. Addresses are in domains and networks that
 are reserved for examples.
@@ -54,8 +53,7 @@ class Event:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Mailing:
-    """
-    What to send.
+    """What to send.
 
     *steps* are the events of each mail, None for a mixture as in a campaign.
     *last_event_at*: time of the last of all events, in UTC.

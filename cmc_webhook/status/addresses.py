@@ -1,5 +1,4 @@
-"""
-The document of a mail address: the bounces that count against it, and whether to mail it. Pure.
+"""The document of a mail address: the bounces that count against it, and whether to mail it. Pure.
 
 Like a status document it is a function of the set of events that it has seen, and of what an
 operator decided.
@@ -49,8 +48,7 @@ _HELD = TypeAdapter(AddressDocument)
 
 
 def address_id(address: str) -> str:
-    """
-    Return the id of the document of *address*: SHA-256, A to Z in lower case, 32 hex digits.
+    """Return the id of the document of *address*: SHA-256, A to Z in lower case, 32 hex digits.
 
     >>> address_id("User@example.jp")
     '72c7d01963513283884d192b33db2cf1'
@@ -65,8 +63,7 @@ def described(address: str) -> dict[str, Any]:
 
 
 def fact_of(event: HistoryEvent, mail: str, about: Mapping[str, Any]) -> Fact | None:
-    """
-    Return what *event* says of the address of a mail, None for nothing.
+    """Return what *event* says of the address of a mail, None for nothing.
 
     *mail* is the id of the status document, *about* has its ``to_domain`` and
     ``server_composition``. Only bounces say something, each by itself.
@@ -93,8 +90,7 @@ def fact_of(event: HistoryEvent, mail: str, about: Mapping[str, Any]) -> Fact | 
 
 
 def fold(held: Mapping[str, Any], facts: Iterable[Fact]) -> dict[str, Any]:
-    """
-    Return the fields of the document *held* that follow from its facts and *facts*.
+    """Return the fields of the document *held* that follow from its facts and *facts*.
 
     The result depends only on the set of all facts ever folded in, and on the operator's
     decision. Of a new address *held* is described(address). Raises
@@ -140,8 +136,7 @@ def _document(known: AddressDocument, facts: list[Fact]) -> dict[str, Any]:
 
 
 def _kept(facts: Iterable[Fact]) -> list[Fact]:
-    """
-    Return the facts to keep, oldest first.
+    """Return the facts to keep, oldest first.
 
     Of each kind the latest fact of each of the latest days. An unsubscription never goes,
     so the latest of each server composition is kept besides.

@@ -1,5 +1,4 @@
-"""
-Why a mail did not arrive, from the reply of the receiving server. Pure.
+"""Why a mail did not arrive, from the reply of the receiving server. Pure.
 
 CMC's bounce code is coarse: code 4 covers five different problems, and docomo and au answer
 "unknown user" when the recipient's own filter refuses a mail. A diagnosis is one of ten words, each
@@ -93,8 +92,7 @@ _RULES = [_rule(line) for line in _TABLE["rules"]]
 
 @lru_cache(maxsize=512)  # each of the documents of a bounce asks, and the log line
 def diagnose(code: str, reason: str, to_domain: str) -> Diagnosis | None:
-    """
-    Return the diagnosis of one event, None where nothing is certain.
+    """Return the diagnosis of one event, None where nothing is certain.
 
     *code* is CMC's bounce code, empty for a failure without one; *reason* is the reply of
     the receiving server; *to_domain* is that of the recipient, in lower case.

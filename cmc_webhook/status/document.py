@@ -77,8 +77,7 @@ _HELD = TypeAdapter(StatusDocument)
 
 
 def document_id(server_composition: str, message_id: str, to: str) -> str:
-    """
-    Return the id of the document of one mail and recipient: text.mail_id of the three.
+    """Return the id of the document of one mail and recipient: text.mail_id of the three.
 
     *to* is in ASCII lower case, like the field.
 
@@ -102,8 +101,7 @@ def valid(held: Mapping[str, Any]) -> StatusDocument:
 
 
 def fold(held: Mapping[str, Any], events: Iterable[StatusEvent]) -> dict[str, Any]:
-    """
-    Return the fields of the document *held* (empty for a new one) after *events*.
+    """Return the fields of the document *held* (empty for a new one) after *events*.
 
     The result depends only on the set of all events ever folded in, not on their order,
     repetition or grouping into posts. Raises UnreadableDocumentError.
@@ -209,8 +207,7 @@ def day_in_japan(at: datetime) -> date:
 
 
 def _times(known: StatusDocument, ordered: list[history.HistoryEvent]) -> dict[str, datetime]:
-    """
-    Return the first time of each status and of any event, and the last deferral.
+    """Return the first time of each status and of any event, and the last deferral.
 
     An event of REST gives a time only where no post did.
     """

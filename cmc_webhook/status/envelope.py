@@ -59,8 +59,7 @@ def read_envelope(fields: Mapping[str, list[Any]]) -> Envelope:
 
 
 def wrap(records: Iterable[RawRecord], envelope: Envelope, most_bytes: int) -> Iterator[str]:
-    """
-    Yield envelopes as JSON that hold *records* and can be posted again, each of *most_bytes*.
+    """Yield envelopes as JSON that hold *records* and can be posted again, each of *most_bytes*.
 
     Of a longer record the shortest fields are kept, as far as they fit: those that CMC
     fills fit. A longer record that is not an object is left out.

@@ -157,8 +157,7 @@ def _fields(record: Mapping[str, Any]) -> dict[str, str]:
 def read_events(
     envelope: Envelope, zone: ZoneInfo, received_at: datetime, *, is_utf8: bool = True
 ) -> tuple[list[StatusEvent], list[UnreadableRecord]]:
-    """
-    Merge all records of *envelope* into one list of events and one of unreadable records.
+    """Merge all records of *envelope* into one list of events and one of unreadable records.
 
     Deliveries and bounces differ only in the meaning of ``status``: the list that a
     record is in decides, not ``event_type``. A time without an offset is local time in
@@ -230,8 +229,7 @@ def unreadable_fields(record: Mapping[str, Any]) -> list[str]:
 
 @lru_cache(maxsize=1024)  # a post covers about a second
 def instant(created: str, zone: ZoneInfo) -> datetime:
-    """
-    Return *created* in UTC. Raises ValueError if it is not a time from 2000 to 2100.
+    """Return *created* in UTC. Raises ValueError if it is not a time from 2000 to 2100.
 
     CMC writes ``yyyy-MM-dd HH:mm:ss`` in *zone* (seen in every example). An explicit
     offset wins over *zone*.

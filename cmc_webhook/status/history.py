@@ -94,8 +94,7 @@ def by_origin(events: list[HistoryEvent]) -> tuple[list[HistoryEvent], list[Hist
 
 
 def merged(known: Mapping[str, Any], events: Iterable[StatusEvent]) -> list[HistoryEvent]:
-    """
-    Return the history of the valid document *known* after *events*, oldest first.
+    """Return the history of the valid document *known* after *events*, oldest first.
 
     An event of REST stands only while no post told of its status or bounce code: the times
     and texts of the two may differ. Of several the greatest stands.
@@ -130,8 +129,7 @@ def deciding(ordered: Iterable[HistoryEvent]) -> list[HistoryEvent]:
 
 
 def kept(ordered: list[HistoryEvent], deciders: list[HistoryEvent]) -> list[HistoryEvent]:
-    """
-    Return the latest of *ordered*, and before them any older event that decides something.
+    """Return the latest of *ordered*, and before them any older event that decides something.
 
     *deciders* are deciding() of *ordered*.
     """
@@ -181,8 +179,7 @@ def told(event: HistoryEvent) -> tuple[str, str]:
 
 
 def _explained(known: Mapping[str, Any]) -> dict[str, HistoryEvent]:
-    """
-    Return the history by event id, with a stand-in for a verdict that it does not explain.
+    """Return the history by event id, with a stand-in for a verdict that it does not explain.
 
     Another writer may remove or change events. The stored verdict is a floor: without the
     stand-in, the next event would compute a lower status from what is left.

@@ -16,8 +16,7 @@ Fields = Mapping[str, Any]
 
 @dataclass(frozen=True, slots=True)
 class DocumentKind:
-    """
-    What the documents of a collection have in common.
+    """What the documents of a collection have in common.
 
     *fields* are those that their fold reads and *changes* compares; *valid* checks them
     once they are read. *is_dated*: the store adds the times of its writes and the expiry.

@@ -20,8 +20,7 @@ Entry = tuple[str, dict[str, Any]]
 def quarantined_record(
     unreadable: UnreadableRecord, envelope: Envelope, redactor: Redactor
 ) -> Entry:
-    """
-    Return the entry of a record, its content as JSON text.
+    """Return the entry of a record, its content as JSON text.
 
     ``event_type`` is the list that it was in, so that an operator can wrap it again; of an
     event without any list (kind ``event``) it is CMC's word. Raises MalformedEnvelope if

@@ -1,5 +1,4 @@
-"""
-Which bounces count against an address, and when they stop mail to it. Pure.
+"""Which bounces count against an address, and when they stop mail to it. Pure.
 
 The rule is a table. It counts whole days in Japan's time and reads no clock: a stop has an end, so
 that one comparison with the time answers at any time.
@@ -54,8 +53,7 @@ class Operator(TypedDict, total=False):
 
 
 class Line(NamedTuple):
-    """
-    One line of the rule.
+    """One line of the rule.
 
     Bounces of *kind* on as many different *days*, from the first to the last at most
     *within* days, stop mail for *length* days from the last one on; None: without end.

@@ -1,5 +1,4 @@
-"""
-Writes the documents of mails and addresses, and the quarantine, each under a precondition.
+"""Writes the documents of mails and addresses, and the quarantine, each under a precondition.
 
 A post needs each document to be right, not all of them at once. So there is no transaction: a
 document goes back under the precondition that nobody has written it since it was read, and only
@@ -96,8 +95,7 @@ class StatusStore:
     def save(
         self, documents: Mapping[str, Pending], received_at: datetime, budget: Budget, saved: Saved
     ) -> None:
-        """
-        Write each of *documents*, by resource name, and note it in *saved*.
+        """Write each of *documents*, by resource name, and note it in *saved*.
 
         Raises StoreUnavailable if *budget* runs out. What was stored stays stored, and
         saving the same again stores the rest.
@@ -209,8 +207,7 @@ class StatusStore:
 
 
 def _appended(before: Mapping[str, Any], changes: dict[str, Any]) -> dict[str, list[Any]]:
-    """
-    Take the history out of *changes* if it only grew, and return what it grew by.
+    """Take the history out of *changes* if it only grew, and return what it grew by.
 
     To write a long history whole costs many times the one event that is new. The held
     history must be the beginning of the new one element by element, not only in length:

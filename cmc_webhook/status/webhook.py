@@ -42,8 +42,7 @@ class StatusWebhook:
         self._throttle = Throttle()
 
     def keep(self, body: bytes, budget: Budget, entry: LogEntry) -> Receipt:
-        """
-        Store every record, in a document or in quarantine, before *budget* is spent.
+        """Store every record, in a document or in quarantine, before *budget* is spent.
 
         Raises MalformedEnvelope once a body that is not an event is in quarantine,
         StoreUnavailable if anything could not be stored.

@@ -1,5 +1,4 @@
-"""
-The texts of the page and the commands, each file in both languages.
+"""The texts of the page and the commands, each file in both languages.
 
 `en.toml` and `ja.toml` have the words of the documents and the texts of the page,
 `commands.en.toml` and `commands.ja.toml` those of the commands. Another room may have texts of its
@@ -51,8 +50,7 @@ class Texts:
         return self._texts.get(f"{table}.{word}", word)
 
     def translated(self, sentence: str) -> str:
-        """
-        Return *sentence* of a program that knows English alone, such as a function.
+        """Return *sentence* of a program that knows English alone, such as a function.
 
         The table `sentence` has its form, with placeholders, as key.
         """
