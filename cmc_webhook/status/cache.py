@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 from cmc_webhook.database import Held
 
-# Room for about twenty thousand mails.
+# Room for about 27,000 mails of two events.
 _MOST_BYTES = 64 * 1024 * 1024
 # Bytes of memory, measured on CPython 3.11 and 3.13: of an entry, of a text, of an event.
 _ENTRY, _TEXT, _EVENT = 700, 50, 450
