@@ -158,13 +158,12 @@ class Documents:
 def _merged(held, write):
     """Return a new document: *held*, with the fields of the mask taken from *write*."""
     document = types.Document.pb()(name=write.update.name)
-    masked = set(write.update_mask.field_paths)
-    for name, value in held.fields.items() if held else ():
-        if name not in masked:
-            document.fields[name].CopyFrom(value)
-    for name, value in write.update.fields.items():
-        if name in masked:
-            document.fields[name].CopyFrom(value)
+    if held:
+        document.fields.MergeFrom(held.fields)
+    for name in write.update_mask.field_paths:
+        document.fields.pop(name, None)
+        if name in write.update.fields:
+            document.fields[name].CopyFrom(write.update.fields[name])
     for transform in write.update_transforms:
         values = document.fields[transform.field_path].array_value.values
         for item in transform.append_missing_elements.values:

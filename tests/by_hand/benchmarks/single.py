@@ -20,7 +20,8 @@ KINDS = ("new", "next", "duplicate")
 FORM_KINDS = tuple(f"{kind}, form" for kind in KINDS)
 READ_FORMS = (OURS, "floor")
 FULL = "full history"
-HISTORIES = (1, 4, 16, 64)
+# The last one is full with the next event; from then on the history is written whole (FULL).
+HISTORIES = (1, 4, 16, 63)
 # What a worker does after its answer is still part of the post.
 _SETTLE_S = 0.002
 
