@@ -242,14 +242,15 @@ def _posted_times(known: StatusDocument) -> dict[str, datetime]:
 def _times_of(ordered: list[history.HistoryEvent]) -> dict[str, datetime]:
     """Return the times that follow from *ordered* alone."""
     # The time of a stand-in may not be known: it is then before all others.
-    dated = [e for e in ordered if e["id"] not in history.STAND_INS or e["at"] > EARLIEST]
-    first = {event["status"]: event["at"] for event in reversed(dated)}
-    last = {event["status"]: event["at"] for event in dated}
+    if ordered and ordered[0]["at"] == EARLIEST:
+        ordered = [e for e in ordered if e["id"] not in history.STAND_INS or e["at"] > EARLIEST]
+    first = {event["status"]: event["at"] for event in reversed(ordered)}
     times = {name: first[status] for status, name in history.FIRST_TIMES.items() if status in first}
-    if Status.DEFERRED in last:
-        times["deferred_at"] = last[Status.DEFERRED]
-    if dated:
-        times["first_event_at"] = dated[0]["at"]
+    if Status.DEFERRED in first:
+        latest_first = reversed(ordered)
+        times["deferred_at"] = next(e["at"] for e in latest_first if e["status"] == Status.DEFERRED)
+    if ordered:
+        times["first_event_at"] = ordered[0]["at"]
     return times
 
 

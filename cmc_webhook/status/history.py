@@ -1,7 +1,8 @@
 """The events of a status document: their order, which of them stand, which are kept. Pure."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime
+from operator import itemgetter
 from typing import Any, Required
 
 from pydantic import ConfigDict
@@ -162,8 +163,8 @@ def first_with_sender(deciders: Iterable[HistoryEvent]) -> HistoryEvent | None:
     return next((event for event in deciders if event.get("sender_ip")), None)
 
 
-def moment(event: HistoryEvent) -> tuple[datetime, str]:
-    return event["at"], event["id"]
+# What events are ordered by.
+moment: Callable[[HistoryEvent], tuple[datetime, str]] = itemgetter("at", "id")
 
 
 def _precedence(event: HistoryEvent) -> tuple[int, bool, datetime, str]:
