@@ -7,10 +7,11 @@ recorder and bucket share the machine's processors with the instance; the bucket
 
 import base64
 import random
+from concurrent.futures import ThreadPoolExecutor
 
 from cmc_webhook.deployment.steps import file as deployment
 from cmc_webhook.devserver import bucket
-from tests.by_hand.benchmarks.contenders import OURS, Contender
+from tests.by_hand.benchmarks.contenders import OURS, Contender, Sender
 from tests.by_hand.benchmarks.load import body, make_records, new_mails
 from tests.by_hand.benchmarks.tables import progress, show
 from tests.by_hand.benchmarks.throughput import flood
@@ -42,6 +43,8 @@ def run(recorder, rounds):
         records = int(what.split()[0].replace(",", ""))
         rows.append(_row(what, contender, posts, content_type, records, threads, seconds))
         recorder.clear()
+    rows.append(_largest(recorder, threads))
+    recorder.clear()
     with bucket.running(free_port(), None) as environ:
         for what, number in _RECEIVED.items():
             threads = functions["cmc-inbound"]["threads"]
@@ -66,6 +69,23 @@ def _row(what, contender, posts, content_type, records, threads, seconds):
         times = [f"{cost.ms(0.5):,.0f}", f"{cost.ms(0.99):,.0f}"]
         memory = [f"{size / 2**20:,.0f}" for size in (before, contender.peak_memory())]
         return [what, function, threads, *rates, *times, *memory]
+    finally:
+        contender.stop()
+
+
+def _largest(recorder, threads):
+    """Send as many of the largest posts at once: they are refused, but in time and memory."""
+    what = "19,000 × new, 7 MB, refused"
+    contender = Contender(OURS, recorder, THREADS=str(threads))
+    try:
+        contender.worker()
+        before, posts = contender.memory(), [_status(what) for _ in range(threads)]
+        with ThreadPoolExecutor(threads) as pool:
+            answers = pool.map(lambda post: Sender(contender).attempt(post), posts)
+            longest = max(took for _, took in answers)
+        progress(f"capacity: {what}")
+        memory = [f"{size / 2**20:,.0f}" for size in (before, contender.peak_memory())]
+        return [what, "status", threads, "", "", "", f"{1_000 * longest:,.0f}", *memory]
     finally:
         contender.stop()
 
