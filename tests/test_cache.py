@@ -8,6 +8,7 @@ import tracemalloc
 
 import pytest
 from google.api_core import exceptions
+from google.cloud.firestore import GeoPoint
 
 from cmc_webhook import database as rpc
 from cmc_webhook.database import Held
@@ -281,16 +282,17 @@ def test_an_evicted_entry_costs_a_read(database, documents):
     assert documents()["one"]["status"] == "succeeded"
 
 
-def test_values_that_only_others_write_are_not_cached(cached, client, store, documents):
+@pytest.mark.parametrize("value", [1.5, GeoPoint(1, 2)])
+def test_values_that_only_others_write_stay(cached, client, database, store, documents, value):
     save(store, QUEUED)
     reference = client.collection("mail_statuses").document("one")
     events = documents()["one"]["events"]
-    reference.update({"events": [events[0] | {"weight": 1.5}]})
+    reference.update({"events": [events[0] | {"ours": value}]})
 
-    assert save(store, SUCCEEDED)[0] == "stored"
-    assert documents()["one"]["events"][0]["weight"] == 1.5
-    assert save(store, make_event(status="failed", created=at(9)))[0] == "stored"
-    assert documents()["one"]["events"][0]["weight"] == 1.5
+    for event in (SUCCEEDED, make_event(status="failed", created=at(9))):
+        assert save(store, event)[0] == "stored"
+        assert documents()["one"]["events"][0]["ours"] == value
+    assert cached.get(name_of(database, "one"))
 
 
 def test_many_threads_on_few_mails(store, other, documents):

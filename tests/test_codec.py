@@ -47,6 +47,14 @@ def test_what_only_others_write_survives():
     assert ours == theirs
 
 
+def test_it_is_a_copy_so_that_it_keeps_nothing_else_in_memory():
+    theirs = types.Value.pb(encode_value(GeoPoint(1, 2)))
+    copied = codec.decode(theirs)
+    theirs.geo_point_value.latitude = 3
+
+    assert copied.geo_point_value.latitude == 1
+
+
 def test_what_has_no_value_is_refused():
     with pytest.raises(TypeError, match="object"):
         codec.encode(object(), types.Value.pb()())

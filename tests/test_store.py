@@ -176,7 +176,8 @@ def test_endless_faults_end_with_the_budget(store, database):
     assert 1 < database.writes < 200
 
 
-def test_what_is_left_of_a_large_post_after_the_deadline_is_not_tried(store, database):
+def test_what_is_left_of_a_large_post_after_the_deadline_is_not_tried(database):
+    store = StatusStore(database, "mail_statuses", cache=Cache())
     events = {f"mail{number}": [QUEUED] for number in range(1_000)}
 
     with pytest.raises(StoreUnavailable, match="1000 of 1000"):
