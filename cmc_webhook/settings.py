@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from functools import partial
-from typing import Any, TypeVar
+from typing import Any, NamedTuple, TypeVar
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 T = TypeVar("T")
@@ -55,8 +55,7 @@ class InboundSettings(Settings):
     attachment_bucket: str
 
 
-@dataclass(frozen=True)
-class RestSettings:
+class RestSettings(NamedTuple):
     """How `reconcile` asks CMC's REST API, and for which server compositions."""
 
     user: str

@@ -3,6 +3,5 @@
 import runpy
 import sys
 
-if __name__ == "__main__":
-    sys.argv.insert(1, "devserver")
-    runpy.run_module("cmc_webhook", run_name="__main__", alter_sys=True)
+sys.argv.insert(1, "devserver")
+runpy.run_module("cmc_webhook", run_name="__main__", alter_sys=True)

@@ -1,7 +1,6 @@
 """Queries: parse them, evaluate one over documents, and aggregate its result. Pure."""
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from itertools import count
 from typing import NamedTuple, TypeAlias
 
@@ -32,8 +31,7 @@ class QueryCursor(NamedTuple):
     before: bool
 
 
-@dataclass(frozen=True, slots=True)
-class Query:
+class Query(NamedTuple):
     """A parsed StructuredQuery; *orders* is complete, down to the document name."""
 
     scope: Scope

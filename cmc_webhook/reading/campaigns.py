@@ -136,4 +136,4 @@ def _sum(numbers: Iterable[Numbers]) -> Numbers:
 
 def _rest(total: Numbers, rows: Sequence[Row]) -> Row:
     of_rows = _sum([Numbers(), *(row.numbers for row in rows)])
-    return Row("", Numbers(*(a - b for a, b in zip(total, of_rows, strict=True))))
+    return Row("", Numbers(*(max(0, a - b) for a, b in zip(total, of_rows, strict=True))))

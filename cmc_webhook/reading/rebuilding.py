@@ -14,7 +14,7 @@ from cmc_webhook.status.document import (
     fold,
 )
 from cmc_webhook.status.events import instant
-from cmc_webhook.status.history import HISTORY
+from cmc_webhook.status.history import HISTORY, is_from_rest
 from cmc_webhook.status.stop_rule import Fact
 
 _TIMES = tuple(name for name in FIELDS if name.endswith("_at"))
@@ -61,7 +61,8 @@ def _in_zone(folded: Mapping[str, Any], zone: ZoneInfo) -> dict[str, Any]:
     if len(events) >= HISTORY:
         raise LeftError(Left.LONG)
     try:
-        moved = [event | {"at": instant(event["created"], zone)} for event in events]
+        # The zone of CMC's REST API may be another, and is that of `reconcile`.
+        moved = [e if is_from_rest(e) else e | {"at": instant(e["created"], zone)} for e in events]
     except (KeyError, ValueError):  # a stand-in has no `created`
         raise LeftError(Left.NO_CREATED) from None
     kept = {name: folded[name] for name in _KEPT if name in folded}

@@ -1,6 +1,8 @@
 """Folds rows of CMC's REST API into the documents, by the law by which posts are."""
 
 from collections import Counter
+from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from datetime import datetime
 from typing import Any
 
@@ -48,32 +50,36 @@ class Backfill:
         self.unreadable += len(unreadable)
         mails = self._store.named(self._settings.collection, by_mail(events))
         held = self._database.read(mails, document.FIELDS, patience()) if mails else {}
-        for name, pending in mails.items():
-            self._count(pending, held[name])
-        if not self.stores:
-            return
-        if shift := self.measured.shift():
-            zone = self._settings.time_zone.key
-            raise RestError(text("reconcile.zone", shift=f"{shift:+g}", zone=zone))
-        # Of an address every row counts, also where the mail has it.
-        addresses = by_address(events) if self._settings.addresses else {}
-        documents = self._store.named(self._settings.address_collection, addresses) | mails
-        saved = Saved()
-        self._store.save(documents, now, patience(), saved)
-        left = [*unreadable, *saved.refusals(documents)]
-        redactor = Redactor(self._settings)
-        entries = [quarantined_record(each, envelope, redactor) for each in left]
-        self._store.quarantine(entries, now, patience())
+        known = dict(_readable(held))
+        for name, fields in known.items():
+            self.measured.compare(mails[name].events, fields)
+        if self.stores:
+            if shift := self.measured.shift():
+                zone = self._settings.time_zone.key
+                raise RestError(text("reconcile.zone", shift=f"{shift:+g}", zone=zone))
+            # Of an address every row counts, also where the mail has it.
+            addresses = by_address(events) if self._settings.addresses else {}
+            documents = self._store.named(self._settings.address_collection, addresses) | mails
+            saved = Saved()
+            self._store.save(documents, now, patience(), saved)
+            left = [*unreadable, *saved.refusals(documents)]
+            redactor = Redactor(self._settings)
+            entries = [quarantined_record(each, envelope, redactor) for each in left]
+            self._store.quarantine(entries, now, patience())
+        # Only now: what was refused or failed is not told as stored.
+        for name, fields in known.items():
+            self._count(mails[name], fields)
 
-    def _count(self, pending: Pending, held: Held | None) -> None:
-        try:
-            known = document.valid(held.fields if held else {})
-        except document.UnreadableDocumentError:
-            return
-        self.measured.compare(pending.events, known)
+    def _count(self, pending: Pending, known: Mapping[str, Any]) -> None:
         before = {event["id"] for event in known.get("events", [])}
         new = {event["id"] for event in pending.fold(known)["events"]} - before
         for event in pending.events:
             hour = event.status.value, event.at.astimezone(document.JAPAN).hour
             self.found[hour] += 1
             self.lacked[hour] += event.id in new
+
+
+def _readable(held: Mapping[str, Held | None]) -> Iterator[tuple[str, Mapping[str, Any]]]:
+    for name, each in held.items():
+        with suppress(document.UnreadableDocumentError):
+            yield name, document.valid(each.fields if each else {})

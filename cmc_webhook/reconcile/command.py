@@ -2,6 +2,7 @@
 
 import os
 import sys
+import time
 from datetime import UTC, date, datetime, timedelta
 from functools import partial
 from itertools import product
@@ -68,7 +69,7 @@ class Run:
     def __init__(self, settings: RestSettings, memory: Memory, now: datetime) -> None:
         self._settings = settings
         self._memory = memory
-        self._now = now
+        self._now, self._began_s = now, time.monotonic()
         self._today = day_in_japan(now)
 
     def totals(self, counts: MailCounts) -> bool:
@@ -79,8 +80,10 @@ class Run:
             # First, as it may fail for a missing index, and the request would be spent.
             here = totals.ours(counts, name, totals.settled(self._today))
             page = self._ask(most, "statistics", name, year=month.year, month=month.month)
-            judge = partial(totals.judged, page.rows, here, self._today)
-            found = self._memory.change(_id(name), judge)
+            before = self._memory.read(_id(name))
+            found = totals.judged(page.rows, here, self._today, before.fields if before else {})
+            # Judged once, also if the outcome of the write is unknown: what counts is the last run.
+            self._memory.change(_id(name), partial(lambda fields, _: fields, found))
             click.echo("\n".join(report.totals(name, here, found)))
             is_missing |= any(each["missing"] for each in found["judged"].values())
         return is_missing
@@ -122,7 +125,9 @@ class Run:
         return f"{2 * sum(each['queued'] for each in known) // ROWS + len(_STATUSES):,}"
 
     def _ask(self, most: int, resource: str, name: str, **asked: Any) -> rest.Page:
-        self._memory.book(str(self._today), resource, most)
+        # Not the day on which the run began: that of the request counts.
+        elapsed = timedelta(seconds=time.monotonic() - self._began_s)
+        self._memory.book(str(day_in_japan(self._now + elapsed)), resource, most)
         return rest.ask(self._settings, resource, name, **asked)
 
 

@@ -36,13 +36,15 @@ def ask(settings: RestSettings, resource: str, composition: str, **parameters: A
         if answer.status_code == requests.codes.no_content:
             return Page([], "204")
         content = answer.json()
-    except (requests.RequestException, RecursionError) as error:
+    except (requests.RequestException, ValueError, RecursionError) as error:
         # The error holds the request, and so the key.
         raise RestError(text("rest.no_answer", why=type(error).__name__)) from None
     rows = content.get(resource) if isinstance(content, dict) else ()
     errors = isinstance(content, dict) and content.get("errors")
     if errors or answer.status_code != requests.codes.ok or not isinstance(rows, list | None):
-        said = str(errors or "").replace(settings.key, "***").replace(settings.user, "***")
+        said = str(errors or "")
+        for secret in (settings.key, settings.user):
+            said = said.replace(secret, "***").replace(repr(secret)[1:-1], "***")
         said = table.cut(table.printable(said), 200)
         raise RestError(text("rest.refused", status=answer.status_code, said=said))
     if rows is None:

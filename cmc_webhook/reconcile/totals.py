@@ -42,7 +42,7 @@ def figures_of(rows: Iterable[Any]) -> dict[str, dict[str, int]]:
         try:
             day = date.fromisoformat(row["date"].replace("/", "-")).isoformat()
             found[day] = {figure: int(row[figure]) for figure in FIGURES}
-        except (AttributeError, KeyError, TypeError, ValueError):
+        except (AttributeError, KeyError, OverflowError, TypeError, ValueError):
             continue  # "total", a null, or a row of another form
     return found
 

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 from urllib.parse import SplitResult, urlsplit
 
 _TIMEOUT_S = 60
@@ -23,8 +23,7 @@ _HEADERS = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class Credential:
+class Credential(NamedTuple):
     """The credential of a post: a header, or a key in the body; empty for none."""
 
     authorization: str = ""
@@ -40,8 +39,7 @@ def basic(pair: str) -> Credential:
     return Credential(authorization=f"Basic {base64.b64encode(pair.encode()).decode()}")
 
 
-@dataclass(frozen=True, slots=True)
-class Message:
+class Message(NamedTuple):
     """One request."""
 
     body: bytes

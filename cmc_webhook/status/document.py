@@ -114,6 +114,7 @@ def fold_valid(known: StatusDocument, events: Iterable[StatusEvent]) -> dict[str
     events = list(events)
     ordered = history.merged(known, events)
     deciders = history.deciding(ordered)
+    sender = history.first_with_sender(deciders)
     described = _descriptions(known, events)
     times = _times(known, ordered)
     verdict = _verdict(deciders, described.get("to_domain", ""))
@@ -123,7 +124,7 @@ def fold_valid(known: StatusDocument, events: Iterable[StatusEvent]) -> dict[str
         **verdict,
         **_outcome(times, verdict),
         "queued_on": _queued_on(times),
-        "sender_ip": _sender_ip(deciders) or _held_sender_ip(known),
+        "sender_ip": sender["sender_ip"] if sender else _held_sender_ip(known),
         "events": history.kept(ordered, deciders),
         "schema_version": max(known.get("schema_version", 0), SCHEMA_VERSION),
     }
@@ -155,11 +156,6 @@ def _verdict(deciders: list[history.HistoryEvent], to_domain: str) -> dict[str, 
         "reason": reason_of and reason_of.get("reason"),
         **_bounce(history.first_bounce(deciders) or explained, to_domain),
     }
-
-
-def _sender_ip(deciders: Iterable[history.HistoryEvent]) -> str:
-    event = history.first_with_sender(deciders)
-    return event["sender_ip"] if event else ""
 
 
 def _held_sender_ip(known: StatusDocument) -> str:

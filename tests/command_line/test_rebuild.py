@@ -429,6 +429,14 @@ def test_a_history_that_may_be_cut_is_left():
     assert rebuilt(status.fold({}, deferrals("UTC", 63)), TOKYO) == whole
 
 
+def test_events_of_rest_stay_where_reconcile_put_them():
+    of_rest = make_event("UTC", status="failed", created=at(9))._replace(source="rest")
+    held = status.fold({}, [make_event("UTC"), of_rest])
+    right = status.fold({}, [make_event("Asia/Tokyo"), of_rest])
+
+    assert rebuilt(held, TOKYO) == right
+
+
 def test_a_history_with_a_stand_in_is_left():
     held = status.fold({}, [make_event("UTC", "bounces", status="2")]) | {"events": []}
     stood_in = status.fold(held, [make_event("UTC")])

@@ -88,7 +88,7 @@ def make_model():
 
 
 @pytest.mark.parametrize("number", range(4))
-def test_a_query_finds_the_documents_in_its_scope(make_model, number):
+def test_a_query_finds_the_documents_of_its_time(make_model, number):
     rng = random.Random(number)
     model = make_model(rng)
     for _ in range(40):

@@ -104,6 +104,7 @@ def test_times_of_another_zone_are_refused_and_the_setting_is_named(
     assert "differ by -9 hours" in done.stderr
     assert "CMC_TIME_ZONE=Asia/Tokyo" in done.stderr
     assert "another: -9 hours" in done.output
+    assert "Stored what was missing: 0." in done.output
     assert documents() == before
     monkeypatch.setenv("CMC_TIME_ZONE", "UTC")
     run(*BOUNCES, "--store")

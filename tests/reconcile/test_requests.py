@@ -3,11 +3,15 @@
 import json
 import socket
 import threading
+from datetime import UTC, datetime
 
 import pytest
 
 from cmc_webhook.database import connect
 from cmc_webhook.reconcile import memory
+from cmc_webhook.reconcile.command import Run
+from cmc_webhook.reconcile.rest import RestError
+from cmc_webhook.settings import RestSettings
 from cmc_webhook.simulator import rest as stand_in
 from tests.reconcile.conftest import days_ago
 from tests.support.faults import WRITE, Fault
@@ -42,6 +46,10 @@ ANSWERS = {
     "half a page": ((200, b'{"bounces": [{"created"', 999), "no whole answer (Chunked"),
     "half of a text": ((200, b'{"bounces": [{"created"', 0), "no whole answer (JSONDecodeError)"),
     "no text at all": ((200, b"", 0), "no whole answer (JSONDecodeError)"),
+    "a number of 5,000 digits": (
+        (200, b'{"bounces": [' + b"9" * 5_000 + b"]}", 0),
+        "no whole answer (ValueError)",
+    ),
     "nested too deep": ((200, b"[" * 100_000, 0), "no whole answer ("),
     "errors": (
         (200, b'{"errors": [{"code": "13-006", "message": "Bad date."}]}', 0),
@@ -197,6 +205,17 @@ def booked(remembered, most):
         except memory.SpentError:
             return number
     raise AssertionError
+
+
+def test_a_run_that_goes_on_after_midnight_in_japan_books_on_the_new_day(remembered):
+    settings = RestSettings("user", "key", ("pro",), 1, "http://127.0.0.1:1")
+    run = Run(settings, remembered, datetime(2026, 11, 27, 14, 59, tzinfo=UTC))
+    run._began_s -= 120
+
+    with pytest.raises(RestError):
+        run._ask(1, "bounces", "pro")
+    assert remembered.read("requests-2026-11-27") is None
+    assert remembered.read("requests-2026-11-28").fields == {"bounces": 1}
 
 
 def test_many_runs_at_once_share_one_budget(remembered):
