@@ -86,19 +86,17 @@ def read_period(
 
 
 def _once(given: Parameters, name: str) -> str:
-    """Return the only value of *name*: of two, one would be ignored. Raises BadParameterError."""
+    """Return the only value of *name*, "" for none. Raises BadParameterError if two or long."""
     values = [*filter(None, given.getlist(name))]
-    if len(values) > 1:
+    value = "".join(values)
+    if len(values) > 1 or len(value.encode(errors="replace")) > _LONGEST:
         raise BadParameterError(name)
-    return values[0] if values else ""
+    return value
 
 
 def read_text(given: Parameters, name: str) -> str:
-    """Return the only value of *name*, "" for none. Raises BadParameterError if two or long."""
-    value = _once(given, name).strip()
-    if len(value.encode(errors="replace")) > _LONGEST:
-        raise BadParameterError(name)
-    return value
+    """Return the only value of *name* without blanks around it. Raises BadParameterError."""
+    return _once(given, name).strip()
 
 
 def read_one_of(given: Parameters, name: str, values: Collection[str]) -> str:

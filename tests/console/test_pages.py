@@ -37,6 +37,7 @@ HOSTILE = [
     "/?period=all",
     "/?period=own",
     "/?since=2025-01-26&until=2025-01-25",
+    f"/statistics?day=2025-01-25&subject={'x' * 1501}",
     "/language/fr?to=/",
     "/language/ja?to=https://example.com/",
     "/language/ja?to=//example.com/",
