@@ -1,8 +1,11 @@
-"""Cleans untrusted text, and derives ids from it. Pure."""
+"""Cleans and cuts untrusted text, and derives ids from it. Pure."""
 
 import hashlib
 import re
 
+# Bytes of the end of a text that is cut in the middle.
+_END = 200
+_DECORATED = re.compile(r"<([^<>]*@[^<>]*)>\s*$")
 _UNREADABLE = re.compile(r"[^A-Za-z0-9@._=-]")
 _NUL_OR_SURROGATE = re.compile("[\x00\ud800-\udfff]")
 # Control characters, and what Unicode breaks lines at.
@@ -18,6 +21,16 @@ def clean(text: str, limit: int) -> str:
     return text if len(encoded) <= limit else encoded[:limit].decode(errors="ignore")
 
 
+def cut_in_the_middle(text: str, limit: int) -> str:
+    """Return at most *limit* bytes of *text*, its beginning and its end."""
+    encoded = text.encode()
+    if len(encoded) <= limit:
+        return text
+    mark = " … "
+    head = encoded[: limit - _END - len(mark.encode())].decode(errors="ignore")
+    return f"{head}{mark}{encoded[-_END:].decode(errors='ignore')}"
+
+
 def one_line(text: str, limit: int) -> str:
     """Return *text* cleaned like clean(), each run of blanks and line ends as one space."""
     return clean(_BREAKS.sub(" ", text).strip(), limit)
@@ -26,6 +39,13 @@ def one_line(text: str, limit: int) -> str:
 def ascii_lower(text: str) -> str:
     """Lower A to Z only, so that every programming language computes the same."""
     return text.lower() if text.isascii() else text.encode().lower().decode()
+
+
+def domain_of(to: str) -> str:
+    """Return the domain of an address, which may be decorated: ``Name <user@example.jp>``."""
+    decorated = _DECORATED.search(to) if ">" in to else None
+    address = decorated[1] if decorated else to
+    return address.rpartition("@")[2].strip() if "@" in address else ""
 
 
 def digest(*parts: str | bytes) -> str:

@@ -17,12 +17,10 @@ from cmc_webhook.status.document import UnreadableDocumentError, day_in_japan, w
 from cmc_webhook.status.events import (
     BOUNCE_CODES,
     UNKNOWN_BOUNCE_CODE,
-    cut_in_the_middle,
-    domain_of,
 )
 from cmc_webhook.status.history import BOUNCE_STATUSES, STAND_INS, HistoryEvent, made_of
 from cmc_webhook.status.stop_rule import Fact, Kind, Operator, kind_of, stop, unsubscribed_from
-from cmc_webhook.text import ascii_lower
+from cmc_webhook.text import ascii_lower, cut_in_the_middle, domain_of
 
 # Of each kind, a document keeps the latest fact of this many latest days.
 DAYS = 4

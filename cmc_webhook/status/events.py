@@ -14,7 +14,7 @@ from cmc_webhook.errors import BodyTooLarge
 from cmc_webhook.fields import has_escaped_bytes, scalar
 from cmc_webhook.reasons import Reason
 from cmc_webhook.status.envelope import Envelope, RawRecord
-from cmc_webhook.text import ascii_lower, clean, digest
+from cmc_webhook.text import ascii_lower, clean, cut_in_the_middle, digest, domain_of
 
 
 class Status(StrEnum):
@@ -111,9 +111,7 @@ class UnreadableRecord(NamedTuple):
 
 
 _MOST_TEXT = 4096
-_TAIL = 200
 _NUMBER = re.compile(r"0*([0-9]+)(?:\.0*)?")
-_DECORATED = re.compile(r"<([^<>]*@[^<>]*)>\s*$")
 
 # Limits in bytes of UTF-8. Text that stands in each event of the history has the smallest, apart
 # from `reason`, so that a document stays under Firestore's 1 MiB.
@@ -279,27 +277,10 @@ def _event(
     )
 
 
-def cut_in_the_middle(reason: str, limit: int) -> str:
-    """Return at most *limit* bytes of *reason*, its beginning and its end."""
-    encoded = reason.encode()
-    if len(encoded) <= limit:
-        return reason
-    mark = " … "
-    head = encoded[: limit - _TAIL - len(mark.encode())].decode(errors="ignore")
-    return f"{head}{mark}{encoded[-_TAIL:].decode(errors='ignore')}"
-
-
 def _code(word: str) -> str:
     """Return a bounce code in one spelling: some serialisers write 2 as 2.0 or 02."""
     number = _NUMBER.fullmatch(word)
     return number[1] if number else word.lower()
-
-
-def domain_of(to: str) -> str:
-    """Return the domain of an address, which may be decorated: ``Name <user@example.jp>``."""
-    decorated = _DECORATED.search(to) if ">" in to else None
-    address = decorated[1] if decorated else to
-    return address.rpartition("@")[2].strip() if "@" in address else ""
 
 
 def _delivery_status(word: str) -> Status:
