@@ -1,6 +1,7 @@
 """Compares CMC's daily statistics with counts of the documents. Pure but for the counting."""
 
-from collections.abc import Iterable, Mapping
+import re
+from collections.abc import Mapping, Sequence
 from datetime import date, timedelta
 from typing import Any
 
@@ -35,28 +36,30 @@ def ours(counts: MailCounts, composition: str, days: list[str]) -> dict[str, dic
     return dict(zip(days, each, strict=True))
 
 
-def figures_of(rows: Iterable[Any]) -> dict[str, dict[str, int]]:
+def figures_of(rows: Sequence[Any]) -> dict[str, dict[str, int]]:
     """Return the figures of each day in *rows*, without days of which one is no number."""
     found = {}
     for row in rows:
         try:
             day = date.fromisoformat(row["date"].replace("/", "-")).isoformat()
-            found[day] = {figure: int(row[figure]) for figure in FIGURES}
-        except (AttributeError, KeyError, OverflowError, TypeError, ValueError):
+            texts = {figure: str(row[figure]) for figure in FIGURES}
+            found[day] = {f: int(re.findall(r"\A[0-9]{1,9}\Z", texts[f])[0]) for f in FIGURES}
+        except (AttributeError, LookupError, TypeError, ValueError):
             continue  # "total", a null, or a row of another form
     return found
 
 
 def judged(
-    rows: Iterable[Any], here: Figures, today: date, held: Mapping[str, Any]
+    rows: Sequence[Any], here: Figures, today: date, held: Mapping[str, Any]
 ) -> dict[str, Any]:
     """Return what the next run must know: what *held* has, with the figures in *rows*.
 
     ``judged`` has for each figure the ``verdict`` and what is ``missing`` by day.
     """
-    # A day without mails may have no row.
-    empty = {day: figures for day, figures in here.items() if not any(figures.values())}
-    theirs = empty | held.get("figures", {}) | figures_of(rows)
+    told = figures_of(rows)
+    # A day without mails may have no row, unless one of the rows was not understood.
+    empty = {day: each for day, each in here.items() if not any(each.values())}
+    theirs = (empty if len(told) == len(rows) else {}) | held.get("figures", {}) | told
     before = held.get("judged", {})
     return {
         "figures": {day: each for day, each in theirs.items() if day >= _back(today, DAYS_KEPT)},
@@ -83,7 +86,7 @@ def _judged(
     stayed = {day: min(fewer[day], before.get("fewer", {}).get(day, 0)) for day in between}
     missing = {day: number for day, number in stayed.items() if number}
     verdict = "missing" if missing else "again"
-    if not any(fewer.values()):
+    if fewer and not any(fewer.values()):
         verdict = "agree"
     elif len(agreed) < _ENOUGH or not between or len(fewer) < len(here):
         verdict, missing = "unproven", {}

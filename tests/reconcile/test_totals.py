@@ -165,6 +165,7 @@ def row(**changes):
     [
         *("text", None, {}, row(date="total"), row(date=None), row(date=5)),
         *(row(queued=None), row(failed="many"), {"date": "2026-11-20", "queued": 1}),
+        *(row(queued=number) for number in (-4, 5.9, True, "５", "1_0", "1\n", 2**63)),
     ],
 )
 def test_rows_of_another_form_are_left_out(odd):
@@ -174,3 +175,15 @@ def test_rows_of_another_form_are_left_out(odd):
 @pytest.mark.parametrize("written", [row(), row(mood="new"), row(date="2026/11/20", queued="1")])
 def test_rows_that_are_written_otherwise_are_read(written):
     assert figures_of([written]) == {"2026-11-20": dict.fromkeys(FIGURES, 1)}
+
+
+def test_a_row_that_is_not_understood_is_no_day_without_mails():
+    nothing = {day: dict.fromkeys(FIGURES, 0) for day in settled(TODAY)}
+    unread = [row(date=day, queued=None) for day in settled(TODAY)]
+
+    verdicts = [
+        {each["verdict"] for each in judged(told, nothing, TODAY, {})["judged"].values()}
+        for told in ([], unread)
+    ]
+    assert verdicts[0] == {"agree"}
+    assert "agree" not in verdicts[1]
