@@ -46,9 +46,9 @@ def requests(database: str, writes: Mapping[str, Write]) -> Iterator[tuple[list[
 
 
 def _fill(message: Any, write: Write) -> None:
-    message.update.name = write.name
-    present = {name: value for name, value in write.fields.items() if value is not None}
-    codec.encode_fields(present, message.update.fields)
+    document = message.update
+    document.name = write.name
+    codec.encode_fields(write.fields, document.fields, nulls=False)
     if write.update_time is None:
         message.current_document.exists = False
     else:

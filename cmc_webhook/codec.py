@@ -15,12 +15,14 @@ _Value = Value.pb()
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
-def encode_fields(values: Mapping[str, Any], fields: Any) -> None:
-    """Write *values* into *fields*, the map of a Document or of a MapValue."""
+def encode_fields(values: Mapping[str, Any], fields: Any, *, nulls: bool = True) -> None:
+    """Write *values* into *fields*, the map of a Document or of a MapValue, None if *nulls*."""
     for name, value in values.items():
         if type(value) is str:  # most of them
             fields[name].string_value = value
-        else:
+        elif type(value) is datetime:
+            fields[name].CopyFrom(_time(value))
+        elif nulls or value is not None:
             encode(value, fields[name])
 
 
@@ -32,11 +34,12 @@ def encode(value: Any, message: Any) -> None:
     elif kind is datetime:
         message.CopyFrom(_time(value))
     elif kind is dict:
-        content = message.map_value
-        content.SetInParent()  # an empty map is a map too
-        encode_fields(value, content.fields)
-    elif kind is list:
-        message.array_value.SetInParent()
+        if not value:  # an empty map is a map too
+            message.map_value.SetInParent()
+        encode_fields(value, message.map_value.fields)
+    elif isinstance(value, list):
+        if not value:
+            message.array_value.SetInParent()
         values = message.array_value.values
         for item in value:
             encode(item, values.add())

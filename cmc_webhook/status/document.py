@@ -1,6 +1,6 @@
 """The status document, and the rule which event decides its status. Pure."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, date, datetime, timedelta, timezone
 from functools import lru_cache
 from typing import Any
@@ -71,6 +71,7 @@ class StatusDocument(Description, total=False):
     schema_version: int
 
 
+_TIMES = (*history.FIRST_TIMES.values(), "deferred_at", "first_event_at")
 DESCRIPTIONS = tuple(Description.__annotations__)
 FIELDS = tuple(StatusDocument.__annotations__)
 _HELD = TypeAdapter(StatusDocument)
@@ -106,33 +107,35 @@ def fold(held: Mapping[str, Any], events: Iterable[StatusEvent]) -> dict[str, An
     The result depends only on the set of all events ever folded in, not on their order,
     repetition or grouping into posts. Raises UnreadableDocumentError.
     """
-    return fold_valid(valid(held), events)
+    return fold_valid(valid(held), list(events))
 
 
-def fold_valid(known: StatusDocument, events: Iterable[StatusEvent]) -> dict[str, Any]:
+def fold_valid(known: StatusDocument, events: Sequence[StatusEvent]) -> dict[str, Any]:
     """Do as fold() of a document that is valid(), or the result of another fold; change neither."""
-    events = list(events)
-    ordered = history.merged(known, events)
-    deciders = history.deciding(ordered)
-    sender = history.first_with_sender(deciders)
+    merged, new = history.merged(known, events)
+    deciders = merged.deciders
     described = _descriptions(known, events)
-    times = _times(known, ordered)
+    times = _times(known, merged, new)
     verdict = _verdict(deciders, described.get("to_domain", ""))
-    document = {
+    sender = deciders.with_sender
+    return {
         **described,
         **times,
         **verdict,
         **_outcome(times, verdict),
-        "queued_on": _queued_on(times),
-        "sender_ip": sender["sender_ip"] if sender else _held_sender_ip(known),
-        "events": history.kept(ordered, deciders),
+        **history.made_of(
+            queued_on=_queued_on(times),
+            sender_ip=sender["sender_ip"] if sender else _held_sender_ip(known),
+            events=history.kept(merged),
+        ),
         "schema_version": max(known.get("schema_version", 0), SCHEMA_VERSION),
     }
-    return {name: value for name, value in document.items() if value}
 
 
 def changes(held: Mapping[str, Any], folded: Mapping[str, Any]) -> dict[str, Any]:
     """Return the fields in which *folded* differs from *held*; None for one to delete."""
+    if not held:
+        return dict(folded)
     return {name: folded.get(name) for name in FIELDS if held.get(name) != folded.get(name)}
 
 
@@ -145,16 +148,17 @@ def without_nulls(value: Any) -> Any:
     return value
 
 
-def _verdict(deciders: list[history.HistoryEvent], to_domain: str) -> dict[str, Any]:
-    if not deciders:
+def _verdict(deciders: history.Deciders, to_domain: str) -> dict[str, Any]:
+    greatest, explained = deciders.of_all, deciders.explained
+    if greatest is None:
         return {}
-    greatest, explained = deciders[0], history.first_explained(deciders)
     reason_of = greatest if greatest["status"] == Status.DEFERRED else explained
+    reason = reason_of.get("reason") if reason_of else ""
     return {
         "status": greatest["status"],
         "status_at": greatest["at"],
-        "reason": reason_of and reason_of.get("reason"),
-        **_bounce(history.first_bounce(deciders) or explained, to_domain),
+        **({"reason": reason} if reason else {}),
+        **_bounce(deciders.bounce or explained, to_domain),
     }
 
 
@@ -177,14 +181,16 @@ def _bounce(event: history.HistoryEvent | None, to_domain: str) -> dict[str, Any
     cause, bounce_class = BOUNCE_CODES.get(code, UNKNOWN_BOUNCE_CODE)
     if diagnosis:
         bounce_class = CLASSES[diagnosis]
-    return diagnosed | {"bounce_code": code, "bounce_cause": cause, "bounce_class": bounce_class}
+    return diagnosed | history.made_of(
+        bounce_code=code, bounce_cause=cause, bounce_class=bounce_class
+    )
 
 
 def _outcome(times: Mapping[str, datetime], verdict: Mapping[str, Any]) -> dict[str, Any]:
     """Return the outcome as CMC's statistics count it, and whether a bounce came after success."""
-    failing_bounce = "bounce_cause" in verdict and verdict["bounce_code"] not in _NO_FAILURE
+    failing_bounce = "bounce_cause" in verdict and verdict.get("bounce_code") not in _NO_FAILURE
     if "succeeded_at" in times:
-        return {"outcome": "succeeded", "late_bounce": failing_bounce}
+        return {"outcome": "succeeded"} | ({"late_bounce": True} if failing_bounce else {})
     if "suppressed_at" in times:
         return {"outcome": "suppressed"}
     return {"outcome": "failed" if failing_bounce or "failed_at" in times else "open"}
@@ -202,51 +208,49 @@ def day_in_japan(at: datetime) -> date:
     return min(at, _LATEST).astimezone(JAPAN).date()
 
 
-def _times(known: StatusDocument, ordered: list[history.HistoryEvent]) -> dict[str, datetime]:
+def _times(
+    known: StatusDocument, merged: history.History, new: Iterable[history.HistoryEvent]
+) -> dict[str, datetime]:
     """Return the first time of each status and of any event, and the last deferral.
 
     An event of REST gives a time only where no post did.
     """
-    posted, of_rest = history.by_origin(ordered)
-    held = _posted_times(known)
-    # A document of schema version 1 has no first_event_at: its other times are as early.
-    if first := min(held.values(), default=None):
-        held["first_event_at"] = first
-    for name, at in _times_of(posted).items():
-        latest = max if name == "deferred_at" else min
-        held[name] = latest(held[name], at) if name in held else at
-    return _times_of(of_rest) | held if of_rest else held
+    held = _posted_times(known) if known else {}
+    if held:  # a document of schema version 1 has no first_event_at: its other times are as early
+        held["first_event_at"] = min(held.values())
+    if not merged.has_rest:  # nearly always
+        return _times_after(held, new)
+    posted, of_rest = history.by_origin(merged)
+    return _times_after({}, of_rest) | _times_after(held, posted)
 
 
 def _posted_times(known: StatusDocument) -> dict[str, datetime]:
     """Return the stored times without those that only events of REST gave: such may leave."""
-    names = (*history.FIRST_TIMES.values(), "deferred_at", "first_event_at")
     times: dict[str, datetime] = {
         name: known[name]  # type: ignore[literal-required]
-        for name in names
+        for name in _TIMES
         if name in known
     }
     posted, of_rest = history.by_origin(known.get("events", []))
     if not of_rest:
         return times
-    of_posts, of_others = (
-        _times_of(sorted(each, key=history.moment)) for each in (posted, of_rest)
-    )
+    of_posts, of_others = _times_after({}, posted), _times_after({}, of_rest)
     return {n: at for n, at in times.items() if n in of_posts or at != of_others.get(n)}
 
 
-def _times_of(ordered: list[history.HistoryEvent]) -> dict[str, datetime]:
-    """Return the times that follow from *ordered* alone."""
-    # The time of a stand-in may not be known: it is then before all others.
-    if ordered and ordered[0]["at"] == EARLIEST:
-        ordered = [e for e in ordered if e["id"] not in history.STAND_INS or e["at"] > EARLIEST]
-    first = {event["status"]: event["at"] for event in reversed(ordered)}
-    times = {name: first[status] for status, name in history.FIRST_TIMES.items() if status in first}
-    if Status.DEFERRED in first:
-        latest_first = reversed(ordered)
-        times["deferred_at"] = next(e["at"] for e in latest_first if e["status"] == Status.DEFERRED)
-    if ordered:
-        times["first_event_at"] = ordered[0]["at"]
+def _times_after(
+    times: dict[str, datetime], events: Iterable[history.HistoryEvent]
+) -> dict[str, datetime]:
+    """Return *times*, with those of *events* added."""
+    for event in events:
+        at, status = event["at"], event["status"]
+        if at == EARLIEST and event["id"] in history.STAND_INS:
+            continue  # its time is not known
+        if status == Status.DEFERRED:
+            times["deferred_at"] = max(at, times.get("deferred_at", at))
+        elif name := history.FIRST_TIMES.get(status):
+            times[name] = min(at, times.get(name, at))
+        times["first_event_at"] = min(at, times.get("first_event_at", at))
     return times
 
 

@@ -147,7 +147,8 @@ def _fields(record: Mapping[str, Any]) -> dict[str, str]:
     """Return the text of each field, empty for one that is missing. Raises ValueError."""
     fields = {}
     for name, (limit, strip) in RECORD_FIELDS.items():
-        text = scalar(record.get(name), limit)
+        value = record.get(name)
+        text = clean(value, limit) if type(value) is str else scalar(value, limit)
         fields[name] = text.strip() if strip else text
     return fields
 

@@ -50,7 +50,7 @@ class Pending(NamedTuple):
     def is_probably_new(self) -> bool:
         """Whether the document can be taken for new without a look at Firestore."""
         # A mail is queued before anything else happens to it. A wrong guess costs one failed write.
-        return self.kind is _STATUS and any(e.status is Status.QUEUED for e in self.events)
+        return self.kind is _STATUS and Status.QUEUED in [e.status for e in self.events]
 
 
 def pending_status(events: Sequence[StatusEvent]) -> Pending:

@@ -46,7 +46,7 @@ class Saved:
     refused: dict[str, Reason] = field(default_factory=dict)
 
     def __contains__(self, name: str) -> bool:
-        return any(name in done for done in (self.stored, self.unchanged, self.refused))
+        return name in self.stored or name in self.unchanged or name in self.refused
 
     def refusals(self, documents: Mapping[str, Pending]) -> list[UnreadableRecord]:
         """Return the records whose document of *documents* was refused."""
@@ -61,6 +61,7 @@ class Saved:
 class _Post:
     documents: Mapping[str, Pending]
     received_at: datetime
+    dates: Mapping[str, datetime | None]
     budget: Budget
     saved: Saved
 
@@ -100,7 +101,8 @@ class StatusStore:
         Raises StoreUnavailable if *budget* runs out. What was stored stays stored, and
         saving the same again stores the rest.
         """
-        post = _Post(documents, received_at, budget, saved)
+        dates = {"last_received_at": received_at, **self._writer.expiry(received_at)}
+        post = _Post(documents, received_at, dates, budget, saved)
         pending = list(documents)
         for attempt in attempts(budget):
             for names in _groups(pending):
@@ -191,19 +193,18 @@ class StatusStore:
     def _fold(self, name: str, held: Held | None, known: Mapping[str, Any], post: _Post) -> _Folded:
         """Fold the events into *held*; *known* is what is valid of its fields."""
         pending, before = post.documents[name], held.fields if held else {}
-        folded, first = pending.fold(known), before.get(_FIRST_RECEIVED)
+        folded = pending.fold(known)
         changes = pending.kind.changes(before, folded)
+        folded[_FIRST_RECEIVED] = before.get(_FIRST_RECEIVED)
         if held and not changes:
-            return _Folded({**folded, _FIRST_RECEIVED: first}, None)
+            return _Folded(folded, None)
         appended: dict[str, list[Any]] = {}
         if pending.kind.is_dated:
             appended = _appended(before, changes)
-            changes["last_received_at"] = post.received_at
-            changes |= self._writer.expiry(post.received_at)
-            if not first:  # an application may have made the document before
-                first = changes[_FIRST_RECEIVED] = post.received_at
-        write = Write(name, changes, held.update_time if held else None, appended)
-        return _Folded({**folded, _FIRST_RECEIVED: first}, write)
+            changes |= post.dates
+            if not folded[_FIRST_RECEIVED]:  # an application may have made the document before
+                folded[_FIRST_RECEIVED] = changes[_FIRST_RECEIVED] = post.received_at
+        return _Folded(folded, Write(name, changes, held.update_time if held else None, appended))
 
 
 def _appended(before: Mapping[str, Any], changes: dict[str, Any]) -> dict[str, list[Any]]:

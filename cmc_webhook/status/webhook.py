@@ -92,7 +92,7 @@ class StatusWebhook:
         return Receipt(
             stored=sum(len(mails[name].events) for name in mails.keys() & saved.stored),
             unchanged=sum(len(mails[name].events) for name in mails.keys() & saved.unchanged),
-            lag_s=min(((received_at - e.at).total_seconds() for e in events), default=None),
+            lag_s=(received_at - max(e.at for e in events)).total_seconds() if events else None,
             quarantined=Counter(u.why.value for u in (*unreadable, *refused)),
             beside=Counter(u.why.value for u in beside),
         )
