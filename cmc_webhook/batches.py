@@ -29,8 +29,8 @@ class Write(NamedTuple):
     appended: Mapping[str, list[Any]] = {}
 
 
-def requests(database: str, writes: Mapping[str, Write]) -> Iterator[tuple[list[str], Any]]:
-    """Yield BatchWriteRequests within Firestore's limits, each with the keys of its *writes*."""
+def requests(database: str, writes: Mapping[str, Write]) -> Iterator[tuple[list[str], bytes]]:
+    """Yield the keys of *writes* and their BatchWriteRequest, serialized, within Firestore's limits."""
     every = list(writes)
     waiting = [every[start : start + MOST_WRITES] for start in range(0, len(every), MOST_WRITES)]
     while waiting:
@@ -38,11 +38,12 @@ def requests(database: str, writes: Mapping[str, Write]) -> Iterator[tuple[list[
         request = _Request(database=database)
         for key in keys:
             _fill(request.writes.add(), writes[key])
-        if len(keys) > 1 and request.ByteSize() > _MOST_BYTES:
+        serialized = request.SerializeToString()
+        if len(keys) > 1 and len(serialized) > _MOST_BYTES:
             middle = len(keys) // 2
             waiting[:0] = [keys[:middle], keys[middle:]]
         else:
-            yield keys, request
+            yield keys, serialized
 
 
 def _fill(message: Any, write: Write) -> None:

@@ -20,7 +20,6 @@ from google.cloud.firestore_v1.services.firestore.transports import FirestoreGrp
 from google.cloud.firestore_v1.types import (
     BatchGetDocumentsRequest,
     BatchGetDocumentsResponse,
-    BatchWriteRequest,
     BatchWriteResponse,
 )
 
@@ -96,7 +95,6 @@ class Database:
         self._batch_write = wrap_errors(
             channel.unary_unary(
                 f"{_SERVICE}/BatchWrite",
-                request_serializer=BatchWriteRequest.pb().SerializeToString,
                 response_deserializer=BatchWriteResponse.pb().FromString,
             )
         )
@@ -128,8 +126,8 @@ class Database:
                 held[found.name] = Held(decode_fields(found.fields), nanoseconds(found.update_time))
         return held
 
-    def write(self, request: Any, budget: Budget) -> list[Written]:
-        """Apply each write of a BatchWriteRequest on its own; return the result of each."""
+    def write(self, request: bytes, budget: Budget) -> list[Written]:
+        """Apply each write of a serialized BatchWriteRequest; return the result of each."""
         timeout = budget.spend("BatchWrite")
         answer = self._batch_write(request, timeout=timeout, metadata=self._metadata)
         return [

@@ -5,6 +5,7 @@ from datetime import UTC, datetime
 import pytest
 from google.api_core import exceptions
 from google.cloud.firestore import DELETE_FIELD
+from google.cloud.firestore_v1.types import BatchWriteRequest
 
 from cmc_webhook import database as rpc
 from cmc_webhook.errors import StoreMisconfigured, StoreUnavailable
@@ -36,7 +37,7 @@ class Interrupted(rpc.Database):
 
     def write(self, *arguments):
         self.writes += 1
-        self.written += arguments[0].writes
+        self.written += BatchWriteRequest.pb().FromString(arguments[0]).writes
         if self.write_errors:
             raise self.write_errors.pop(0)
         return super().write(*arguments)
@@ -204,7 +205,8 @@ def test_a_call_that_firestore_refuses_is_halved_until_the_write_is_alone(
 ):
     class Refusing(Interrupted):
         def write(self, request, budget):
-            if any(write.update.name.endswith("mail3") for write in request.writes):
+            writes = BatchWriteRequest.pb().FromString(request).writes
+            if any(write.update.name.endswith("mail3") for write in writes):
                 raise exceptions.InvalidArgument("one of them")
             return super().write(request, budget)
 

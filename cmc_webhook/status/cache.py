@@ -9,10 +9,10 @@ from typing import Any, NamedTuple
 
 from cmc_webhook.database import Held
 
-# Room for about 27,000 mails of two events.
+# Room for about 28,000 mails of two events.
 _MOST_BYTES = 64 * 1024 * 1024
 # Bytes of memory, measured on CPython 3.11 and 3.13: of an entry, of a fact of an address.
-_ENTRY, _FACT = 700, 450
+_ENTRY, _FACT = 1_000, 450
 # A cached "nothing new" is followed by no write that would expose a stale entry, so trust it only
 # this long: somebody may have deleted the document.
 _TRUSTED_S = 60.0
@@ -43,14 +43,14 @@ class Cache:
 
     def put(self, name: str, held: Held, asked_at: float) -> None:
         """Cache *held*, as of *asked_at* (time.monotonic()) or later; the newest version stays."""
-        entry = _Entry(held, asked_at, _size(held.fields))
+        size = _size(held.fields)
         with self._lock:
             known = self._entries.get(name)
             if known and known.held.update_time > held.update_time:
                 return
             self._drop(name)
-            self._entries[name] = entry
-            self._room -= entry.size
+            self._entries[name] = _Entry(held, asked_at, size)
+            self._room -= size
             while self._room < 0:
                 self._drop(next(iter(self._entries)))
 
@@ -73,6 +73,7 @@ class _Entry(NamedTuple):
 
 def _size(fields: Mapping[str, Any]) -> int:
     """Return about how many bytes of memory a document takes."""
-    # A history tells its size with its events; another list is that of the facts of an address.
+    texts = sum([len(value) for value in fields.values() if type(value) is str])
+    # A history knows its size; the other list is that of the facts of an address.
     facts = [_FACT + len(fact.get("reason", "")) for fact in fields.get("facts", ())]
-    return _ENTRY + sum(map(sys.getsizeof, fields.values())) + sum(facts)
+    return _ENTRY + 2 * texts + sys.getsizeof(fields.get("events")) + sum(facts)

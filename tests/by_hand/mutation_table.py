@@ -188,7 +188,7 @@ MUTATIONS = [
         ),
         (
             "a request is larger than Firestore takes",
-            "if len(keys) > 1 and request.ByteSize() > _MOST_BYTES:",
+            "if len(keys) > 1 and len(serialized) > _MOST_BYTES:",
             "if False:",
         ),
         (

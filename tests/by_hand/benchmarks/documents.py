@@ -11,6 +11,7 @@ from collections import Counter, defaultdict
 
 import grpc
 from google.cloud.firestore_v1 import types
+from google.protobuf.timestamp_pb2 import Timestamp
 
 _OK = grpc.StatusCode.OK
 
@@ -28,11 +29,15 @@ class Documents:
     All documents by name, and what each project has spent: RPCs, reads, writes. Thread-safe.
 
     A read that finds nothing is counted too, as Firestore bills it. Transactions are optimistic.
+    A write to a document is merged into it once somebody reads it: in the middle of a call, that
+    would outlast the latency that is to hide it.
     """
 
     def __init__(self):
         self._lock = threading.Lock()
         self._documents = {}
+        self._unmerged = defaultdict(list)
+        self._versions = {}
         self._spent = defaultdict(Counter)
         self._transactions = {}
         self._transaction_ids = itertools.count(1)
@@ -45,9 +50,8 @@ class Documents:
             seen = self._seen(request) if request.transaction else {}
             answers = []
             for name in request.documents:
-                document = self._documents.get(name)
-                seen[name] = _version(document)
-                answers.append(_answer(name, document, request.mask.field_paths))
+                seen[name] = self._versions.get(name)
+                answers.append(_answer(name, self._read(name), request.mask.field_paths))
         return iter(answers)
 
     def batch_write(self, request):
@@ -74,7 +78,7 @@ class Documents:
             if request.transaction:
                 seen = self._seen(request)
                 del self._transactions[request.transaction]
-                if any(_version(self._documents.get(n)) != v for n, v in seen.items()):
+                if any(self._versions.get(n) != v for n, v in seen.items()):
                     raise Refused(grpc.StatusCode.ABORTED)
             for write in request.writes:
                 code = self._fault(write)
@@ -103,7 +107,8 @@ class Documents:
         """Return a whole collection in one page, and count nothing."""
         prefix = f"{request.parent}/{request.collection_id}/"
         with self._lock:
-            found = [held for name, held in self._documents.items() if name.startswith(prefix)]
+            names = [name for name in self._versions if name.startswith(prefix)]
+            found = [self._read(name) for name in names]
         return types.ListDocumentsResponse.pb()(documents=found)
 
     def take(self, project):
@@ -114,6 +119,8 @@ class Documents:
     def clear(self):
         with self._lock:
             self._documents.clear()
+            self._unmerged.clear()
+            self._versions.clear()
 
     def _count(self, request, **numbers):
         rpc = type(request).__name__.removesuffix("Request")
@@ -133,10 +140,10 @@ class Documents:
         kinds = {each.WhichOneof("transform_type") for each in write.update_transforms}
         if write.WhichOneof("operation") != "update" or not kinds <= {"append_missing_elements"}:
             return grpc.StatusCode.UNIMPLEMENTED
-        held = self._documents.get(write.update.name)
+        held = self._versions.get(write.update.name)
         wanted = write.current_document
         condition = wanted.WhichOneof("condition_type")
-        if condition == "update_time" and _version(held) != _moment(wanted.update_time):
+        if condition == "update_time" and held != wanted.update_time:
             return grpc.StatusCode.FAILED_PRECONDITION
         if condition == "exists" and wanted.exists != (held is not None):
             codes = grpc.StatusCode
@@ -146,19 +153,30 @@ class Documents:
     def _apply(self, request, write):
         """Store what *write* makes of its document and return the time of it."""
         self._spending(request)["writes"] += 1
-        document = write.update
+        name, moment = write.update.name, Timestamp()
+        moment.FromMicroseconds(next(self._microseconds))
+        self._versions[name] = moment
         if write.HasField("update_mask"):
-            document = _merged(self._documents.get(document.name), write)
-        document.update_time.FromMicroseconds(next(self._microseconds))
-        document.create_time.CopyFrom(document.update_time)  # nobody here asks for the first
-        self._documents[document.name] = document
-        return document.update_time
+            self._unmerged[name].append(write)
+        else:
+            self._documents[name] = write.update
+            self._unmerged.pop(name, None)
+        return moment
+
+    def _read(self, name):
+        """Return a document with all its writes, None if there is none."""
+        if name not in self._versions:
+            return None
+        document = self._documents.setdefault(name, types.Document.pb()(name=name))
+        for write in self._unmerged.pop(name, ()):
+            _merge(document, write)
+        document.update_time.CopyFrom(self._versions[name])
+        document.create_time.CopyFrom(self._versions[name])  # nobody here asks for the first
+        return document
 
 
-def _merged(held, write):
-    """Return *held*, now with the fields of the mask taken from *write*; without one, a new one."""
-    # Changed in place: to copy it would outlast the latency, which is to hide this.
-    document = held or types.Document.pb()(name=write.update.name)
+def _merge(document, write):
+    """Take the fields of the mask from *write*."""
     fields, written = document.fields, write.update.fields
     for name in write.update_mask.field_paths:
         if name in written:
@@ -170,7 +188,6 @@ def _merged(held, write):
         for item in transform.append_missing_elements.values:
             if item not in values:
                 values.append(item)
-    return document
 
 
 def _answer(name, document, field_paths):
@@ -187,11 +204,3 @@ def _answer(name, document, field_paths):
             if path in document.fields:
                 answer.found.fields[path].CopyFrom(document.fields[path])
     return answer
-
-
-def _moment(timestamp):
-    return timestamp.seconds, timestamp.nanos
-
-
-def _version(document):
-    return None if document is None else _moment(document.update_time)
