@@ -199,13 +199,17 @@ def _outcome(times: Mapping[str, datetime], verdict: Mapping[str, Any]) -> dict[
 def _queued_on(times: Mapping[str, datetime]) -> str:
     """Return the day in Japan on which the mail was queued, ``yyyy-mm-dd``; empty if unknown."""
     at = times.get("queued_at") or times.get("first_event_at")
-    return day_in_japan(at).isoformat() if at else ""
+    return _iso_day(at) if at else ""
 
 
-@lru_cache(maxsize=1024)  # a post covers about a second
 def day_in_japan(at: datetime) -> date:
     """Return the day in Japan at the time *at*."""
     return min(at, _LATEST).astimezone(JAPAN).date()
+
+
+@lru_cache(maxsize=1024)  # a post covers about a second
+def _iso_day(at: datetime) -> str:
+    return day_in_japan(at).isoformat()
 
 
 def _times(
@@ -259,7 +263,10 @@ def _descriptions(known: Mapping[str, Any], events: Iterable[StatusEvent]) -> di
     described: dict[str, str] = {name: known[name] for name in DESCRIPTIONS if name in known}
     for event in events:
         texts: Mapping[str, str] = event.description  # type: ignore[assignment]
+        if not described:  # of a new document
+            described = {name: text for name, text in texts.items() if text}
+            continue
         for name, text in texts.items():
-            if text > described.get(name, ""):
+            if text and text > described.get(name, ""):
                 described[name] = text
     return described

@@ -148,7 +148,7 @@ class History(list[HistoryEvent]):
         history.extend(new)
         if self and moment(new[0]) < moment(self[-1]):
             history.sort(key=moment)
-        history.ids = self.ids.union([event["id"] for event in new])
+        history.ids = self.ids | {event["id"] for event in new}
         history.deciders = self.deciders.after(deciding)
         history.has_rest = self.has_rest
         history.size = self.size + sum([_EVENT + len(event.get("reason", "")) for event in new])

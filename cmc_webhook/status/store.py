@@ -129,14 +129,15 @@ class StatusStore:
             return changes
         for name in names:
             cached = self._cache.get(name)
-            if cached is None and not post.documents[name].is_probably_new:
-                continue
-            held = cached.held if cached else None
-            folded = self._fold(name, held, held.fields if held else {}, post)
-            if folded.write:
-                changes[name] = folded
-            elif cached and cached.trusted:
-                post.saved.unchanged.add(name)
+            if cached:
+                held = cached.held
+                folded = self._fold(name, held, held.fields, post)
+                if folded.write:
+                    changes[name] = folded
+                elif cached.trusted:
+                    post.saved.unchanged.add(name)
+            elif post.documents[name].is_probably_new:
+                changes[name] = self._fold(name, None, {}, post)
         return changes
 
     def _folded_into_read(self, names: Sequence[str], post: _Post) -> dict[str, _Folded]:
