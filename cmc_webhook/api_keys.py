@@ -41,6 +41,10 @@ IN_PART = re.compile(rb'(?P<head>name="?api_key' + _PART_VALUE)
 
 def find_api_keys(body: bytes) -> list[str]:
     """Return the values of the first keys in a form, JSON or multipart body."""
+    first = body.find(b"api_key")
+    if first < 0:
+        return []
+    body = body[max(0, first - len(b'name="')) :]
     keys = [_json_text(value) for value in _values(_SENT_IN_JSON, body)]
     keys += [unquote_plus(value.decode(errors="replace")) for value in _values(_SENT_IN_FORM, body)]
     keys += [value.decode(errors="replace") for value in _values(_SENT_IN_PART, body)]
