@@ -30,7 +30,7 @@ class Write(NamedTuple):
 
 
 def requests(database: str, writes: Mapping[str, Write]) -> Iterator[tuple[list[str], bytes]]:
-    """Yield the keys of *writes* and their BatchWriteRequest, serialized, within Firestore's limits."""
+    """Yield keys of *writes* and their serialized BatchWriteRequest, within Firestore's limits."""
     every = list(writes)
     waiting = [every[start : start + MOST_WRITES] for start in range(0, len(every), MOST_WRITES)]
     while waiting:
@@ -49,7 +49,7 @@ def requests(database: str, writes: Mapping[str, Write]) -> Iterator[tuple[list[
 def _fill(message: Any, write: Write) -> None:
     document = message.update
     document.name = write.name
-    codec.encode_fields(write.fields, document.fields, nulls=False)
+    codec.encode_document(write.fields, document)
     if write.update_time is None:
         message.current_document.exists = False
     else:

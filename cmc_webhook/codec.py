@@ -9,21 +9,31 @@ from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 from typing import Any
 
-from google.cloud.firestore_v1.types import Value
+from google.cloud.firestore_v1.types import Document, Value
 
-_Value = Value.pb()
+_Value, _Document = Value.pb(), Document.pb()
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
-def encode_fields(values: Mapping[str, Any], fields: Any, *, nulls: bool = True) -> None:
-    """Write *values* into *fields*, the map of a Document or of a MapValue, None if *nulls*."""
+def encode_document(values: Mapping[str, Any], document: Any) -> None:
+    """Write *values* into the empty *document*, without those that are None."""
+    fields, times = document.fields, []
     for name, value in values.items():
         if type(value) is str:  # most of them
             fields[name].string_value = value
         elif type(value) is datetime:
-            fields[name].CopyFrom(_time(value))
-        elif nulls or value is not None:
+            times.append(_serialized(name, value))
+        elif value is not None:
             encode(value, fields[name])
+    # Serialized documents one after the other are one with the fields of all.
+    document.MergeFromString(b"".join(times))
+
+
+@lru_cache(maxsize=1024)  # the documents of a post share most of their times
+def _serialized(name: str, value: datetime) -> bytes:
+    document = _Document()
+    encode(value, document.fields[name])
+    return bytes(document.SerializeToString())
 
 
 def encode(value: Any, message: Any) -> None:
@@ -36,7 +46,9 @@ def encode(value: Any, message: Any) -> None:
     elif kind is dict:
         if not value:  # an empty map is a map too
             message.map_value.SetInParent()
-        encode_fields(value, message.map_value.fields)
+        fields = message.map_value.fields
+        for name, each in value.items():
+            encode(each, fields[name])
     elif isinstance(value, list):
         if not value:
             message.array_value.SetInParent()
@@ -59,7 +71,7 @@ def encode(value: Any, message: Any) -> None:
         raise TypeError(f"no Firestore value for {kind.__name__}")
 
 
-@lru_cache(maxsize=1024)  # the documents of a post share most of their times
+@lru_cache(maxsize=1024)
 def _time(value: datetime) -> Any:
     since = value - _EPOCH
     message = _Value()

@@ -39,6 +39,16 @@ def test_a_value_is_encoded_as_the_client_library_does(value):
     assert codec.decode(ours) == value
 
 
+def test_a_document_has_all_values_but_none():
+    document = types.Document.pb()()
+    codec.encode_document({str(n): value for n, value in enumerate(VALUES)}, document)
+
+    expected = {
+        str(n): types.Value.pb(encode_value(v)) for n, v in enumerate(VALUES) if v is not None
+    }
+    assert {**document.fields} == expected
+
+
 def test_what_only_others_write_survives():
     theirs = types.Value.pb(encode_value({"kept": [None, GeoPoint(1, 2)]}))
     ours = types.Value.pb()()

@@ -19,10 +19,16 @@ _TRUSTED_S = 60.0
 
 
 class Cached(NamedTuple):
-    """A document as last seen; *trusted* if that was less than a minute ago."""
+    """A document as last seen, at *asked_at* (time.monotonic()) or later."""
 
     held: Held
-    trusted: bool
+    asked_at: float
+    size: int
+
+    @property
+    def is_trusted(self) -> bool:
+        """Whether it was seen less than a minute ago."""
+        return time.monotonic() - self.asked_at < _TRUSTED_S
 
 
 class Cache:
@@ -31,25 +37,22 @@ class Cache:
     def __init__(self, most_bytes: int = _MOST_BYTES) -> None:
         self._lock = threading.Lock()
         self._room = most_bytes
-        self._entries: OrderedDict[str, _Entry] = OrderedDict()
+        self._entries: OrderedDict[str, Cached] = OrderedDict()
 
     def get(self, name: str) -> Cached | None:
         """Return the document as last seen, or None if it is not cached."""
         with self._lock:
-            entry = self._entries.get(name)
-        if entry is None:
-            return None
-        return Cached(entry.held, time.monotonic() - entry.asked_at < _TRUSTED_S)
+            return self._entries.get(name)
 
     def put(self, name: str, held: Held, asked_at: float) -> None:
-        """Cache *held*, as of *asked_at* (time.monotonic()) or later; the newest version stays."""
+        """Cache *held*, as of *asked_at*; the newest version stays."""
         size = _size(held.fields)
         with self._lock:
             known = self._entries.get(name)
             if known and known.held.update_time > held.update_time:
                 return
             self._drop(name)
-            self._entries[name] = _Entry(held, asked_at, size)
+            self._entries[name] = Cached(held, asked_at, size)
             self._room -= size
             while self._room < 0:
                 self._drop(next(iter(self._entries)))
@@ -63,12 +66,6 @@ class Cache:
         entry = self._entries.pop(name, None)
         if entry:
             self._room += entry.size
-
-
-class _Entry(NamedTuple):
-    held: Held
-    asked_at: float
-    size: int
 
 
 def _size(fields: Mapping[str, Any]) -> int:

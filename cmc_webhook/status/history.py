@@ -1,6 +1,6 @@
 """The events of a status document: their order, which of them stand, which are kept. Pure."""
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime
 from operator import itemgetter
 from typing import Any, NamedTuple, Required
@@ -172,7 +172,7 @@ def by_origin(events: list[HistoryEvent]) -> tuple[list[HistoryEvent], list[Hist
 
 
 def merged(
-    known: Mapping[str, Any], events: Iterable[StatusEvent]
+    known: Mapping[str, Any], events: Sequence[StatusEvent]
 ) -> tuple[History, Iterable[HistoryEvent]]:
     """Return the history of the valid document *known* after *events*, and what is new in it.
 
@@ -185,8 +185,7 @@ def merged(
     is_read = not isinstance(held, History)
     if not isinstance(held, History):
         held = History.of(_explained(known).values())
-    events = list(events)
-    if held.has_rest or any([event.source for event in events]):
+    if held.has_rest or [event for event in events if event.source]:
         history = _with_rest(held, events)
         return history, history
     # A stored event keeps its time, even if another time zone is set now.

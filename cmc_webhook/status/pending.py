@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import partial
 from typing import Any, NamedTuple
 
 from cmc_webhook.reasons import Reason
@@ -18,33 +17,54 @@ Fields = Mapping[str, Any]
 class DocumentKind:
     """What the documents of a collection have in common.
 
-    *fields* are those that their fold reads and *changes* compares; *valid* checks them
-    once they are read. *is_dated*: the store adds the times of its writes and the expiry.
-    *unreadable*: why events are in quarantine whose document cannot be read.
+    *fields* are those that *fold* reads and *changes* compares; *valid* checks them once
+    they are read. *fold* returns those of a document, valid before, after some facts.
+    *is_dated*: the store adds the times of its writes and the expiry. *unreadable*: why
+    events are in quarantine whose document cannot be read.
     """
 
     fields: tuple[str, ...]
     valid: Callable[[Fields], Any]
+    fold: Callable[[Any, Sequence[Any]], dict[str, Any]]
     changes: Callable[[Fields, Fields], dict[str, Any]]
     is_dated: bool
     unreadable: Reason
 
 
+def _add_facts(held: Fields, group: Sequence[tuple[StatusEvent, Fact]]) -> dict[str, Any]:
+    [(event, _), *_] = group
+    return addresses.fold({**held, **addresses.described(event.to)}, [fact for _, fact in group])
+
+
 _STATUS = DocumentKind(
-    document.FIELDS, document.valid, document.changes, True, Reason.UNREADABLE_DOCUMENT
+    document.FIELDS,
+    document.valid,
+    document.fold_valid,
+    document.changes,
+    is_dated=True,
+    unreadable=Reason.UNREADABLE_DOCUMENT,
 )
 # A refusal must outlive the mail, so no retention applies.
 _ADDRESS = DocumentKind(
-    addresses.FIELDS, addresses.valid, addresses.changes, False, Reason.UNREADABLE_ADDRESS
+    addresses.FIELDS,
+    addresses.valid,
+    _add_facts,
+    addresses.changes,
+    is_dated=False,
+    unreadable=Reason.UNREADABLE_ADDRESS,
 )
 
 
 class Pending(NamedTuple):
-    """A document to write; *fold* returns its fields after *events*, from valid ones before."""
+    """A document to write, the *events* that change it, and what its kind folds of them."""
 
     kind: DocumentKind
     events: Sequence[StatusEvent]
-    fold: Callable[[Fields], dict[str, Any]]
+    facts: Sequence[Any]
+
+    def fold(self, known: Any) -> dict[str, Any]:
+        """Return the fields after the events, of a document that has the valid fields *known*."""
+        return self.kind.fold(known, self.facts)
 
     @property
     def is_probably_new(self) -> bool:
@@ -55,7 +75,7 @@ class Pending(NamedTuple):
 
 def pending_status(events: Sequence[StatusEvent]) -> Pending:
     """Return the status document of *events*, all of one mail and recipient."""
-    return Pending(_STATUS, events, partial(document.fold_valid, events=events))
+    return Pending(_STATUS, events, events)
 
 
 def by_mail(events: Iterable[StatusEvent]) -> dict[str, Pending]:
@@ -76,11 +96,6 @@ def by_address(events: Iterable[StatusEvent]) -> dict[str, Pending]:
         if fact := addresses.fact_of(history, document.id_of(event), event.description):
             groups.setdefault(addresses.address_id(event.to), []).append((event, fact))
     return {
-        address_id: Pending(_ADDRESS, [event for event, _ in group], partial(_add_facts, group))
+        address_id: Pending(_ADDRESS, [event for event, _ in group], group)
         for address_id, group in groups.items()
     }
-
-
-def _add_facts(group: Sequence[tuple[StatusEvent, Fact]], held: Fields) -> dict[str, Any]:
-    [(event, _), *_] = group
-    return addresses.fold({**held, **addresses.described(event.to)}, [fact for _, fact in group])

@@ -9,7 +9,7 @@ import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import Any, NamedTuple
+from typing import Any
 
 from google.api_core.exceptions import GoogleAPICallError
 from grpc import StatusCode
@@ -66,11 +66,8 @@ class _Post:
     saved: Saved
 
 
-class _Folded(NamedTuple):
-    """The fields of a document after its events, and the write that stores them, if any."""
-
-    fields: dict[str, Any]
-    write: Write | None
+# The fields of a document after its events, and the write that stores them.
+_Change = tuple[dict[str, Any], Write]
 
 
 class StatusStore:
@@ -122,25 +119,24 @@ class StatusStore:
         collection = f"{self._collection}_quarantine"
         self._writer.create(collection, dict(entries), received_at, budget)
 
-    def _folded_into_cached(self, names: Iterable[str], post: _Post) -> dict[str, _Folded]:
+    def _folded_into_cached(self, names: Iterable[str], post: _Post) -> dict[str, _Change]:
         """Return the changes to cached documents, and to those that are probably new."""
-        changes: dict[str, _Folded] = {}
+        changes: dict[str, _Change] = {}
         if self._cache is None:
             return changes
         for name in names:
             cached = self._cache.get(name)
-            if cached:
-                held = cached.held
-                folded = self._fold(name, held, held.fields, post)
-                if folded.write:
-                    changes[name] = folded
-                elif cached.trusted:
-                    post.saved.unchanged.add(name)
-            elif post.documents[name].is_probably_new:
-                changes[name] = self._fold(name, None, {}, post)
+            if cached is None and not post.documents[name].is_probably_new:
+                continue
+            held = cached.held if cached else None
+            fields, write = self._fold(name, held, held.fields if held else {}, post)
+            if write:
+                changes[name] = fields, write
+            elif cached and cached.is_trusted:
+                post.saved.unchanged.add(name)
         return changes
 
-    def _folded_into_read(self, names: Sequence[str], post: _Post) -> dict[str, _Folded]:
+    def _folded_into_read(self, names: Sequence[str], post: _Post) -> dict[str, _Change]:
         """Read documents and return the changes to them; one that is not read has none."""
         changes = {}
         asked_at = time.monotonic()
@@ -151,22 +147,22 @@ class StatusStore:
             except UnreadableDocumentError:
                 post.saved.refused[name] = kind.unreadable
                 continue
-            folded = self._fold(name, held, known, post)
-            if folded.write:
-                changes[name] = folded
+            fields, write = self._fold(name, held, known, post)
+            if write:
+                changes[name] = fields, write
             elif held:
-                self._remember(name, Held(folded.fields, held.update_time), asked_at)
+                self._remember(name, Held(fields, held.update_time), asked_at)
                 post.saved.unchanged.add(name)
         return changes
 
-    def _write(self, changes: Mapping[str, _Folded], post: _Post) -> None:
+    def _write(self, changes: Mapping[str, _Change], post: _Post) -> None:
         asked_at = time.monotonic()
-        writes = {name: folded.write for name, folded in changes.items() if folded.write}
+        writes = {name: write for name, (_, write) in changes.items()}
         for name, written in self._writer.write(writes, post.budget).items():
             if written.code is StatusCode.OK:
                 post.saved.stored.add(name)
-                held = Held(changes[name].fields, written.update_time)
-                self._remember(name, held, asked_at)
+                fields, _ = changes[name]
+                self._remember(name, Held(fields, written.update_time), asked_at)
                 continue
             self._remember(name, None, asked_at)
             if written.code is StatusCode.INVALID_ARGUMENT:
@@ -191,21 +187,27 @@ class StatusStore:
             self._writer.raise_unless_transient(error)
             return {}
 
-    def _fold(self, name: str, held: Held | None, known: Mapping[str, Any], post: _Post) -> _Folded:
-        """Fold the events into *held*; *known* is what is valid of its fields."""
+    def _fold(
+        self, name: str, held: Held | None, known: Mapping[str, Any], post: _Post
+    ) -> tuple[dict[str, Any], Write | None]:
+        """Fold the events into *held*; *known* is what is valid of its fields.
+
+        Return the fields after it, and the write if there is anything new.
+        """
         pending, before = post.documents[name], held.fields if held else {}
+        kind = pending.kind
         folded = pending.fold(known)
-        changes = pending.kind.changes(before, folded)
+        changes = kind.changes(before, folded)
         folded[_FIRST_RECEIVED] = before.get(_FIRST_RECEIVED)
         if held and not changes:
-            return _Folded(folded, None)
+            return folded, None
         appended: dict[str, list[Any]] = {}
-        if pending.kind.is_dated:
+        if kind.is_dated:
             appended = _appended(before, changes)
             changes |= post.dates
             if not folded[_FIRST_RECEIVED]:  # an application may have made the document before
                 folded[_FIRST_RECEIVED] = changes[_FIRST_RECEIVED] = post.received_at
-        return _Folded(folded, Write(name, changes, held.update_time if held else None, appended))
+        return folded, Write(name, changes, held.update_time if held else None, appended)
 
 
 def _appended(before: Mapping[str, Any], changes: dict[str, Any]) -> dict[str, list[Any]]:

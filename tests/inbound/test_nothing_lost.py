@@ -56,7 +56,7 @@ def test_a_field_that_cannot_be_read_costs_that_field(
         "cmc_webhook.inbound.sendgrid.read_mime",
         "cmc_webhook.inbound.document.message_id",
         "cmc_webhook.inbound.document._make_room",
-        "cmc_webhook.codec.encode_fields",
+        "cmc_webhook.codec.encode_document",
     ],
 )
 @pytest.mark.parametrize("error", [TypeError, RecursionError, MemoryError])
