@@ -300,7 +300,12 @@ MUTATIONS = [
             "values.setdefault(_decoded(_unquoted(name))[0], []).append(text)",
             "values.setdefault(_decoded(_unquoted(name))[0], [])[:] = [text] if text else []",
         ),
-        ("a bare percent sign is decoded", "if _BARE_PERCENT.search(text):", "if False:"),
+        ("a bare percent sign is decoded", "is_right = is_as_long and ", "is_right = "),
+        (
+            "a line end after a percent sign is dropped",
+            'is_right = is_as_long and b"\\n" not in text and b"\\r" not in text',
+            "is_right = is_as_long",
+        ),
     ),
     *_mutations(
         "status/webhook.py",
