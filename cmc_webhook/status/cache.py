@@ -41,8 +41,7 @@ class Cache:
 
     def get(self, name: str) -> Cached | None:
         """Return the document as last seen, or None if it is not cached."""
-        with self._lock:
-            return self._entries.get(name)
+        return self._entries.get(name)
 
     def put(self, name: str, held: Held, asked_at: float) -> None:
         """Cache *held*, as of *asked_at*; the newest version stays."""
