@@ -169,19 +169,35 @@ def events(draw):
     return make_event(kind, status=word, created=draw(moments), **changes)
 
 
+def split(some, random):
+    """Fold *some* in posts of any length, each into what was read or what the last fold left."""
+    document, start = {}, 0
+    while start < len(some):
+        end = random.randint(start + 1, len(some))
+        fold = random.choice([status.fold, status.fold_valid])
+        document = fold(document, some[start:end])
+        start = end
+    return document
+
+
+def assert_what_the_next_fold_asks_is_right(document):
+    kept = document["events"]
+    counted = history.History.of(kept)
+    assert [*counted] == kept
+    for name in history.History.__slots__:
+        assert getattr(kept, name) == getattr(counted, name), name
+
+
 @given(st.lists(events(), min_size=1, max_size=8), st.randoms())
 def test_a_document_is_a_function_of_the_set_of_its_events(some, random):
     whole = status.fold({}, some)
     again = some + random.choices(some, k=3)
     random.shuffle(again)
 
-    document, start = {}, 0
-    while start < len(again):  # split into posts anywhere
-        end = random.randint(start + 1, len(again))
-        document = status.fold(document, again[start:end])
-        start = end
+    document = split(again, random)
 
     assert document == whole
+    assert_what_the_next_fold_asks_is_right(document)
     assert status.changes(document, status.fold(document, some)) == {}
 
 
@@ -193,6 +209,30 @@ def test_and_stays_one_when_the_history_overflows(some, random):
         test_a_document_is_a_function_of_the_set_of_its_events.hypothesis.inner_test(some, random)
     finally:
         patch.undo()
+
+
+class Untouched(dict):
+    """An event that nobody may look at."""
+
+    def __getitem__(self, name):
+        raise AssertionError(name)
+
+    get = __eq__ = __getitem__
+
+
+def test_the_next_fold_looks_at_the_last_event_and_those_that_decide_only():
+    held = status.fold({}, [make_event(), *many_deferrals(60)])
+    seen = [held["events"][-1], *filter(None, held["events"].deciders)]
+    for number, event in enumerate(held["events"]):
+        if not any(event is each for each in seen):
+            held["events"][number] = Untouched(event)
+
+    late = make_event(status="succeeded", created=at(0, 59))
+    folded = status.fold_valid(held, [late])
+
+    assert status.changes(held, folded)["succeeded_at"] == late.at
+    assert [each["id"] for each in folded["events"][-1:]] == [late.id]
+    assert folded["events"].ids == held["events"].ids | {late.id}
 
 
 @given(st.lists(events(), min_size=1, max_size=8))

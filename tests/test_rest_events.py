@@ -11,7 +11,15 @@ from hypothesis import strategies as st
 from cmc_webhook.status import document as status
 from cmc_webhook.status import history
 from cmc_webhook.status.events import REST
-from tests.test_document import at, edits, make_event, rank_of, utc
+from tests.test_document import (
+    assert_what_the_next_fold_asks_is_right,
+    at,
+    edits,
+    make_event,
+    rank_of,
+    split,
+    utc,
+)
 from tests.test_document import events as posted_events
 
 
@@ -23,16 +31,6 @@ def of_rest(kind="deliveries", **changes):
 def events(draw):
     event = draw(posted_events())
     return event._replace(source=REST) if draw(st.booleans()) else event
-
-
-def split(some, rng):
-    """Fold *some* in pieces of any length."""
-    document, start = {}, 0
-    while start < len(some):
-        end = rng.randint(start + 1, len(some))
-        document = status.fold(document, some[start:end])
-        start = end
-    return document
 
 
 def list_and_status(event):
@@ -59,6 +57,7 @@ def test_posts_and_rest_in_any_order_and_split_give_one_document(some, rng):
     document = split(again, rng)
 
     assert document == status.fold({}, some)
+    assert_what_the_next_fold_asks_is_right(document)
     assert status.changes(document, status.fold(document, some)) == {}
 
 
