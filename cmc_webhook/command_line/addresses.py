@@ -141,7 +141,7 @@ def block(where: FirestoreOptions, address: str, note: str) -> None:
 
 def edited(connection: Connection, address: str) -> click.ClickException:
     """Return the error for an address whose document somebody edited so that it is unreadable."""
-    path = f"{connection.address_collection}/{address_id(address)}"
+    path = f"{connection.addresses.collection.id}/{address_id(address)}"
     return click.ClickException(text("stops.unreadable", path=path))
 
 

@@ -83,7 +83,7 @@ def mails(site: Site) -> Blueprint:
             explanation=explain(found.fields, request_texts(), site.zone),
             bounce_alone=is_bounce_alone(found.fields),
             cause_of=cause_of,
-            path=f"{site.collection}/{found.id}",
+            path=f"{site.statuses.collection.id}/{found.id}",
             in_google=google_url(site, found.id) if not site.emulator else None,
         )
 
@@ -94,6 +94,7 @@ def google_url(connection: Connection, document_id: str) -> str:
     """Return the URL of the document in Google Cloud console."""
     database = connection.client._database
     shown = "-default-" if database == "(default)" else database
-    path = f"databases/{shown}/data/panel/{connection.collection}/{document_id}"
+    collection = connection.statuses.collection.id
+    path = f"databases/{shown}/data/panel/{collection}/{document_id}"
     project = quote(connection.client.project)
     return f"https://console.cloud.google.com/firestore/{quote(path)}?project={project}"
