@@ -64,8 +64,9 @@ def send(
         raise click.UsageError(text("usage.real_url", url=without_query(url)))
     end = end or (datetime.now(UTC) if seed is None else _END_WITH_SEED)
     seed = random.SystemRandom().getrandbits(32) if seed is None else seed
+    word = str(code or 2) if status == "bounce" else status
     mailing = scenarios.Mailing(
-        steps=_steps(status, code, scenario),
+        steps=scenarios.one_status(word) if word else scenarios.STEPS.get(scenario or "normal"),
         count=count,
         recipients=recipients,
         version=version,
@@ -131,16 +132,6 @@ def conclude(answers: Sequence[Answer]) -> None:
     if refused := sum(not answer.accepted for answer in answers):
         values = {"refused": f"{refused:,}", "posts": f"{len(answers):,}"}
         raise click.ClickException(text("posted.refused", **values))
-
-
-def _steps(
-    status: str | None, code: int | None, scenario: str | None
-) -> tuple[scenarios.Step, ...] | None:
-    if status == "bounce":
-        return scenarios.one_status(str(code or 2))
-    if status:
-        return scenarios.one_status(status)
-    return scenarios.STEPS.get(scenario or "normal")
 
 
 def _bodies(file: IO[bytes]) -> Iterator[Any]:

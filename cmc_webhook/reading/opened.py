@@ -61,10 +61,7 @@ def opened(where: FirestoreOptions) -> Connection:
         os.environ[EMULATOR] = where.emulator
     else:
         os.environ.pop(EMULATOR, None)
-    try:
-        client = firestore.Client(where.named_project, database=settings.database)
-    except DefaultCredentialsError as error:
-        raise click.ClickException(text("place.no_credentials")) from error
+    client = _client(where.named_project, settings.database)
     inbound = inbound_collection(os.environ)
     return Connection(
         client,
@@ -76,3 +73,10 @@ def opened(where: FirestoreOptions) -> Connection:
         settings.time_zone,
         real=bool(where.project),
     )
+
+
+def _client(project: str, database: str) -> firestore.Client:
+    try:
+        return firestore.Client(project=project, database=database)
+    except DefaultCredentialsError as error:
+        raise click.ClickException(text("place.no_credentials")) from error
