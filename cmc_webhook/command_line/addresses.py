@@ -54,7 +54,7 @@ def list_addresses(
     )
     if as_csv:
         with click.open_file("-", "wb") as file:
-            file.writelines(line.encode() for line in csv_lines(listing.pages(_PAGE), *about))
+            file.writelines(map(str.encode, csv_lines(listing.pages(_PAGE), *about)))
         return
     print_page(
         listing,
@@ -98,7 +98,7 @@ def check_file(
         except UnreadableFileError as error:
             raise click.ClickException(printable(text(error.key, **error.values))) from error
         answer.seek(0)
-        with output.open("wb") if output else click.open_file("-", "wb") as target:
+        with click.open_file(output or "-", "wb") as target:
             shutil.copyfileobj(answer, target)
     total, allowed = counts.total(), counts.pop("", 0)
     summary = [text("checked.rows", count=f"{total:,}", allowed=f"{allowed:,}")]
