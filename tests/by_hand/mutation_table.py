@@ -485,7 +485,7 @@ MUTATIONS = [
         ),
         (
             "an event that comes late stands at the end of a cached history",
-            "if self and moment(new[0]) < moment(self[-1]):",
+            "if self and new and moment(new[0]) < moment(self[-1]):",
             "if False:",
         ),
         (
