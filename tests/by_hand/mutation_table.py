@@ -490,8 +490,8 @@ MUTATIONS = [
         ),
         (
             "what a cached history has decided is final",
-            "history.deciders = self.deciders.after(deciding)",
-            "history.deciders = self.deciders if self else self.deciders.after(deciding)",
+            "history.deciders = self.deciders.after(",
+            "history.deciders = self.deciders if self else self.deciders.after(",
         ),
         (
             "a cached history does not know its new events",
