@@ -39,7 +39,8 @@ def open_file(path: str) -> sqlite3.Connection:
     except sqlite3.Error as error:
         extended = getattr(error, "sqlite_errorcode", 0)
         why = _START_ERRORS.get(extended) or _START_ERRORS.get(_code(error))
-        raise StartError(f"{path} {why or f'cannot be used: {error}.'}") from error
+        unexpected = f"{path} cannot be used: {error}."
+        raise StartError(f"{path} {why}" if why else unexpected) from error
     return connection
 
 
