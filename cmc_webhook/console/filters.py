@@ -21,7 +21,7 @@ Parameters = MultiDict[str, str]
 _LONGEST = 1_500
 # The parameters of a mailing.
 MAILING = ("day", "subject", "receiver", "outcome", "late")
-_NAMES = ("q", "by", "status", *FILTERS, "composition", "period", "since", "until", *MAILING)
+NAMES = ("q", "by", "status", *FILTERS, "composition", "period", "since", "until", *MAILING)
 
 
 class BadParameterError(Exception):
@@ -67,7 +67,7 @@ def read_filters(
     )
     if filters.are_too_many():
         raise BadParameterError("day")
-    kept = {name: [v for v in given.getlist(name) if v] for name in _NAMES}
+    kept = {name: [v for v in given.getlist(name) if v] for name in NAMES}
     return UrlFilters(filters, period, {name: values for name, values in kept.items() if values})
 
 
