@@ -89,11 +89,6 @@ def events(mailing: Mailing, rng: random.Random) -> list[Event]:
     return sorted(unordered, key=lambda event: event.at)
 
 
-def one_status(word: str) -> tuple[Step, ...]:
-    """Return the steps of a mail with a single event: a status or a bounce code."""
-    return (Step((word,)),)
-
-
 def _course(mailing: Mailing, rng: random.Random) -> Iterator[tuple[int, str]]:
     steps = mailing.steps or STEPS[rng.choices([*_CAMPAIGN], [*_CAMPAIGN.values()])[0]]
     second = 0
