@@ -28,8 +28,7 @@ SECRET = "cmc-api-keys"
 def code_digest() -> str:
     """Return a digest of the files that are uploaded."""
     folders = (ROOT / "cmc_webhook", ROOT / "cmc_webhook/status", ROOT / "cmc_webhook/inbound")
-    files = [path for folder in folders for path in folder.glob("*.py")]
-    files = [path for path in files if path.name != "__main__.py"]
+    files = [f for folder in folders for f in folder.glob("*.py") if f.name != "__main__.py"]
     others = ("main.py", "requirements.txt", "cmc_webhook/status/diagnosis.toml")
     digest = hashlib.sha256()
     for path in sorted([*files, *(ROOT / name for name in others)]):
