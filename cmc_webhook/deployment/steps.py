@@ -135,9 +135,8 @@ def _step(entry: Mapping[str, Any], names: Names) -> Step:
         return tuple(shlex.split(text.format(**names)))
 
     step: dict[str, Any] = {key: value for key, value in entry.items() if key != "each"}
-    for key in ("look", "check", "make", "change", "exists", "undo"):
-        if key in entry:
-            step[key] = words(entry[key])
+    commands = ("look", "check", "make", "change", "exists", "undo")
+    step |= {key: words(entry[key]) for key in commands if key in entry}
     for key in ("subject", "file", "after"):
         step[key] = entry.get(key, "").format(**names)
     step["values"] = {

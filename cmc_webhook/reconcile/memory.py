@@ -29,8 +29,8 @@ class Memory:
         [held] = self._database.read([self._name(name)], _FIELDS, patience()).values()
         return held
 
-    def change(self, name: str, compute: Callable[[Fields], Fields]) -> Fields:
-        """Set and return the fields that *compute* makes of those held, unless others wrote.
+    def change(self, name: str, compute: Callable[[Fields], Fields]) -> None:
+        """Set the fields that *compute* makes of those held, unless others wrote.
 
         Then, or if it is not known whether they are written, it is read and computed again.
         Raises StoreUnavailable and Google's errors.
@@ -41,7 +41,7 @@ class Memory:
             fields = compute(held.fields if held else {})
             write = Write(self._name(name), fields, held.update_time if held else None)
             if self._writer.write({name: write}, budget)[name].code is StatusCode.OK:
-                return fields
+                return
         raise StoreUnavailable(f"{name} was not stored in time.")
 
     def book(self, day: str, use: str, most: int) -> None:
