@@ -1,6 +1,5 @@
 """In-memory cache of recently written documents; saves a read before each write."""
 
-import sys
 import threading
 import time
 from collections import OrderedDict
@@ -8,6 +7,7 @@ from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 from cmc_webhook.database import Held
+from cmc_webhook.status.history import History
 
 # Room for about 28,000 mails of two events.
 _MOST_BYTES = 64 * 1024 * 1024
@@ -70,6 +70,7 @@ class Cache:
 def _size(fields: Mapping[str, Any]) -> int:
     """Return about how many bytes of memory a document takes."""
     texts = sum([len(value) for value in fields.values() if type(value) is str])
-    # A history knows its size; the other list is that of the facts of an address.
+    history = fields.get("events")
+    events = history.size if isinstance(history, History) else 0
     facts = [_FACT + len(fact.get("reason", "")) for fact in fields.get("facts", ())]
-    return _ENTRY + 2 * texts + sys.getsizeof(fields.get("events")) + sum(facts)
+    return _ENTRY + 2 * texts + events + sum(facts)

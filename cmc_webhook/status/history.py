@@ -112,7 +112,8 @@ class History(list[HistoryEvent]):
     """The events of a document after a fold, oldest first, and what the next fold asks of them.
 
     The next fold then looks at none of them again. The objects of a long history are spread
-    over the memory, and to look at 64 of them takes longer than all else. Nobody changes it.
+    over the memory, and to look at 64 of them takes longer than all else. *size* is about the
+    bytes that they take there. Nobody changes a history.
     """
 
     __slots__ = ("deciders", "has_rest", "ids", "size")
@@ -134,29 +135,26 @@ class History(list[HistoryEvent]):
             ): event
             for event in ordered
         }
-        history = _EMPTY._with(ordered, latest.values())
+        history = _EMPTY.grown(ordered, latest.values())
         history.has_rest = any(map(is_from_rest, latest.values()))
         return history
 
-    def grown(self, new: Iterable[HistoryEvent]) -> "History":
-        """Return the history with *new* events of posts, which have other ids."""
-        ordered = sorted(new, key=moment)
-        return self._with(ordered, ordered) if ordered else self
+    def grown(
+        self, new: list[HistoryEvent], deciding: Iterable[HistoryEvent] | None = None
+    ) -> "History":
+        """Return the history with *new* events of posts, in order and with other ids.
 
-    def _with(self, new: list[HistoryEvent], deciding: Iterable[HistoryEvent]) -> "History":
+        *deciding* are those of them that can decide a field, if it is known.
+        """
         history = History(self)
         history.extend(new)
-        if self and moment(new[0]) < moment(self[-1]):
+        if self and new and moment(new[0]) < moment(self[-1]):
             history.sort(key=moment)
         history.ids = self.ids | {event["id"] for event in new}
-        history.deciders = self.deciders.after(deciding)
+        history.deciders = self.deciders.after(new if deciding is None else deciding)
         history.has_rest = self.has_rest
         history.size = self.size + sum([_EVENT + len(event.get("reason", "")) for event in new])
         return history
-
-    def __sizeof__(self) -> int:
-        """Return about how many bytes of memory the history takes, with its events."""
-        return self.size
 
 
 _EMPTY = History()
@@ -190,7 +188,7 @@ def merged(
         return history, history
     # A stored event keeps its time, even if another time zone is set now.
     new = {event.id: history_event(event) for event in events if event.id not in held.ids}
-    history = held.grown(new.values())
+    history = held.grown(sorted(new.values(), key=moment)) if new else held
     return history, history if is_read else new.values()
 
 

@@ -1,7 +1,7 @@
 """Stores the posts of CMC's event webhook: from the body to documents and quarantine."""
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Container, Iterable, Mapping
 from datetime import UTC, datetime
 
 from cmc_webhook.answers import Receipt
@@ -15,7 +15,7 @@ from cmc_webhook.settings import StatusSettings
 from cmc_webhook.status.diagnosis import Diagnosis, diagnose
 from cmc_webhook.status.envelope import read_envelope, wrap
 from cmc_webhook.status.events import Status, StatusEvent, read_events
-from cmc_webhook.status.pending import by_address, by_mail
+from cmc_webhook.status.pending import Pending, by_address, by_mail
 from cmc_webhook.status.quarantine import quarantined_body, quarantined_record
 from cmc_webhook.status.store import Saved, StatusStore
 
@@ -87,11 +87,11 @@ class StatusWebhook:
             self._dead_letters.log_envelopes(wrap(left, envelope, MOST_BYTES))
             raise
         finally:
-            stored = (e for name in mails.keys() & saved.stored for e in mails[name].events)
+            stored = _events(mails, saved.stored)
             entry.sender_auth = _sender_auth(stored) or None
         return Receipt(
-            stored=sum(len(mails[name].events) for name in mails.keys() & saved.stored),
-            unchanged=sum(len(mails[name].events) for name in mails.keys() & saved.unchanged),
+            stored=len(stored),
+            unchanged=len(_events(mails, saved.unchanged)),
             lag_s=(received_at - max(e.at for e in events)).total_seconds() if events else None,
             quarantined=Counter(u.why.value for u in (*unreadable, *refused)),
             beside=Counter(u.why.value for u in beside),
@@ -114,6 +114,10 @@ class StatusWebhook:
                 " zone chosen for the webhook in CMC."
             )
             log(LogEntry(severity="WARNING", message=message, posts=posts))
+
+
+def _events(mails: Mapping[str, Pending], names: Container[str]) -> list[StatusEvent]:
+    return [event for name, each in mails.items() if name in names for event in each.events]
 
 
 def _sender_auth(events: Iterable[StatusEvent]) -> int:

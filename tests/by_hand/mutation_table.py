@@ -353,7 +353,7 @@ MUTATIONS = [
         ),
         (
             "records are counted by document",
-            "stored=sum(len(mails[name].events) for name in mails.keys() & saved.stored),",
+            "stored=len(stored),",
             "stored=len(saved.stored),",
         ),
     ),
@@ -485,13 +485,13 @@ MUTATIONS = [
         ),
         (
             "an event that comes late stands at the end of a cached history",
-            "if self and moment(new[0]) < moment(self[-1]):",
+            "if self and new and moment(new[0]) < moment(self[-1]):",
             "if False:",
         ),
         (
             "what a cached history has decided is final",
-            "history.deciders = self.deciders.after(deciding)",
-            "history.deciders = self.deciders if self else self.deciders.after(deciding)",
+            "history.deciders = self.deciders.after(",
+            "history.deciders = self.deciders if self else self.deciders.after(",
         ),
         (
             "a cached history does not know its new events",
