@@ -42,8 +42,7 @@ _CAMPAIGN = _TABLE["campaign"]
 OFFERED = (*(name for name in STEPS if name != "delayed"), "campaign")
 
 
-@dataclass(frozen=True, slots=True)
-class Event:
+class Event(NamedTuple):
     """A record, the time of the event in UTC, and the list in which CMC posts it."""
 
     at: datetime
