@@ -35,12 +35,8 @@ def _traces(settings: Settings) -> set[bytes]:
     for secret in filter(None, secrets):
         in_json = {json.dumps(secret, ensure_ascii=ascii)[1:-1] for ascii in (True, False)}
         in_json |= {text.replace("/", r"\/") for text in in_json}
-        in_json |= {re.sub(r"\\u....", _upper_code, text) for text in in_json}
+        in_json |= {re.sub(r"(?<=\\u)....", lambda code: code[0].upper(), text) for text in in_json}
         in_form = {quote(secret, safe=""), quote_plus(secret)}
         in_form |= {re.sub("%..", lambda code: code[0].lower(), text) for text in in_form}
         traces |= {secret} | in_json | in_form
     return {trace.encode() for trace in traces}
-
-
-def _upper_code(code: re.Match[str]) -> str:
-    return "\\u" + code[0][2:].upper()

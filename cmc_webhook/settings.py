@@ -178,13 +178,12 @@ def doubtful_settings(environ: Mapping[str, str]) -> list[str]:
 
 def unknown_variables(environ: Mapping[str, str]) -> list[str]:
     """Return a sentence for each CMC_ variable that this version does not know."""
-    unknown = sorted(name for name in environ if name.startswith("CMC_") and name not in DEFAULTS)
-    return [_unknown(name) for name in unknown]
-
-
-def _unknown(name: str) -> str:
-    nearest = difflib.get_close_matches(name, DEFAULTS, n=1, cutoff=0)[0]
-    return f"{name} is not a setting of this version and has no effect; did you mean {nearest}?"
+    return [
+        f"{name} is not a setting of this version and has no effect; did you mean"
+        f" {difflib.get_close_matches(name, DEFAULTS, n=1, cutoff=0)[0]}?"
+        for name in sorted(environ.keys() - DEFAULTS.keys())
+        if name.startswith("CMC_")
+    ]
 
 
 def _lines(variable: str, value: str) -> tuple[str, ...]:

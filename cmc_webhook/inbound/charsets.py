@@ -26,7 +26,7 @@ _ALIASES = {
 # Python caches every name that it looks up, known or not, without a limit: ask for these only.
 _KNOWN = {*aliases, *(module.name for module in pkgutil.iter_modules(encodings.__path__))}
 # Codecs that are not charsets of mail; the first two take quadratic time.
-_REFUSED = {"punycode", "idna", "unicode_escape", "raw_unicode_escape"}
+_KNOWN -= {"punycode", "idna", "unicode_escape", "raw_unicode_escape"}
 # What cp932 decodes bytes to that are not assigned in Shift_JIS.
 _UNASSIGNED = re.compile("[\x80\xa0\uf8f0-\uf8f3]")
 # Possessive quantifiers: the regex must not keep states for backtracking into a long run.
@@ -136,8 +136,7 @@ def _codec(charset: str) -> str | None:
         codec = codecs.lookup(name).name
     except (LookupError, ValueError):  # a NUL in the name
         return None
-    codec = _SUPERSETS.get(codec, codec)
-    return None if codec in _REFUSED else codec
+    return _SUPERSETS.get(codec, codec)
 
 
 def _shift_jis(content: bytes) -> str:

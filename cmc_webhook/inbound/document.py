@@ -12,16 +12,10 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
 
+from cmc_webhook.inbound import headers
 from cmc_webhook.inbound.charsets import decode, text_of
 from cmc_webhook.inbound.encoded_words import decode_words
-from cmc_webhook.inbound.headers import (
-    auto_submitted,
-    date,
-    message_id,
-    message_ids,
-    readable_file_name,
-    split_head,
-)
+from cmc_webhook.inbound.headers import auto_submitted, message_id, message_ids, split_head
 from cmc_webhook.inbound.mail import Attachment, Contents, Mail, Text
 from cmc_webhook.inbound.mailboxes import ADDRESS_BYTES, addresses, sender
 from cmc_webhook.text import clean, digest, mail_id, one_line
@@ -34,13 +28,7 @@ _LONGEST_DECODED = 4 * _LARGEST_DOCUMENT
 _SHORT_BYTES = 1_024
 _MOST_RECIPIENTS = 500
 # Types of an attached copy of a mail, or of its header.
-_ORIGINALS = {
-    "message/rfc822",
-    "message/rfc822-headers",
-    "message/global",
-    "message/global-headers",
-    "text/rfc822-headers",
-}
+_ORIGINALS = re.compile("message/(rfc822|global)(-headers)?|text/rfc822-headers", re.I)
 # The line of a copy that a bounce has in its own text, perhaps quoted.
 _MESSAGE_ID_LINE = re.compile(r"^[>|\s]{0,8}Message-ID:\s*(<[^<>\s]{1,998}>)", re.I | re.M)
 _BOUNCING = {"mailer-daemon", "postmaster"}
@@ -52,7 +40,7 @@ class MailDocument:
 
     id: str
     bucket: str
-    fields: dict[str, Any] = field(default_factory=dict)
+    fields: dict[str, Any]
     objects: dict[str, bytes] = field(default_factory=dict)
 
     def add_object(self, content: bytes) -> str:
@@ -84,9 +72,9 @@ class _Fields:
 
 def mail_document(mail: Mail, bucket: str) -> MailDocument:
     """Return the document of *mail*, whose objects go to *bucket*. Empty fields are left out."""
-    document = MailDocument(_id(mail), bucket)
-    contents, header, extras = mail.contents, mail.contents.headers, mail.extras
     fields = _Fields()
+    document = MailDocument(_id(mail), bucket, fields.values)
+    contents, header, extras = mail.contents, mail.contents.headers, mail.extras
 
     def people(name: str, read: Callable[[Sequence[str]], Any]) -> None:
         # From the provider if the header lacks the field.
@@ -100,7 +88,7 @@ def mail_document(mail: Mail, bucket: str) -> MailDocument:
     people("cc", addresses)
     fields.add("reply_to", lambda: addresses(header.values("reply-to")))
     fields.add("subject", lambda: _subject(mail))
-    fields.add("date", lambda: date(header))
+    fields.add("date", lambda: headers.date(header))
     fields.add("message_id", lambda: message_id(header))
     fields.add("in_reply_to", lambda: next(iter(message_ids(header.first("in-reply-to"))), ""))
     fields.add("references", lambda: message_ids(header.first("references")))
@@ -119,7 +107,6 @@ def mail_document(mail: Mail, bucket: str) -> MailDocument:
         fields.add("raw_stored_at", lambda: document.add_object(raw))
     fields.add("schema_version", lambda: SCHEMA_VERSION)
     fields.add("unreadable_fields", lambda: fields.unreadable)
-    document.fields.update(fields.values)
     _make_room(document, contents)
     return document
 
@@ -158,7 +145,7 @@ def _status_of(mail: Mail) -> str:
     answered = message_ids(header.first("in-reply-to"))[:1]
     answered += message_ids(header.first("references"))[-1:]
     for file in contents.attachments:
-        if file.content_type.partition(";")[0].strip().lower() in _ORIGINALS:
+        if _ORIGINALS.fullmatch(file.content_type.partition(";")[0].strip()):
             # Some programs write a blank line before the header.
             blank = 8 - len(file.content[:8].ljust(8).lstrip(b"\r\n"))
             answered.append(message_id(split_head(memoryview(file.content)[blank:])[0]))
@@ -198,7 +185,7 @@ def _header(name: str, value: str) -> dict[str, str]:
 def _attachment(file: Attachment, document: MailDocument, mail: _Fields) -> dict[str, Any]:
     stored_at = document.add_object(file.content)
     fields = _Fields()
-    fields.add("file_name", lambda: readable_file_name(file.file_name))
+    fields.add("file_name", lambda: headers.readable_file_name(file.file_name))
     fields.add("content_type", lambda: one_line(file.content_type, 256))
     fields.add("content_id", lambda: one_line(file.content_id, 256))
     mail.unreadable += [f"attachments.{name}" for name in fields.unreadable]
@@ -213,9 +200,8 @@ def _attachment(file: Attachment, document: MailDocument, mail: _Fields) -> dict
 def _add_body(name: str, texts: list[Text], document: MailDocument, fields: _Fields) -> None:
     if not texts:
         return
-    unreadable = len(fields.unreadable)
     fields.add(f"*{name}", lambda: _body(name, texts, document))
-    if len(fields.unreadable) > unreadable:
+    if name in fields.unreadable:
         fields.add(f"*{name}_stored_at", lambda: _stored(name, _whole(texts), document))
 
 

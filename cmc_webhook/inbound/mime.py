@@ -37,7 +37,7 @@ class _Reader:
     def __init__(self) -> None:
         self._parts = 0
         # The first text of each type that has a file name, a body if the mail has no other.
-        self.named: dict[str, Text] = {}
+        self.named: dict[str, list[Text]] = {}
         # Mails that are shown in this one, its body if it has no other.
         self.inline_mails: list[bytes] = []
 
@@ -68,7 +68,7 @@ class _Reader:
                 if footer.strip():
                     found.texts["text/plain"].append(Text(footer))
                 return found
-            self.named.setdefault(kind, text)
+            self.named.setdefault(kind, [text])
         elif kind == "message/rfc822" and disposition != "attachment":
             self.inline_mails.append(content)
         content_id = headers.first("content-id").strip("<> ")
@@ -84,13 +84,11 @@ def read_mime(raw: bytes) -> Contents:
     reader = _Reader()
     found = reader.read(headers, body, 0, "text/plain")
     if not any(found.texts.values()):
-        for kind, text in reader.named.items():
-            found.texts[kind].append(text)
+        found.texts |= reader.named
     if not any(found.texts.values()):
-        for mail in list(reader.inline_mails):
-            shown = reader.read(*split_head(memoryview(mail)), _DEEPEST - 1, "text/plain")
-            for kind, texts in shown.texts.items():
-                found.texts[kind] += texts
+        mails = [split_head(memoryview(mail)) for mail in reader.inline_mails]
+        shown = [reader.read(*mail, _DEEPEST - 1, "text/plain") for mail in mails]
+        found.texts = _all_of(shown).texts
     return Contents(headers, found.texts["text/plain"], found.texts["text/html"], found.files, raw)
 
 
@@ -110,12 +108,8 @@ def _parts(body: memoryview, boundary: str) -> Iterable[memoryview]:
 
 
 def _all_of(found: list[_Found]) -> _Found:
-    everything = _Found()
-    for each in found:
-        everything.files += each.files
-        for kind, texts in each.texts.items():
-            everything.texts[kind] += texts
-    return everything
+    texts = {kind: [text for each in found for text in each.texts[kind]] for kind in _BODIES}
+    return _Found(texts, [file for each in found for file in each.files])
 
 
 def _one_of(found: list[_Found]) -> _Found:

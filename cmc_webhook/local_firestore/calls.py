@@ -1,11 +1,12 @@
 """The calls."""
 
 from collections.abc import Iterator
+from typing import Any
 
 from google.api_core.exceptions import InvalidArgument
 
 from cmc_webhook.local_firestore import messages, queries, resource_names, writes
-from cmc_webhook.local_firestore.errors import Refusal, status
+from cmc_webhook.local_firestore.errors import Refusal
 from cmc_webhook.local_firestore.messages import Message, timestamp
 from cmc_webhook.local_firestore.resource_names import DocumentName, database_of, parse_document_of
 from cmc_webhook.local_firestore.storage import ReadResult, Storage, StorageWriter
@@ -15,7 +16,7 @@ _PAGE_SIZE = 300
 
 
 class Calls:
-    """Each method takes a request and returns or yields its responses, or raises a Refusal."""
+    """Each method takes a request and yields its responses, or raises a Refusal."""
 
     def __init__(self, storage: Storage) -> None:
         self._storage = storage
@@ -40,8 +41,8 @@ class Calls:
             else:
                 yield messages.BatchGetDocumentsResponse(missing=text, read_time=read_time)
 
-    def list_documents(self, request: Message) -> Message:
-        """Return one page of a collection, by id; missing documents have only a name."""
+    def list_documents(self, request: Message) -> Iterator[Message]:
+        """Yield one page of a collection, by id; missing documents have only a name."""
         resource_names.check_parent(request.parent)
         resource_names.check_id(request.collection_id)
         mask = queries.parse_mask(request)
@@ -59,15 +60,15 @@ class Calls:
                 response.documents.append(queries.project(document, mask))
             else:
                 response.documents.add(name=str(name))
-        return response
+        yield response
 
-    def list_collection_ids(self, request: Message) -> Message:
-        """Return one page of the ids of collections directly under a document or the root."""
+    def list_collection_ids(self, request: Message) -> Iterator[Message]:
+        """Yield one page of the ids of collections directly under a document or the root."""
         resource_names.check_parent(request.parent)
         paths = self._storage.latest().paths_under(request.parent)
         found = {collection for collection, *_ in paths}
         ids, token = _page(found, request)
-        return messages.ListCollectionIdsResponse(collection_ids=ids, next_page_token=token)
+        yield messages.ListCollectionIdsResponse(collection_ids=ids, next_page_token=token)
 
     def run_query(self, request: Message) -> Iterator[Message]:
         """Yield the documents; the first message may only have the number of skipped ones."""
@@ -93,21 +94,20 @@ class Calls:
             request, database_of(request.parent), lambda reader: reader.select(query)
         )
         response = messages.RunAggregationQueryResponse(transaction=begun, read_time=read_time)
-        values = queries.aggregate(requested.aggregations, result.found)
-        for alias, value in values.items():
+        for alias, value in queries.aggregate(requested.aggregations, result.found).items():
             response.result.aggregate_fields[alias].CopyFrom(value)
         yield response
 
-    def begin_transaction(self, request: Message) -> Message:
+    def begin_transaction(self, request: Message) -> Iterator[Message]:
         resource_names.check_database(request.database)
         begun = self._transactions.begin(request.database, request.options)
-        return messages.BeginTransactionResponse(transaction=begun)
+        yield messages.BeginTransactionResponse(transaction=begun)
 
-    def rollback(self, request: Message) -> Message:
+    def rollback(self, request: Message) -> Iterator[Message]:
         self._transactions.rollback(request.transaction, request.database)
-        return messages.Empty()
+        yield messages.Empty()
 
-    def commit(self, request: Message) -> Message:
+    def commit(self, request: Message) -> Iterator[Message]:
         """Apply all writes in order with one commit time, or none of them."""
         resource_names.check_database(request.database)
         changes = writes.parse_writes(request.writes, request.database)
@@ -119,9 +119,9 @@ class Calls:
             results = [_apply(change, writer, time_us) for change in changes]
             return messages.CommitResponse(write_results=results, commit_time=timestamp(time_us))
 
-        return self._transactions.commit(request.transaction, request.database, write)
+        yield self._transactions.commit(request.transaction, request.database, write)
 
-    def batch_write(self, request: Message) -> Message:
+    def batch_write(self, request: Message) -> Iterator[Message]:
         """Apply each write separately, with its own time; a malformed one refuses the request."""
         resource_names.check_database(request.database)
         changes = writes.parse_writes(request.writes, request.database)
@@ -131,15 +131,16 @@ class Calls:
         def write(writer: StorageWriter) -> Message:
             response = messages.BatchWriteResponse()
             for change in changes:
-                result, result_status = response.write_results.add(), response.status.add()
+                result, status = response.write_results.add(), response.status.add()
                 # A Refusal is raised before anything is stored: no rollback is needed.
                 try:
                     result.CopyFrom(_apply(change, writer, writer.tick()))
                 except Refusal as refusal:
-                    result_status.CopyFrom(status(refusal))
+                    code: Any = refusal.grpc_status_code
+                    status.code, status.message = code.value[0], refusal.message
             return response
 
-        return self._transactions.commit(b"", request.database, write)
+        yield self._transactions.commit(b"", request.database, write)
 
     def _run(
         self, request: Message, database: str, read: Read

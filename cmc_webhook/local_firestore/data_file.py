@@ -29,19 +29,18 @@ def open_file(path: str) -> sqlite3.Connection:
     """Open and lock the file, or create it; raise StartError if that fails."""
     if path != ":memory:" and not Path(path).parent.is_dir():
         raise StartError(f"The directory of {path} does not exist: create it, or choose another.")
-    connection = None
     try:
         connection = sqlite3.connect(path, timeout=0, isolation_level=None, check_same_thread=False)
-        _prepare(connection, path)
-    except (sqlite3.Error, StartError) as error:
-        if connection:
+        try:
+            _prepare(connection, path)
+        except (sqlite3.Error, StartError):
             connection.close()
-        if isinstance(error, sqlite3.Error):
-            extended = getattr(error, "sqlite_errorcode", 0)
-            why = _START_ERRORS.get(extended) or _START_ERRORS.get(_code(error))
-            unexpected = f"{path} cannot be used: {error}."
-            raise StartError(f"{path} {why}" if why else unexpected) from error
-        raise
+            raise
+    except sqlite3.Error as error:
+        extended = getattr(error, "sqlite_errorcode", 0)
+        why = _START_ERRORS.get(extended) or _START_ERRORS.get(_code(error))
+        unexpected = f"{path} cannot be used: {error}."
+        raise StartError(f"{path} {why}" if why else unexpected) from error
     return connection
 
 

@@ -9,19 +9,12 @@ from typing import TypeAlias
 
 from google.api_core.exceptions import InvalidArgument
 
-from cmc_webhook.local_firestore import limits
+from cmc_webhook.local_firestore import limits, values
 from cmc_webhook.local_firestore.field_paths import NAME, FieldPath, parse
 from cmc_webhook.local_firestore.messages import Message, StructuredQuery, Value
 from cmc_webhook.local_firestore.resource_names import parse_document
 from cmc_webhook.local_firestore.stored import StoredDocument
-from cmc_webhook.local_firestore.values import (
-    SortKey,
-    check_value,
-    is_nan,
-    is_null,
-    size,
-    sort_key,
-)
+from cmc_webhook.local_firestore.values import SortKey, is_nan, is_null, sort_key
 
 _Operator = StructuredQuery.FieldFilter.Operator
 _Unary = StructuredQuery.UnaryFilter.Operator
@@ -161,12 +154,12 @@ def _parse(where: Message) -> list[list[FieldTest]]:
 def _parse_field(part: Message) -> FieldTest:
     path = parse(part.field.field_path)
     for value in _operands(part):
-        check_value(value)
+        values.check_value(value)
         if path == NAME:
             if not value.HasField("reference_value"):
                 raise InvalidArgument("__name__ is compared with references only.")
             parse_document(value.reference_value)
-        elif size(value) > limits.FILTER_VALUE_BYTES:
+        elif values.size(value) > limits.FILTER_VALUE_BYTES:
             raise InvalidArgument(
                 f'A value in the filter of "{part.field.field_path}" is longer than'
                 f" {limits.FILTER_VALUE_BYTES} bytes."

@@ -131,11 +131,10 @@ def _missing(
         for test in tests
         if not test.is_inequality() and test.path != NAME
     }
-    known = {path for path, of_elements in equal if not of_elements}
     end = tuple(
         (render_field_path(order.path), _DESCENDING if order.descending else _ASCENDING)
         for order in orders
-        if order.path not in known
+        if (order.path, False) not in equal
     )
     # Documents by ascending name need no index.
     if not equal and end == ((_NAME, _ASCENDING),):

@@ -16,6 +16,8 @@ from cmc_webhook.local_firestore.supported_fields import parse_request
 
 LOOPBACK = "127.0.0.1"
 _SERVICE = "google.firestore.v1.Firestore"
+# The calls that have any number of responses; the others have one.
+_STREAMING = {"BatchGetDocuments", "RunAggregationQuery", "RunQuery"}
 # Each running call takes one, also a call that waits for a transaction.
 _THREADS = 256
 _GRACE_S = 1.0
@@ -77,40 +79,29 @@ def start(
 
 
 def _handlers(calls: Calls) -> dict[str, Any]:
-    unary = {
+    methods = {
+        "BatchGetDocuments": calls.batch_get_documents,
         "BatchWrite": calls.batch_write,
         "BeginTransaction": calls.begin_transaction,
         "Commit": calls.commit,
         "ListCollectionIds": calls.list_collection_ids,
         "ListDocuments": calls.list_documents,
         "Rollback": calls.rollback,
-    }
-    streaming = {
-        "BatchGetDocuments": calls.batch_get_documents,
         "RunAggregationQuery": calls.run_aggregation_query,
         "RunQuery": calls.run_query,
     }
-    return {
-        **{name: _unary_handler(name, call) for name, call in unary.items()},
-        **{name: _streaming_handler(name, call) for name, call in streaming.items()},
-    }
+    return {name: _handler(name, call) for name, call in methods.items()}
 
 
-def _unary_handler(name: str, call: Callable[[Message], Message]) -> Any:
-    def handle(data: bytes, context: Any) -> Message:
-        try:
-            return call(parse_request(name, data))
-        except Refusal as refusal:
-            context.abort(refusal.grpc_status_code, refusal.message)
-
-    return grpc.unary_unary_rpc_method_handler(handle, response_serializer=_SERIALIZE)
-
-
-def _streaming_handler(name: str, call: Callable[[Message], Iterator[Message]]) -> Any:
+def _handler(name: str, call: Callable[[Message], Iterator[Message]]) -> Any:
     def handle(data: bytes, context: Any) -> Iterator[Message]:
         try:
             yield from call(parse_request(name, data))
         except Refusal as refusal:
             context.abort(refusal.grpc_status_code, refusal.message)
 
-    return grpc.unary_stream_rpc_method_handler(handle, response_serializer=_SERIALIZE)
+    if name in _STREAMING:
+        return grpc.unary_stream_rpc_method_handler(handle, response_serializer=_SERIALIZE)
+    return grpc.unary_unary_rpc_method_handler(
+        lambda data, context: next(handle(data, context)), response_serializer=_SERIALIZE
+    )

@@ -89,12 +89,15 @@ class Storage:
     @contextmanager
     def writing(self) -> Iterator["StorageWriter"]:
         """Commit at the end of the block, or roll back if it raises; all others wait meanwhile."""
-        with self._lock, _refusing():
+        with self._lock:
             writer = StorageWriter(self)
-            with self._connection:
-                self._connection.execute("BEGIN IMMEDIATE")
-                yield writer
-                self._connection.execute("UPDATE clock SET last_us = ?", (self._last_us,))
+            try:
+                with self._connection:
+                    self._connection.execute("BEGIN IMMEDIATE")
+                    yield writer
+                    self._connection.execute("UPDATE clock SET last_us = ?", (self._last_us,))
+            except sqlite3.Error as error:
+                raise refusal(error) from error
             self._documents = writer.documents
 
     def clear(self) -> None:
@@ -132,11 +135,3 @@ class StorageWriter(StorageReader):
             data = document.SerializeToString()
             self.documents[name] = StoredDocument(data)
             self._execute("INSERT OR REPLACE INTO documents VALUES (?, ?, ?, ?)", (*name, data))
-
-
-@contextmanager
-def _refusing() -> Iterator[None]:
-    try:
-        yield
-    except sqlite3.Error as error:
-        raise refusal(error) from error

@@ -21,12 +21,10 @@ class StoredDocument:
 
     def key(self, path: FieldPath) -> SortKey | None:
         """Return the sort key of the value at *path*, None if there is none."""
-        try:
-            return self._keys[path]
-        except KeyError:
+        if path not in self._keys:
             value = value_at(self.message(), path)
             self._keys[path] = None if value is None else sort_key(value)
-            return self._keys[path]
+        return self._keys[path]
 
     def element_keys(self, path: FieldPath) -> Sequence[SortKey]:
         """Return the sort keys of the elements of the array at *path*, none of another value."""

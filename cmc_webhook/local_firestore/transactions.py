@@ -12,16 +12,16 @@ other writes wait meanwhile. So a second attempt succeeds unless its client is s
 import threading
 import uuid
 from collections.abc import Callable
-from typing import TypeAlias, TypeVar
+from typing import TypeAlias
 
 from google.api_core.exceptions import Aborted, InvalidArgument
 
 from cmc_webhook.local_firestore.messages import Message
 from cmc_webhook.local_firestore.storage import ReadResult, Storage, StorageReader, StorageWriter
 
-T = TypeVar("T")
 # It can be run again, to see whether its result is still the same.
 Read: TypeAlias = Callable[[StorageReader], ReadResult]
+Write: TypeAlias = Callable[[StorageWriter], Message]
 
 # Firestore ends a transaction after 60 seconds without a call, and after 270 in all.
 _IDLE_US = 60_000_000
@@ -85,9 +85,7 @@ class Transactions:
         with self._changed:
             return self._use(transaction_id, database).run(read, self._storage.latest())
 
-    def commit(
-        self, transaction_id: bytes, database: str, write: Callable[[StorageWriter], T]
-    ) -> T:
+    def commit(self, transaction_id: bytes, database: str, write: Write) -> Message:
         """Return the result of *write*, which is committed; a Refusal changes nothing."""
         with self._changed:
             transaction = self._use(transaction_id, database) if transaction_id else None

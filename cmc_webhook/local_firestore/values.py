@@ -38,8 +38,7 @@ def check_value(value: Message, depth: int = 0) -> None:
             raise InvalidArgument(f"A value is longer than {limits.VALUE_BYTES} bytes.")
     elif kind == "timestamp_value":
         time = value.timestamp_value
-        in_range = _FIRST_SECOND <= time.seconds <= _LAST_SECOND and 0 <= time.nanos < 10**9
-        if not in_range:
+        if not (_FIRST_SECOND <= time.seconds <= _LAST_SECOND and 0 <= time.nanos < 10**9):
             raise InvalidArgument("A timestamp is outside the years 1 to 9999.")
         time.nanos -= time.nanos % 1000
     elif kind == "reference_value":

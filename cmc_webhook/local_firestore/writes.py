@@ -6,23 +6,13 @@ from dataclasses import dataclass
 
 from google.api_core.exceptions import AlreadyExists, FailedPrecondition, InvalidArgument, NotFound
 
-from cmc_webhook.local_firestore import field_paths, limits
+from cmc_webhook.local_firestore import field_paths, limits, values
 from cmc_webhook.local_firestore.field_paths import FieldPath, get, parse_stored, put
 from cmc_webhook.local_firestore.messages import Document, Message, Value, WriteResult
 from cmc_webhook.local_firestore.resource_names import DocumentName, parse_document_of
-from cmc_webhook.local_firestore.values import (
-    check_elements,
-    check_fields,
-    fields_size,
-    is_nan,
-    is_number,
-    name_size,
-    number,
-    sort_key,
-)
+from cmc_webhook.local_firestore.values import is_nan, is_number, number, sort_key
 
 _LEAST, _MOST = -(2**63), 2**63 - 1
-_OF_ARRAYS = ("append_missing_elements", "remove_all_from_array")
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +52,7 @@ def apply(change: Change, stored: Message | None, time_us: int) -> tuple[Message
     if stored is not None and _bytes(document) == _bytes(stored):
         result.update_time.CopyFrom(stored.update_time)
         return stored, result
-    size = name_size(document.name) + fields_size(document.fields) + 32
+    size = values.name_size(document.name) + values.fields_size(document.fields) + 32
     if size > limits.DOCUMENT_BYTES:
         raise InvalidArgument(
             f"Document '{document.name}' cannot be written because its size ({size:,} bytes)"
@@ -87,10 +77,10 @@ def _parse_write(write: Message, database: str) -> Change:
     if not write.HasField("update"):
         raise InvalidArgument("A write has no operation.")
     name = parse_document_of(database, write.update.name)
-    check_fields(write.update.fields)
+    values.check_fields(write.update.fields)
     mask = None
     if write.HasField("update_mask"):
-        mask = [field_paths.parse_stored(text) for text in write.update_mask.field_paths]
+        mask = [parse_stored(text) for text in write.update_mask.field_paths]
     transforms = [(parse_transform(transform), transform) for transform in write.update_transforms]
     return Change(name, write.update.fields, mask, transforms, precondition)
 
@@ -155,7 +145,7 @@ def parse_transform(transform: Message) -> FieldPath:
         if transform.set_to_server_value != transform.REQUEST_TIME:
             raise InvalidArgument(f'The server value of "{transform.field_path}" is unknown.')
     elif kind in _OF_ARRAYS:
-        check_elements(getattr(transform, kind), len(path))
+        values.check_elements(getattr(transform, kind), len(path))
     elif not is_number(getattr(transform, kind)):
         raise InvalidArgument(f'{kind} of "{transform.field_path}" needs a number.')
     return path
@@ -170,8 +160,7 @@ def apply_transform(fields: Message, path: FieldPath, transform: Message, time_u
         # The server timestamp has millisecond precision.
         value.timestamp_value.FromMicroseconds(time_us - time_us % 1000)
     elif kind in _OF_ARRAYS:
-        compute = _append_missing if kind == "append_missing_elements" else _remove_all
-        put(fields, path, compute(stored, getattr(transform, kind)))
+        put(fields, path, _OF_ARRAYS[kind](stored, getattr(transform, kind)))
         return Value(null_value=0)
     else:
         operand = getattr(transform, kind)
@@ -198,9 +187,6 @@ def _minimum(stored: Message, operand: Message) -> Message:
     return operand if sort_key(operand) < sort_key(stored) else stored
 
 
-_NUMERIC = {"increment": _increment, "maximum": _maximum, "minimum": _minimum}
-
-
 def _append_missing(stored: Message, operand: Message) -> Message:
     elements = list(stored.array_value.values)
     present = [sort_key(element) for element in elements]
@@ -215,3 +201,7 @@ def _remove_all(stored: Message, operand: Message) -> Message:
     unwanted = [sort_key(element) for element in operand.values]
     kept = [e for e in stored.array_value.values if sort_key(e) not in unwanted]
     return Value(array_value={"values": kept})
+
+
+_NUMERIC = {"increment": _increment, "maximum": _maximum, "minimum": _minimum}
+_OF_ARRAYS = {"append_missing_elements": _append_missing, "remove_all_from_array": _remove_all}

@@ -4,14 +4,13 @@ import json
 
 import pytest
 
-from cmc_webhook.inbound import document
 from tests.support.mails import HEADERS, cmc_json, cmc_multipart, file, raw, sendgrid
 
 FOLDED = '"=?UTF-8?B?6KaL56mN\r\n 5pu4LnBkZg==?="'
 FIELDS = {
     "sender": "from",
     "_subject": "subject",
-    "date": "date",
+    "headers.date": "date",
     "message_ids": "references",
     "_status_of": "status_of",
     "auto_submitted": "auto_submitted",
@@ -19,7 +18,7 @@ FIELDS = {
     "_missing": "attachments_missing",
     "_recipients": "envelope_to",
     "_header": "headers",
-    "readable_file_name": "attachments.file_name",
+    "headers.readable_file_name": "attachments.file_name",
     "decode": "text",
 }
 
@@ -32,7 +31,7 @@ def fail(*_args, **_more):
 def test_a_field_that_cannot_be_read_costs_that_field(
     inbound, mails, objects, monkeypatch, function
 ):
-    monkeypatch.setattr(document, function, fail)
+    monkeypatch.setattr(f"cmc_webhook.inbound.document.{function}", fail)
     headers = f"Auto-Submitted: auto-replied\n{HEADERS}"
     body = sendgrid(file(1, b"x", "a.txt"), headers=headers, attachments="2", spam_score="1")
 
