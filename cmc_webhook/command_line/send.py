@@ -64,9 +64,10 @@ def send(
         raise click.UsageError(text("usage.real_url", url=without_query(url)))
     end = end or (datetime.now(UTC) if seed is None else _END_WITH_SEED)
     seed = random.SystemRandom().getrandbits(32) if seed is None else seed
-    word = str(code or 2) if status == "bounce" else status
+    only = str(code or 2) if status == "bounce" else status
+    steps = (scenarios.Step((only,)),) if only else scenarios.STEPS.get(scenario or "normal")
     mailing = scenarios.Mailing(
-        steps=scenarios.one_status(word) if word else scenarios.STEPS.get(scenario or "normal"),
+        steps=steps,
         count=count,
         recipients=recipients,
         version=version,
@@ -91,13 +92,8 @@ def send(
     again = f"--seed {seed} --end {end.isoformat(timespec='seconds')}"
     click.echo(text("sent.again", options=again), err=True)
     encode, content_type = _FORMS[form]
-    messages = [
-        (
-            Message(encode(each, credential.api_key), content_type, credential.authorization),
-            len(each.records),
-        )
-        for each in sent
-    ]
+    header, key = credential
+    messages = [Message(encode(p, key), content_type, header, len(p.records)) for p in sent]
     conclude(post_all(url, messages, rate, concurrency))
 
 
@@ -106,13 +102,13 @@ def replay(file: IO[bytes], rate: float, yes: bool, url: str, credential: Creden
     messages = [saved_message(body, credential) for body in _bodies(file)]
     if not is_loopback(url) and not yes:
         confirm(text("question.post", count=f"{len(messages):,}", url=without_query(url)))
-    conclude(post_all(url, [(each, 1) for each in messages], rate))
+    conclude(post_all(url, messages, rate))
 
 
 def post_all(
-    url: str, messages: Sequence[tuple[Message, int]], rate: float = 0.0, senders: int = 1
+    url: str, messages: Sequence[Message], rate: float = 0.0, senders: int = 1
 ) -> list[Answer]:
-    """Post messages with their numbers of events, at *rate* events a second, 0 for no limit."""
+    """Post *messages* at *rate* events a second, 0 for no limit."""
     answers = deliver(url, messages, pace=Pace(rate), senders=senders)
     with progress_bar(answers, len(messages)) as shown:
         return list(shown)

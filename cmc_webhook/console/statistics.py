@@ -82,7 +82,7 @@ def statistics(site: Site) -> Blueprint:
 def _chosen(site: Site, now: datetime) -> UrlFilters:
     """Return what the URL chooses, by default the last days. Raises BadParameterError."""
     given = request.args.copy()
-    # Without it, other mails would be counted than were asked for.
+    # Ignored, it would give the numbers of other mails than were asked for.
     if unknown := given.keys() - {*NAMES, "last"}:
         raise BadParameterError(min(unknown))
     text, by = read_question(given)
