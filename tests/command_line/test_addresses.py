@@ -209,10 +209,13 @@ def test_pasted_forms_are_understood(bounce, checked):
 
 def test_a_later_success_is_shown_and_does_not_decide(bounce, function, checked, run):
     bounce("a@example.jp", "b@example.jp", days=3)
-    for to, days in (("a@example.jp", 1), ("b@example.jp", 9)):
-        function.post(
-            "/", json=make_post([make_record(to=to, status="succeeded", created=ago(days))])
-        )
+    for to, status, days in (
+        ("a@example.jp", "succeeded", 1),
+        ("b@example.jp", "succeeded", 9),
+        ("b@example.jp", "deferred", 1),
+    ):
+        mail = make_record(to=to, status=status, created=ago(days), messageId=f"<{status}>")
+        function.post("/", json=make_post([mail]))
 
     answers = answers_of(checked(as_file(["a@example.jp", "b@example.jp"]))[0])
 
@@ -223,6 +226,19 @@ def test_a_later_success_is_shown_and_does_not_decide(bounce, function, checked,
     assert answers["b@example.jp"][:2] == ["stopped", "permanent errors"]
     assert "A later mail was accepted" in run("addresses", "show", "a@example.jp").stdout
     assert "A later mail was accepted" not in run("addresses", "show", "b@example.jp").stdout
+
+
+def test_a_success_of_another_address_is_none_of_a_forgotten_one(bounce, function, run):
+    bounce("a@example.jp", days=3, code="11")
+    run("addresses", "block", "a@example.jp")
+    run("forget", "a@example.jp", "--yes")
+    mail = make_record(to="b@example.jp", status="succeeded", created=ago(1))
+    function.post("/", json=make_post([mail]))
+
+    said = run("addresses", "show", "a@example.jp").stdout
+
+    assert "Unsubscribed" in said
+    assert "A later mail was accepted" not in said
 
 
 def test_later_successes_are_looked_up_for_a_number_of_addresses(bounce, checked, monkeypatch):

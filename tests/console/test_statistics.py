@@ -271,5 +271,6 @@ def test_the_command_has_the_numbers_of_the_page(run, visit, sent):
     assert run("stats", "--day", DAY, "--csv").split() == exported.split()
     assert (line[1:4], line[5]) == ([received, succeeded, failed], rate)
     assert all(width(line) <= 80 for line in shown.splitlines())
+    assert [*as_object] == ["total", "subject"]  # a domain is of one receiver
     assert [*as_object["total"].values()][:3] == [int(received), int(succeeded), int(failed)]
     assert "お知らせ" not in run("stats", "--day", DAY, "--subject", "=SUM(A1)")
