@@ -44,7 +44,7 @@ def find_api_keys(body: bytes) -> list[str]:
     first = body.find(b"api_key")
     if first < 0:
         return []
-    body = body[max(0, first - len(b'name="')) :]
+    body = body[max(0, first - len(b'name="')) :]  # the most that stands before the name
     keys = [_json_text(value) for value in _values(_SENT_IN_JSON, body)]
     keys += [unquote_plus(value.decode(errors="replace")) for value in _values(_SENT_IN_FORM, body)]
     keys += [value.decode(errors="replace") for value in _values(_SENT_IN_PART, body)]

@@ -4,10 +4,12 @@ import difflib
 import itertools
 import re
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import timedelta
 from functools import partial
 from typing import Any, NamedTuple, TypeVar
+from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 T = TypeVar("T")
@@ -202,9 +204,13 @@ def _needed(variable: str, value: str) -> tuple[str, ...]:
 
 def _rest_url(variable: str, value: str) -> str:
     # The key goes there, so in clear text to this machine only.
-    if not re.match(r"https://[^@]+$|http://(127\.0\.0\.1|localhost)(:\d+)?(/|$)", value):
-        raise SettingsError(f"{variable} must be an https URL, or one of this machine.")
-    return value.rstrip("/")
+    is_safe = re.match(r"https://[^@]+$|http://(127\.0\.0\.1|localhost)(:\d+)?(/|$)", value)
+    with suppress(ValueError):  # of a port that is too high
+        if is_safe and urlsplit(value).port != 0:
+            return value.rstrip("/")
+    raise SettingsError(
+        f"{variable} must be an https URL, or one of this machine; a port is from 1 to 65535."
+    )
 
 
 def _pairs(variable: str, value: str, form: str) -> tuple[str, ...]:

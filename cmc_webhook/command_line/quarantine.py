@@ -79,7 +79,7 @@ def replay(
             continue
         if has_odd_bytes(entry):
             _note(entry, text("obstacle.odd_bytes"))
-        messages.append((saved_message(body, options["credential"]), 1))
+        messages.append(saved_message(body, options["credential"]))
     asks = connection.real or not is_loopback(options["url"])
     if messages and asks and not options["yes"]:
         counts = _counts(len(messages), connection)

@@ -90,13 +90,8 @@ def send(
     again = f"--seed {seed} --end {end.isoformat(timespec='seconds')}"
     click.echo(text("sent.again", options=again), err=True)
     encode, content_type = _FORMS[form]
-    messages = [
-        (
-            Message(encode(each, credential.api_key), content_type, credential.authorization),
-            len(each.records),
-        )
-        for each in sent
-    ]
+    header, key = credential
+    messages = [Message(encode(p, key), content_type, header, len(p.records)) for p in sent]
     conclude(post_all(url, messages, rate, concurrency))
 
 
@@ -105,13 +100,13 @@ def replay(file: IO[bytes], rate: float, yes: bool, url: str, credential: Creden
     messages = [saved_message(body, credential) for body in _bodies(file)]
     if not is_loopback(url) and not yes:
         confirm(text("question.post", count=f"{len(messages):,}", url=without_query(url)))
-    conclude(post_all(url, [(each, 1) for each in messages], rate))
+    conclude(post_all(url, messages, rate))
 
 
 def post_all(
-    url: str, messages: Sequence[tuple[Message, int]], rate: float = 0.0, senders: int = 1
+    url: str, messages: Sequence[Message], rate: float = 0.0, senders: int = 1
 ) -> list[Answer]:
-    """Post messages with their numbers of events, at *rate* events a second, 0 for no limit."""
+    """Post *messages* at *rate* events a second, 0 for no limit."""
     answers = deliver(url, messages, pace=Pace(rate), senders=senders)
     with progress_bar(answers, len(messages)) as shown:
         return list(shown)
@@ -136,10 +131,8 @@ def conclude(answers: Sequence[Answer]) -> None:
 def _steps(
     status: str | None, code: int | None, scenario: str | None
 ) -> tuple[scenarios.Step, ...] | None:
-    if status == "bounce":
-        return scenarios.one_status(str(code or 2))
     if status:
-        return scenarios.one_status(status)
+        return (scenarios.Step((str(code or 2) if status == "bounce" else status,)),)
     return scenarios.STEPS.get(scenario or "normal")
 
 

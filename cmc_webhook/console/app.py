@@ -19,6 +19,7 @@ from cmc_webhook.console.received import received
 from cmc_webhook.console.site import LANGUAGE_COOKIE, Site, request_texts
 from cmc_webhook.console.statistics import statistics
 from cmc_webhook.console.stops import LARGEST_FILE, stops
+from cmc_webhook.reading.campaigns import is_without_gap
 from cmc_webhook.reading.connection import is_reachable
 from cmc_webhook.reading.meanings import short_cause, status_word, zone_name
 from cmc_webhook.reading.problems import visible
@@ -71,6 +72,7 @@ def _add_template_values(app: Flask, site: Site) -> None:
     app.jinja_env.filters["local"] = lambda time: shown(time, site.zone, "%Y-%m-%dT%H:%M:%S")
     app.jinja_env.filters["visible"] = visible
     app.jinja_env.filters["number"] = "{:,}".format
+    app.jinja_env.tests["without_gap"] = is_without_gap
     app.jinja_env.globals |= {"site": site, "periods": OFFERED, "most_rows": MOST_ROWS}
 
     @app.context_processor

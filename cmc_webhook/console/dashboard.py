@@ -15,7 +15,6 @@ from cmc_webhook.reading.statuses import Filters, why_empty
 from cmc_webhook.reading.times import Period, shown
 from cmc_webhook.status.events import Status
 
-_DEFAULT = "24h"
 _MOST_LABELS = 8
 _MOST_STEPS = 4
 
@@ -27,7 +26,7 @@ def dashboard(site: Site) -> Blueprint:
     @views.get("/")
     def show() -> str:
         now = datetime.now(UTC)
-        chosen = read_filters(request.args, site.zone, now, _DEFAULT)
+        chosen = read_filters(request.args, site.zone, now, "24h")
         period = _period(chosen.filters)
         filters = Filters(
             composition=chosen.filters.composition, since=period.since, until=period.until

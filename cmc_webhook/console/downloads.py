@@ -13,6 +13,7 @@ from cmc_webhook.console.site import request_texts
 from cmc_webhook.reading.documents import Document
 from cmc_webhook.reading.queries import Listing
 from cmc_webhook.reading.spreadsheets import csv_line
+from cmc_webhook.text import clean
 
 # How many documents are read for a CSV.
 MOST_ROWS = 100_000
@@ -69,8 +70,5 @@ def safe_name(given: str, otherwise: str) -> str:
     """Return the untrusted file name *given* without harmful characters; *otherwise* if empty."""
     kept = [c for c in given if unicodedata.category(c) not in _UNSAFE_CATEGORIES]
     stem, suffix = os.path.splitext(_UNSAFE.sub("_", "".join(kept)).strip(" ."))
-    return _cut(stem, _LONGEST_NAME - len(suffix.encode())) + suffix if stem else otherwise
-
-
-def _cut(text: str, size: int) -> str:
-    return text.encode()[: max(0, size)].decode(errors="ignore")
+    room = max(0, _LONGEST_NAME - len(suffix.encode()))
+    return clean(stem, room) + suffix if stem else otherwise

@@ -1,8 +1,8 @@
 """The filters in a URL of the page, read from its query parameters. Pure."""
 
 from collections.abc import Collection
-from dataclasses import dataclass
 from datetime import datetime
+from typing import Any, NamedTuple
 from zoneinfo import ZoneInfo
 
 from werkzeug.datastructures import MultiDict
@@ -28,13 +28,12 @@ class BadParameterError(Exception):
     """A parameter has a value that cannot be used; the text is the parameter's name."""
 
 
-@dataclass(frozen=True, slots=True)
-class UrlFilters:
+class UrlFilters(NamedTuple):
     """The filters, the name of their period, and the URL parameters that mean the same."""
 
     filters: Filters
     period: str
-    parameters: dict[str, list[str]]
+    parameters: dict[str, Any]
 
 
 def read_question(given: Parameters) -> tuple[str, str]:
@@ -67,8 +66,8 @@ def read_filters(
     )
     if filters.are_too_many():
         raise BadParameterError("day")
-    kept = {name: [v for v in given.getlist(name) if v] for name in _NAMES}
-    return UrlFilters(filters, period, {name: values for name, values in kept.items() if values})
+    kept = {name: values for name in _NAMES if (values := [*filter(None, given.getlist(name))])}
+    return UrlFilters(filters, period, kept)
 
 
 def read_period(
@@ -116,9 +115,10 @@ def _statuses(given: Parameters) -> tuple[str, ...]:
 
 def _days(given: Parameters, now: datetime) -> tuple[str, ...]:
     try:
-        return tuple(read_day(text, now) for text in given.getlist("day") if text)
+        days = {read_day(text, now) for text in given.getlist("day") if text}
     except ValueError:
         raise BadParameterError("day") from None
+    return tuple(sorted(days, reverse=True))
 
 
 def _time(given: Parameters, name: str, zone: ZoneInfo, now: datetime) -> datetime | None:

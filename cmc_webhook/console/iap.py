@@ -3,16 +3,14 @@
 https://cloud.google.com/iap/docs/signed-headers-howto
 """
 
-import json
 import threading
 import time
 from collections.abc import Callable
 from typing import Any
 
+import requests
 from flask import Flask, Response, request
 from google.auth import jwt
-from google.auth.exceptions import TransportError
-from google.auth.transport.requests import Request
 
 from cmc_webhook.console.site import request_texts
 
@@ -58,9 +56,9 @@ class PublicKeys:
 
     def _fetched(self) -> dict[str, str]:
         try:
-            answer = Request()(self._url, timeout=_TIMEOUT_S)
-            keys = json.loads(answer.data) if answer.status == 200 else None
-        except (TransportError, ValueError) as error:
+            answer = requests.get(self._url, timeout=_TIMEOUT_S)
+            keys = answer.json() if answer.status_code == requests.codes.ok else None
+        except requests.RequestException as error:
             raise KeysAwayError from error
         if not isinstance(keys, dict) or not keys:
             raise KeysAwayError

@@ -2,7 +2,6 @@
 
 from datetime import UTC, datetime
 from itertools import chain
-from typing import Any
 from urllib.parse import quote
 
 from flask import Blueprint, Response, redirect, request, url_for
@@ -16,7 +15,6 @@ from cmc_webhook.console.paging import paged
 from cmc_webhook.console.search import ask
 from cmc_webhook.console.site import Site, existing, render_page, request_texts
 from cmc_webhook.reading.meanings import FILTERS, cause_of, explain, is_bounce_alone
-from cmc_webhook.reading.opened import Connection
 from cmc_webhook.reading.pasted import searches
 from cmc_webhook.reading.spreadsheets import csv_lines
 from cmc_webhook.reading.statuses import why_empty
@@ -41,8 +39,7 @@ def mails(site: Site) -> Blueprint:
         found = paged(site.statuses.listing(chosen.filters), chosen.parameters)
         is_known = found.documents or question.search
         empty = None if is_known else why_empty(site.statuses, chosen.filters)
-        here: dict[str, Any] = chosen.parameters
-        anytime = here | {"period": "all", "since": [], "until": []}
+        anytime = chosen.parameters | {"period": "all", "since": [], "until": []}
         return render_page(
             "mails.html",
             documents_read=(found.documents_read or 1) + question.documents_read,  # 1: of why_empty
@@ -55,7 +52,7 @@ def mails(site: Site) -> Blueprint:
             statuses=[*Status],
             selects=FILTERS,
             kept=MAILING,
-            csv_url=url_for("mails.export", **here),
+            csv_url=url_for("mails.export", **chosen.parameters),
         )
 
     @views.get("/export.csv")
@@ -90,10 +87,10 @@ def mails(site: Site) -> Blueprint:
     return views
 
 
-def google_url(connection: Connection, document_id: str) -> str:
+def google_url(site: Site, document_id: str) -> str:
     """Return the URL of the document in Google Cloud console."""
-    database = connection.client._database
+    database = site.client._database
     shown = "-default-" if database == "(default)" else database
-    path = f"databases/{shown}/data/panel/{connection.collection}/{document_id}"
-    project = quote(connection.client.project)
+    path = f"databases/{shown}/data/panel/{site.collection}/{document_id}"
+    project = quote(site.client.project)
     return f"https://console.cloud.google.com/firestore/{quote(path)}?project={project}"

@@ -1,8 +1,7 @@
 """A list page by page; the URL holds the way back to the first page."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from flask import request, url_for
 
@@ -15,8 +14,7 @@ PAGE = 50
 _MOST_STEPS_BACK = 40
 
 
-@dataclass(frozen=True, slots=True)
-class ListPage:
+class ListPage(NamedTuple):
     """A page; *newest* and *newer* are URLs, None on the first page, like *older* on the last."""
 
     documents: Sequence[Document]

@@ -8,7 +8,6 @@ from cmc_webhook.reading.times import Period
 
 NAMED = {"24h": timedelta(hours=24), "7d": timedelta(days=7), "30d": timedelta(days=30)}
 OFFERED = ("all", *NAMED, "own")
-_MINUTE = timedelta(minutes=1)
 _HOURS_UP_TO = timedelta(days=3)
 # A chart has room for no more bars; in a longer period each bar is several days.
 _MOST_BARS = 92
@@ -16,7 +15,7 @@ _MOST_BARS = 92
 
 def last(length: timedelta, now: datetime) -> Period:
     """Return the period of *length* until the end of the current minute."""
-    until = now.replace(second=0, microsecond=0) + _MINUTE
+    until = now.replace(second=0, microsecond=0) + timedelta(minutes=1)
     return Period(until - length, until)
 
 

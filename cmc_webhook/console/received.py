@@ -14,7 +14,6 @@ from cmc_webhook.console.downloads import download, safe_name
 from cmc_webhook.console.filters import read_period, read_text
 from cmc_webhook.console.paging import paged
 from cmc_webhook.console.site import Site, existing, render_page
-from cmc_webhook.reading.documents import Document
 
 _PARAMETERS = ("sender", "recipient", "period", "since", "until")
 # The HTML gets an origin of its own, without scripts, forms and external content.
@@ -57,7 +56,7 @@ def received(site: Site) -> Blueprint:
 
     @views.get("/<document_id>")
     def mail(document_id: str) -> str:
-        found = _mail(site, document_id)
+        found = existing(site.received.get(document_id))
         return render_page(
             "received_mail.html",
             # The frame with the HTML reads the document again.
@@ -68,7 +67,7 @@ def received(site: Site) -> Blueprint:
 
     @views.get("/<document_id>/html")
     def html(document_id: str) -> Response:
-        body = _mail(site, document_id).fields.get("html", "")
+        body = existing(site.received.get(document_id)).fields.get("html", "")
         response = Response(_sanitised(str(body)), content_type="text/html; charset=utf-8")
         response.headers["Content-Security-Policy"] = _FRAME_POLICY
         response.headers["X-DNS-Prefetch-Control"] = "off"
@@ -77,7 +76,7 @@ def received(site: Site) -> Blueprint:
     @views.get("/<document_id>/attachments/<int:number>")
     def attachment(document_id: str, number: int) -> Response:
         """Return the file of this number, counted from 1."""
-        files = [*_files(_mail(site, document_id).fields)]
+        files = [*_files(existing(site.received.get(document_id)).fields)]
         if not 0 < number <= len(files):
             raise NotFound
         file, name = files[number - 1]
@@ -98,10 +97,6 @@ def _sanitised(html: str) -> str:
         ),
         link_rel=None,
     )
-
-
-def _mail(site: Site, document_id: str) -> Document:
-    return existing(site.received.get(document_id))
 
 
 def _files(mail: Mapping[str, Any]) -> Iterator[tuple[Mapping[str, Any], str]]:

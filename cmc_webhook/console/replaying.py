@@ -29,7 +29,7 @@ def replay(site: Site, entries: Sequence[Document]) -> Iterator[Result]:
     posted, messages = [], []
     for entry in entries:
         try:
-            messages.append((saved_message(body_of(entry, site.zone), site.credential), 1))
+            messages.append(saved_message(body_of(entry, site.zone), site.credential))
             posted.append(entry)
         except NotReplayableError as error:
             yield Result(entry.id, problem(entry).shape, Counter(), obstacle=error.why)

@@ -29,11 +29,8 @@ def ask(statuses: MailStatuses, given: Parameters) -> Question:
         raise BadParameterError("q")
     found = statuses.matches(meant)
     # What begins with a whole value may be meant, too.
-    wider = [
-        search._replace(whole=False)
-        for search in found
-        if search.whole and not search.text.endswith(">")
-    ]
+    whole = [search for search in found if search.whole and not search.text.endswith(">")]
+    wider = [search._replace(whole=False) for search in whole]
     by_name = {search.name: search for search in reversed([*found, *wider])}
     chosen = by_name.get(preferred) or (found[0] if found else None)
     others = [search for search in reversed(by_name.values()) if search is not chosen]

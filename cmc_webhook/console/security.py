@@ -21,7 +21,6 @@ _HEADERS = {
     "Cache-Control": "no-store",
     "X-DNS-Prefetch-Control": "off",
 }
-_TOKEN_FIELD = "token"
 
 
 class ForeignFormError(Forbidden):
@@ -43,7 +42,7 @@ def protect(app: Flask, hosts: Collection[str]) -> None:
         if request.host not in hosts:
             raise MisdirectedRequest
         if request.method not in ("GET", "HEAD", "OPTIONS"):
-            given = request.form.get(_TOKEN_FIELD, "").encode(errors="replace")
+            given = request.form.get("token", "").encode(errors="replace")
             if not hmac.compare_digest(given, token.encode()):
                 raise ForeignFormError
 

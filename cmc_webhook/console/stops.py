@@ -45,10 +45,8 @@ def stops(site: Site) -> Blueprint:
 
     @views.get("")
     def show() -> str:
-        given = {name: request.args.get(name) for name in _PARAMETERS}
-        kept: dict[str, Any] = {
-            n: value for n, value in given.items() if value not in (None, "", "all")
-        }
+        args = request.args
+        kept: Any = {n: args[n] for n in _PARAMETERS if args.get(n) not in (None, "", "all")}
         found = paged(listing(), kept)
         behind = reading.mails_behind(found.documents)
         return render_page(

@@ -51,12 +51,11 @@ def is_listed(found: Found, key: str, value: str) -> Differences:
 
 def has_role(found: Found, role: str, member: str, condition: str = "") -> Differences:
     """Look for the binding in the policy, with this expression as its condition."""
-    bindings = [
-        each
-        for each in at(found, "bindings") or ()
-        if each.get("role") == role and (at(each, "condition.expression") or "") == condition
-    ]
-    return () if any(member in each.get("members", ()) for each in bindings) else None
+    for each in at(found, "bindings") or ():
+        right = (each.get("role"), at(each, "condition.expression") or "") == (role, condition)
+        if right and member in each.get("members", ()):
+            return ()
+    return None
 
 
 def has_state(found: Found, name: str, path: str, right: str) -> Differences:
@@ -95,12 +94,11 @@ def deletes_objects(found: Found, bucket: str, days: str) -> Differences:
 
 def is_unchecked(found: Found, service: str) -> Differences:
     """Look for the service, which anybody may call without a check by IAM."""
-    unchecked = [
-        at(each, "metadata.name")
-        for each in found
-        if (at(each, "metadata.annotations") or {}).get(_UNCHECKED) == "true"
-    ]
-    return () if service in unchecked else None
+    for each in found:
+        notes = at(each, "metadata.annotations") or {}
+        if at(each, "metadata.name") == service and notes.get(_UNCHECKED) == "true":
+            return ()
+    return None
 
 
 def is_channel(found: Found, email: str) -> Differences:

@@ -30,18 +30,15 @@ def deploy(project: str, yes: bool, as_script: bool, **typed: Any) -> None:
     gcloud = Gcloud(project)
     if as_script:
         aim = _aim(typed, Site(gcloud, (), {}, {}, ()), yes)
-        for line in script(table(aim), aim):
-            click.echo(line)
+        click.echo("\n".join(script(table(aim), aim)))
         return
     account, site = gcloud.account(), visit(gcloud)
     aim = _aim(typed, site, yes)
     steps = table(aim)
     gcloud.require({step.look[0] for step in steps} & {"alpha", "beta"})
     seen = survey(gcloud, steps, site.services)
-    for line in plan.plan(seen, aim, typed.get("mails_per_month", _DEFAULT_MAILS)):
-        click.echo(line)
-    for line in plan.upgrade(site.deployed.get(FUNCTION), seen, aim):
-        click.echo(line)
+    lines = plan.plan(seen, aim, typed.get("mails_per_month", _DEFAULT_MAILS))
+    click.echo("\n".join([*lines, *plan.upgrade(site.deployed.get(FUNCTION), seen, aim)]))
     _show_roles(gcloud, seen, account)
     plan.refuse_impossible(seen)
     if all(each.state in ("right", "building") for each in seen):

@@ -1,5 +1,6 @@
 """Runs gcloud: argument lists and no shell, no questions, always with the project."""
 
+import itertools
 import json
 import os
 import shutil
@@ -65,14 +66,12 @@ class Gcloud:
             stdin=pipe, stdout=pipe, stderr=pipe, text=True,
         ) as process:  # fmt: skip
             given: str | None = stdin
-            waited = 0
-            while True:
+            for waited in itertools.count(_PROGRESS_S, _PROGRESS_S):
                 try:
                     output, errors = process.communicate(given, timeout=_PROGRESS_S)
                     break
                 except subprocess.TimeoutExpired:
                     given = None
-                    waited += _PROGRESS_S
                     say("run.still_running", seconds=waited)
         if process.returncode:
             said = " ".join(errors[max(errors.find("ERROR:"), 0) :].split())[:_LONGEST]

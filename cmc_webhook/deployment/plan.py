@@ -1,5 +1,6 @@
 """The plan in plain words: what is there, what will be made, who must allow it, what it costs."""
 
+import itertools
 from collections.abc import Iterable, Iterator, Sequence
 
 from cmc_webhook import __version__
@@ -17,11 +18,8 @@ _DAYS_OF_A_YEAR = 365
 
 
 def by_name(steps: Sequence[Step]) -> list[list[Step]]:
-    """Return *steps* in groups of one name, in their order."""
-    groups: dict[str, list[Step]] = {}
-    for step in steps:
-        groups.setdefault(step.name, []).append(step)
-    return list(groups.values())
+    """Return *steps*, of which those of one name follow each other, in groups of one name."""
+    return [[*group] for _, group in itertools.groupby(steps, key=lambda step: step.name)]
 
 
 def step_text(steps: Sequence[Step]) -> str:

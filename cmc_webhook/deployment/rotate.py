@@ -125,13 +125,12 @@ class Rotation:
         public = self._public_steps() if todo else []
         for each in todo:
             say("rotate.moving", function=each.name, version=version)
-            self._gcloud.text(
-                (
-                    *("functions", "deploy", each.name, "--gen2", f"--region={each.region}"),
-                    *("--source=.", f"--update-secrets={each.variable}={SECRET}:{version}"),
-                    *(f"--update-labels={labels}", "--serve-all-traffic-latest-revision"),
-                )
+            deploy = (
+                *("functions", "deploy", each.name, "--gen2", f"--region={each.region}"),
+                *("--source=.", f"--update-secrets={each.variable}={SECRET}:{version}"),
+                *(f"--update-labels={labels}", "--serve-all-traffic-latest-revision"),
             )
+            self._gcloud.text(deploy)
             Run(self._gcloud).carry_out(public)
         if not self._all_read(version):
             raise Refused("rotate.not_moved", version=version)
@@ -158,11 +157,10 @@ class Rotation:
         now = datetime.now(UTC)
         new, old = self._newest(function, _NEW), self._newest(function, _OLD)
         since = max(filter(None, (old, _time(function.json.get("updateTime")))), default=now)
-        is_quiet = now - since >= self._quiet
         values = {"function": function.name, "hours": self._quiet // timedelta(hours=1)}
         if old and not (new and new > old):
             return text("rotate.old_comes", **values)
-        if not is_quiet:
+        if now - since < self._quiet:
             return text("rotate.not_quiet", **values)
         if not new and function.name not in confirmed:
             if not sys.stdin.isatty():

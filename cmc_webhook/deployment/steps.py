@@ -28,8 +28,7 @@ SECRET = "cmc-api-keys"
 def code_digest() -> str:
     """Return a digest of the files that are uploaded."""
     folders = (ROOT / "cmc_webhook", ROOT / "cmc_webhook/status", ROOT / "cmc_webhook/inbound")
-    files = [path for folder in folders for path in folder.glob("*.py")]
-    files = [path for path in files if path.name != "__main__.py"]
+    files = [f for folder in folders for f in folder.glob("*.py") if f.name != "__main__.py"]
     others = ("main.py", "requirements.txt", "cmc_webhook/status/diagnosis.toml")
     digest = hashlib.sha256()
     for path in sorted([*files, *(ROOT / name for name in others)]):
@@ -136,9 +135,8 @@ def _step(entry: Mapping[str, Any], names: Names) -> Step:
         return tuple(shlex.split(text.format(**names)))
 
     step: dict[str, Any] = {key: value for key, value in entry.items() if key != "each"}
-    for key in ("look", "check", "make", "change", "exists", "undo"):
-        if key in entry:
-            step[key] = words(entry[key])
+    commands = ("look", "check", "make", "change", "exists", "undo")
+    step |= {key: words(entry[key]) for key in commands if key in entry}
     for key in ("subject", "file", "after"):
         step[key] = entry.get(key, "").format(**names)
     step["values"] = {

@@ -3,8 +3,7 @@
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from cmc_webhook.deployment.alerts import chosen
 from cmc_webhook.deployment.checks import BUILDING, at, is_unchecked, of_name
@@ -20,8 +19,7 @@ _ANSWERING = {
 }  # fmt: skip
 
 
-@dataclass(frozen=True, slots=True)
-class Seen:
+class Seen(NamedTuple):
     """What a look found of a step; *refused* is what Google said if it may not be looked at."""
 
     step: Step
@@ -54,8 +52,7 @@ def survey(gcloud: Gcloud, steps: Sequence[Step], services: Any = None) -> list[
         absent = [each.step for each in seen if each.state == "missing"]
         missing = {f"{step.name} {step.subject}" for step in absent}
         wave = [step for step in steps if bool(step.after) == later]
-        possible = [step for step in wave if step.after not in missing]
-        asked = [step for step in possible if _answers(step.look, services)]
+        asked = [s for s in wave if s.after not in missing and _answers(s.look, services)]
         looks = list(dict.fromkeys(step.look for step in asked))
         with ThreadPoolExecutor(4) as pool:
             answers = dict(zip(looks, pool.map(ask, looks), strict=True))
@@ -74,8 +71,7 @@ def _answers(look: Words, services: Any) -> bool:
     return services is None or group == "services" or bool(of_name(services, api))
 
 
-@dataclass(frozen=True, slots=True)
-class Site:
+class Site(NamedTuple):
     """What of ours is in a project; *alerts* are the options that made the alerts there."""
 
     gcloud: Gcloud

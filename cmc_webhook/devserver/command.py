@@ -24,6 +24,7 @@ from cmc_webhook.devserver.supervisor import Supervisor
 from cmc_webhook.local_firestore.errors import StartError
 from cmc_webhook.local_firestore.server import start
 from cmc_webhook.reading import table
+from cmc_webhook.reading.connection import FirestoreOptions
 from cmc_webhook.reading.language import text, texts
 from cmc_webhook.settings import (
     API_KEYS,
@@ -34,8 +35,6 @@ from cmc_webhook.settings import (
 )
 from cmc_webhook.simulator import rest
 from cmc_webhook.simulator.scenarios import COMPOSITION
-
-_PROJECT = "demo-cmc-webhook"
 
 
 def devserver(
@@ -51,7 +50,7 @@ def devserver(
     )
     logging.getLogger("gcp_storage_emulator").setLevel(logging.CRITICAL)
     logging.getLogger("werkzeug").setLevel(logging.ERROR)
-    project = os.environ.get("GOOGLE_CLOUD_PROJECT") or _PROJECT
+    project = FirestoreOptions(project="", database="").named_project
     if data == DATA_FILE:
         Path(data).parent.mkdir(exist_ok=True)
     try:
@@ -65,7 +64,7 @@ def devserver(
             ]
             if port := ports["cmc_rest"]:
                 greeting += _start_stand_in(running, free_port(port, "--cmc-rest"))
-            programs = []
+            programs: list[Program] = []
             if not only_firestore:
                 environ = function_environ(
                     os.environ, firestore_address=firestore.address, project=project
@@ -75,7 +74,8 @@ def devserver(
                 inbound_from_env({**environ, "CMC_ATTACHMENT_BUCKET": bucket.NAME})
                 click.echo(text("devserver.starting"))
                 folder = None if data == ":memory:" else Path(data).parent
-                programs = _start_programs(running, ports, folder, environ)
+                started = _start_programs(running, ports, folder, environ)
+                programs = [running.enter_context(program) for program in started]
                 greeting += _how_to_try_it(ports, settings)
             supervisor.run(programs, [*greeting, text("devserver.stop")])
     except StartError as error:
@@ -84,21 +84,16 @@ def devserver(
 
 def _start_programs(
     running: ExitStack, ports: Mapping[str, int], folder: Path | None, environ: Mapping[str, str]
-) -> list[Program]:
-    """Return the programs, which *running* stops. The bucket is kept in *folder* or in memory."""
+) -> Iterator[Program]:
+    """Start the programs, and the bucket, which is kept in *folder* or memory, in *running*."""
     with_bucket = bucket.is_installed()
     if with_bucket:
         bucket_environ = running.enter_context(bucket.running(ports["storage_port"], folder))
         environ = {**environ, **bucket_environ}
-    status = function("status", "cmc_webhook", ports["port"], "--port", environ)
-    programs = [running.enter_context(status)]
-    page = console(ports["console_port"], ports["port"], environ)
-    programs.append(running.enter_context(page))
+    yield function("status", "cmc_webhook", ports["port"], "--port", environ)
+    yield console(ports["console_port"], ports["port"], environ)
     if with_bucket:
-        port = ports["inbound_port"]
-        inbound = function("inbound", "cmc_inbound", port, "--inbound-port", environ)
-        programs.append(running.enter_context(inbound))
-    return programs
+        yield function("inbound", "cmc_inbound", ports["inbound_port"], "--inbound-port", environ)
 
 
 def _start_stand_in(running: ExitStack, port: int) -> Iterator[str]:

@@ -1,6 +1,7 @@
 """What the programs print, as lines for the terminal of a developer. Pure."""
 
 import json
+from contextlib import suppress
 from datetime import datetime
 from typing import Any
 
@@ -9,28 +10,26 @@ _LONG_FIELDS = {"envelope", "body"}
 _COUNTS = ("stored", "unchanged", "quarantined")
 
 
-def log_entry(line: str) -> dict[str, Any] | None:
-    """Return the log entry that a function has written as *line*; None for any other line."""
-    try:
-        entry = json.loads(line)
-    except (ValueError, RecursionError):
-        return None
-    return entry if isinstance(entry, dict) and "severity" in entry else None
-
-
 def is_warning(line: str) -> bool:
     """Return whether *line* is a log entry of severity WARNING or ERROR."""
-    entry = log_entry(line)
-    return entry is not None and entry["severity"] != "INFO"
+    return bool(_log_entry(line).get("severity", "INFO") != "INFO")
 
 
 def terminal_line(name: str, line: str, at: datetime) -> str:
     """Return *line* as it is shown: with the time, a request in short, no control characters."""
-    entry = log_entry(line)
-    short = entry is not None and not _LONG_FIELDS & entry.keys()
-    text = _summary(entry) if entry is not None and short else line
+    entry = _log_entry(line)
+    text = _summary(entry) if entry and not _LONG_FIELDS & entry.keys() else line
     printable = "".join(c if c.isprintable() else "\ufffd" for c in text.expandtabs())
     return f"{at:%H:%M:%S} {name} {printable}".rstrip()
+
+
+def _log_entry(line: str) -> dict[str, Any]:
+    """Return the log entry that a function has written as *line*; empty for any other line."""
+    with suppress(ValueError, RecursionError):
+        entry = json.loads(line)
+        if isinstance(entry, dict) and "severity" in entry:
+            return entry
+    return {}
 
 
 def _summary(entry: dict[str, Any]) -> str:

@@ -62,6 +62,11 @@ def days_until(last: date, count: int) -> tuple[str, ...]:
     return tuple((last - timedelta(days=n)).isoformat() for n in range(count))
 
 
+def is_without_gap(days: Sequence[str]) -> bool:
+    """Return whether *days*, of which the latest is first, follow each other."""
+    return tuple(days) == days_until(date.fromisoformat(days[0]), len(days))
+
+
 def mailing(mails: MailStatuses, filters: Filters) -> Mailing:
     """Return how the mailing of *filters* went."""
     counts = MailCounts(mails)

@@ -77,6 +77,7 @@ class Backfill:
             hour = event.status.value, event.at.astimezone(document.JAPAN).hour
             self.found[hour] += 1
             self.lacked[hour] += event.id in new
+            new.discard(event.id)  # CMC may list a row twice
 
 
 def _readable(held: Mapping[str, Held | None]) -> Iterator[tuple[str, Mapping[str, Any]]]:

@@ -20,7 +20,7 @@ from cmc_webhook.reading.opened import connected
 from cmc_webhook.reconcile import report, rest, totals
 from cmc_webhook.reconcile.backfill import Backfill
 from cmc_webhook.reconcile.listings import ROWS
-from cmc_webhook.reconcile.memory import Memory, SpentError
+from cmc_webhook.reconcile.memory import Memory
 from cmc_webhook.settings import RestSettings, rest_from_env
 from cmc_webhook.status.document import day_in_japan
 
@@ -56,14 +56,12 @@ def reconcile(
             sys.exit(1)
     except (rest.RestError, StoreUnavailable) as error:
         raise click.ClickException(str(error)) from error
-    except SpentError as error:
-        raise click.ClickException(text("reconcile.spent")) from error
 
 
 class Run:
     """One run at the time *now*. Each request is booked in *memory* before it is sent.
 
-    The methods raise RestError, SpentError, StoreUnavailable and Google's errors.
+    The methods raise RestError, StoreUnavailable and Google's errors.
     """
 
     def __init__(self, settings: RestSettings, memory: Memory, now: datetime) -> None:

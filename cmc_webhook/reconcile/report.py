@@ -18,6 +18,8 @@ def totals(composition: str, here: Figures, found: Mapping[str, Any]) -> Iterato
         [day, *(_cell(theirs.get(day), ours, f) for f in FIGURES)] for day, ours in here.items()
     ]
     yield from _columns([[text("reconcile.day"), *names], *rows])
+    if found["remembered"]:
+        yield text("reconcile.remembered", days=texts().listed(found["remembered"]))
     for name, figure in zip(names, FIGURES, strict=True):
         judged = found["judged"][figure]
         yield text(f"comparing.{judged['verdict']}", figure=name)
@@ -62,4 +64,4 @@ def brought(kind: str, backfill: Backfill, expected: str) -> Iterator[str]:
 
 def _columns(rows: Sequence[Sequence[str]]) -> Iterator[str]:
     for row in table.lines(rows, table.terminal_width(), [len(rows[0]) - 1]):
-        yield f"  {'  '.join(row).rstrip()}"
+        yield f"  {table.joined(row)}"

@@ -1,6 +1,9 @@
 """Asks CMC's REST API. The credentials go to its URL alone, and into no message."""
 
+import re
+from contextlib import suppress
 from typing import Any, NamedTuple
+from urllib.parse import quote, quote_plus
 
 import requests
 
@@ -13,7 +16,7 @@ _TIMEOUTS_S = (10, 60)
 
 
 class RestError(Exception):
-    """There was no answer, or one that cannot be used; the text says why."""
+    """Nothing may be asked, or the answer cannot be used; the text says why."""
 
 
 class Page(NamedTuple):
@@ -33,18 +36,21 @@ def ask(settings: RestSettings, resource: str, composition: str, **parameters: A
             timeout=_TIMEOUTS_S,
             allow_redirects=False,  # the credentials would follow
         )
-        if answer.status_code == requests.codes.no_content:
-            return Page([], "204")
-        content = answer.json()
-    except (requests.RequestException, ValueError, RecursionError) as error:
+    except requests.RequestException as error:
         # The error holds the request, and so the key.
         raise RestError(text("rest.no_answer", why=type(error).__name__)) from None
+    if answer.status_code == requests.codes.no_content:
+        return Page([], "204")
+    content = None
+    with suppress(ValueError, RecursionError):  # as of a page in HTML
+        content = answer.json()
     rows = content.get(resource) if isinstance(content, dict) else ()
     errors = isinstance(content, dict) and content.get("errors")
     if errors or answer.status_code != requests.codes.ok or not isinstance(rows, list | None):
         said = str(errors or "")
         for secret in (settings.key, settings.user):
-            said = said.replace(secret, "***").replace(repr(secret)[1:-1], "***")
+            written = (repr(secret)[1:-1], secret, quote(secret, safe=""), quote_plus(secret))
+            said = re.sub("|".join(map(re.escape, written)), "***", said, flags=re.IGNORECASE)
         said = table.cut(table.printable(said), 200)
         raise RestError(text("rest.refused", status=answer.status_code, said=said))
     if rows is None:

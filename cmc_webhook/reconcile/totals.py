@@ -16,6 +16,7 @@ _OLDEST, _NEWEST = 9, 2
 DAYS_KEPT = 40
 # As many days with different figures show that both count the same.
 _ENOUGH = 3
+_NUMBER = re.compile(r"\A[0-9]{1,9}\Z")
 Figures = Mapping[str, Mapping[str, int]]  # by day and figure
 
 
@@ -42,8 +43,7 @@ def figures_of(rows: Sequence[Any]) -> dict[str, dict[str, int]]:
     for row in rows:
         try:
             day = date.fromisoformat(row["date"].replace("/", "-")).isoformat()
-            texts = {figure: str(row[figure]) for figure in FIGURES}
-            found[day] = {f: int(re.findall(r"\A[0-9]{1,9}\Z", texts[f])[0]) for f in FIGURES}
+            found[day] = {f: int(_NUMBER.findall(str(row[f]))[0]) for f in FIGURES}
         except (AttributeError, LookupError, TypeError, ValueError):
             continue  # "total", a null, or a row of another form
     return found
@@ -54,15 +54,18 @@ def judged(
 ) -> dict[str, Any]:
     """Return what the next run must know: what *held* has, with the figures in *rows*.
 
-    ``judged`` has for each figure the ``verdict`` and what is ``missing`` by day.
+    ``judged`` has for each figure the ``verdict`` and what is ``missing`` by day,
+    ``remembered`` the days whose figures only an earlier run was told.
     """
     told = figures_of(rows)
     # A day without mails may have no row, unless one of the rows was not understood.
     empty = {day: each for day, each in here.items() if not any(each.values())}
-    theirs = (empty if len(told) == len(rows) else {}) | held.get("figures", {}) | told
+    now = (empty if len(told) == len(rows) else {}) | told
+    theirs = now | held.get("figures", {}) | told
     before = held.get("judged", {})
     return {
         "figures": {day: each for day, each in theirs.items() if day >= _back(today, DAYS_KEPT)},
+        "remembered": [day for day in here if theirs.get(day) != now.get(day)],
         "judged": {name: _judged(name, theirs, here, before.get(name, {})) for name in FIGURES},
     }
 

@@ -8,8 +8,7 @@ import threading
 import time
 from collections.abc import Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import closing
-from dataclasses import dataclass, field
+from contextlib import closing, suppress
 from typing import Any, NamedTuple
 from urllib.parse import SplitResult, urlsplit
 
@@ -40,20 +39,20 @@ def basic(pair: str) -> Credential:
 
 
 class Message(NamedTuple):
-    """One request."""
+    """One request, and the number of its events."""
 
     body: bytes
     content_type: str
     authorization: str = ""
+    events: int = 1
 
 
-@dataclass(frozen=True, slots=True)
-class Answer:
+class Answer(NamedTuple):
     """An answer; *text* is its HTTP status or why there is none, *counts* are those of a 200."""
 
     text: str
     seconds: float
-    counts: Mapping[str, int] = field(default_factory=dict)
+    counts: Mapping[str, int] = {}
 
     @property
     def accepted(self) -> bool:
@@ -91,33 +90,29 @@ class Pace:
     """Rate limit in events per second, shared by all threads; 0 for no limit."""
 
     def __init__(self, rate: float) -> None:
-        self._rate = rate
+        self._event_s = 1 / rate if rate else 0.0
         self._lock = threading.Lock()
         self._next = time.monotonic()
         self.stopped = threading.Event()
 
     def wait(self, events: int) -> None:
         """Return when *events* more may be sent, or at once if sending was stopped."""
-        if not self._rate:
-            return
         with self._lock:
             due = max(self._next, time.monotonic())
-            self._next = due + events / self._rate
+            self._next = due + events * self._event_s
         self.stopped.wait(max(0.0, due - time.monotonic()))
 
 
-def deliver(
-    url: str, messages: Iterable[tuple[Message, int]], *, pace: Pace, senders: int
-) -> Iterator[Answer]:
-    """Post messages with their numbers of events, *senders* at a time; yield answers in order."""
+def deliver(url: str, messages: Iterable[Message], *, pace: Pace, senders: int) -> Iterator[Answer]:
+    """Post *messages*, *senders* at a time; yield the answers in order."""
 
-    def send(message: Message, events: int) -> Answer:
-        pace.wait(events)
+    def send(message: Message) -> Answer:
+        pace.wait(message.events)
         return Answer("not sent", 0.0) if pace.stopped.is_set() else post(url, message)
 
     with ThreadPoolExecutor(senders) as pool:
         try:
-            yield from pool.map(lambda each: send(*each), messages)
+            yield from pool.map(send, messages)
         finally:
             pace.stopped.set()  # the threads that wait in Pace return at once
 
@@ -156,10 +151,7 @@ def is_loopback(url: str) -> bool:
 
 
 def _counts(status: int, body: bytes) -> Mapping[str, int]:
-    if status != http.client.OK:
-        return {}
-    try:
-        answer = json.loads(body)
-    except ValueError:
-        return {}
-    return answer if isinstance(answer, dict) else {}
+    with suppress(ValueError):
+        if status == http.client.OK and isinstance(answer := json.loads(body), dict):
+            return answer
+    return {}

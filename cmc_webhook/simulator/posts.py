@@ -3,9 +3,8 @@
 import json
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import timedelta
-from typing import Any
+from typing import Any, NamedTuple
 from urllib.parse import urlencode
 
 from cmc_webhook.simulator.scenarios import COMPOSITION, Event
@@ -16,8 +15,7 @@ MOST_EVENTS = 100
 _SURROGATE = re.compile("[\ud800-\udfff]")
 
 
-@dataclass(frozen=True, slots=True)
-class Post:
+class Post(NamedTuple):
     """One request: the records of one list."""
 
     event_type: str
@@ -49,11 +47,8 @@ def form_body(post: Post, api_key: str) -> bytes:
 
 def json_body(post: Post, api_key: str) -> bytes:
     """Return the JSON body that CMC posts if JSON is chosen in its settings."""
-    fields = {
-        "event_type": post.event_type,
-        "server_composition": COMPOSITION,
-        "event": {post.event_type: post.records},
-    }
+    event = {post.event_type: post.records}
+    fields = {"event_type": post.event_type, "server_composition": COMPOSITION, "event": event}
     return _json(fields | ({"api_key": api_key} if api_key else {})).encode()
 
 

@@ -42,8 +42,7 @@ _CAMPAIGN = _TABLE["campaign"]
 OFFERED = (*(name for name in STEPS if name != "delayed"), "campaign")
 
 
-@dataclass(frozen=True, slots=True)
-class Event:
+class Event(NamedTuple):
     """A record, the time of the event in UTC, and the list in which CMC posts it."""
 
     at: datetime
@@ -87,11 +86,6 @@ def events(mailing: Mailing, rng: random.Random) -> list[Event]:
         for event in _events(mail, number, start, mailing, rng)
     ]
     return sorted(unordered, key=lambda event: event.at)
-
-
-def one_status(word: str) -> tuple[Step, ...]:
-    """Return the steps of a mail with a single event: a status or a bounce code."""
-    return (Step((word,)),)
 
 
 def _course(mailing: Mailing, rng: random.Random) -> Iterator[tuple[int, str]]:

@@ -41,7 +41,7 @@ class Cache:
 
     def get(self, name: str) -> Cached | None:
         """Return the document as last seen, or None if it is not cached."""
-        return self._entries.get(name)
+        return self._entries.get(name)  # one lookup needs no lock
 
     def put(self, name: str, held: Held, asked_at: float) -> None:
         """Cache *held*, as of *asked_at*; the newest version stays."""

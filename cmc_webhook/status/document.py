@@ -153,13 +153,11 @@ def _verdict(deciders: history.Deciders, to_domain: str) -> dict[str, Any]:
     if greatest is None:
         return {}
     reason_of = greatest if greatest["status"] == Status.DEFERRED else explained
-    reason = reason_of.get("reason") if reason_of else ""
-    return {
-        "status": greatest["status"],
-        "status_at": greatest["at"],
-        **({"reason": reason} if reason else {}),
-        **_bounce(deciders.bounce or explained, to_domain),
-    }
+    reason = reason_of and reason_of.get("reason")
+    bounce = _bounce(deciders.bounce or explained, to_domain)
+    return history.made_of(
+        status=greatest["status"], status_at=greatest["at"], reason=reason, **bounce
+    )
 
 
 def _held_sender_ip(known: StatusDocument) -> str:
@@ -181,9 +179,7 @@ def _bounce(event: history.HistoryEvent | None, to_domain: str) -> dict[str, Any
     cause, bounce_class = BOUNCE_CODES.get(code, UNKNOWN_BOUNCE_CODE)
     if diagnosis:
         bounce_class = CLASSES[diagnosis]
-    return diagnosed | history.made_of(
-        bounce_code=code, bounce_cause=cause, bounce_class=bounce_class
-    )
+    return diagnosed | {"bounce_code": code, "bounce_cause": cause, "bounce_class": bounce_class}
 
 
 def _outcome(times: Mapping[str, datetime], verdict: Mapping[str, Any]) -> dict[str, Any]:
@@ -260,7 +256,7 @@ def _times_after(
 
 def _descriptions(known: Mapping[str, Any], events: Iterable[StatusEvent]) -> dict[str, str]:
     """Return the descriptive fields; of several values the greatest, in whatever order."""
-    described: dict[str, str] = {name: known[name] for name in DESCRIPTIONS if name in known}
+    described: dict[str, str] = {n: text for n in DESCRIPTIONS if (text := known.get(n))}
     for event in events:
         texts: Mapping[str, str] = event.description  # type: ignore[assignment]
         if not described:  # of a new document

@@ -140,7 +140,7 @@ def test_a_file_that_cannot_be_written_is_one_sentence(client, firestore_address
 
 def test_posts_that_wait_for_the_rate_limit_stop_at_once():
     pace = Pace(0.001)
-    answers = deliver("http://127.0.0.1:1", [(Message(b"", ""), 1)] * 3, pace=pace, senders=3)
+    answers = deliver("http://127.0.0.1:1", [Message(b"", "")] * 3, pace=pace, senders=3)
 
     assert next(answers).text.startswith("no answer")
     answers.close()  # would take a thousand seconds

@@ -131,6 +131,21 @@ def test_each_number_leads_to_its_mails(visit, sent, chosen):
         assert listed(visit, html.unescape(address)) == int(count.replace(",", "")), address
 
 
+@pytest.mark.parametrize(
+    ("days", "title"),
+    [
+        (["2026-11-18"], "Queued on 2026-11-18"),
+        (["2026-10-31", "2026-11-01"], "Queued from 2026-10-31 to 2026-11-01"),
+        (["2026-11-20", "2026-11-18"], "Queued on 2026-11-18, 2026-11-20"),
+        (["2026-11-18", "2026-11-18"], "Queued on 2026-11-18"),
+    ],
+)
+def test_the_title_names_the_days_that_are_counted(visit, days, title):
+    for place in ("statistics", "mails"):
+        text = visit.get(f"/{place}?{urlencode({'day': days}, doseq=True)}").text
+        assert title in re.sub(r"\s+", " ", text), place
+
+
 def test_the_page_has_the_numbers_of_the_csv(visit, sent):
     text = visit.get(f"/statistics?day={DAY}").text
     tiles = re.findall(r"<li><\w+ [^>]*><strong>(.*?)</strong>", text)

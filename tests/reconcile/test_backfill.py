@@ -196,6 +196,8 @@ def test_options_that_do_not_go_together_are_refused(run, cmc, options):
         ("CMC_REST_URL", "http://api.example.com", "must be an https URL"),
         ("CMC_REST_URL", "https://me:pw@example.com", "must be an https URL"),
         ("CMC_REST_URL", "http://localhost.example.com", "must be an https URL"),
+        ("CMC_REST_URL", "https://api.example.com:65536", "a port is from 1 to 65535"),
+        ("CMC_REST_URL", "http://localhost:99999/v2", "a port is from 1 to 65535"),
         ("CMC_RETENTION_DAYS", "10", "would look lost"),
     ],
 )

@@ -44,13 +44,14 @@ def test_requests_are_those_that_cmc_documents(run, answer):
 
 ANSWERS = {
     "half a page": ((200, b'{"bounces": [{"created"', 999), "no whole answer (Chunked"),
-    "half of a text": ((200, b'{"bounces": [{"created"', 0), "no whole answer (JSONDecodeError)"),
-    "no text at all": ((200, b"", 0), "no whole answer (JSONDecodeError)"),
+    "half of a text": ((200, b'{"bounces": [{"created"', 0), "HTTP status 200"),
+    "no text at all": ((200, b"", 0), "HTTP status 200"),
     "a number of 5,000 digits": (
         (200, b'{"bounces": [' + b"9" * 5_000 + b"]}", 0),
-        "no whole answer (ValueError)",
+        "HTTP status 200",
     ),
-    "nested too deep": ((200, b"[" * 100_000, 0), "no whole answer ("),
+    "nested too deep": ((200, b"[" * 100_000, 0), "HTTP status 200"),
+    "a page in HTML": ((200, b"<!doctype html><p>Maintenance", 0), "HTTP status 200"),
     "errors": (
         (200, b'{"errors": [{"code": "13-006", "message": "Bad date."}]}', 0),
         "13-006",
@@ -84,6 +85,18 @@ def test_an_answer_that_cannot_be_used_is_one_sentence_and_stores_nothing(
     assert documents("mail_statuses_reconcile") == {
         name: {"bounces": 1} for name in documents("mail_statuses_reconcile")
     }
+
+
+def test_credentials_are_masked_however_they_are_written(run, answer, monkeypatch):
+    key, user = "Key/of the+stand-in", "Me@example.jp"
+    written = (
+        "KEY/OF THE+STAND-IN Key%2fof%20the%2Bstand-in key%2Fof+the%2bstand-in me%40example.jp"
+    )
+    answer((401, json.dumps({"errors": [{"message": written}]}).encode(), 0))
+    monkeypatch.setenv("CMC_REST_KEY", key)
+    monkeypatch.setenv("CMC_REST_USER", user)
+
+    assert "'*** *** *** ***'" in run(*BOUNCES).stderr
 
 
 def test_a_server_that_is_not_there_is_one_sentence(run, use):
@@ -165,6 +178,26 @@ def test_nulls_new_fields_and_missing_ones_are_taken_as_the_webhook_takes_them(
     assert "cannot be read" in done.output
 
 
+def test_identical_rows_are_one_that_is_missing(run, answer):
+    answer(page(BOUNCE, BOUNCE, BOUNCE), END)
+
+    assert "Rows from CMC: 3, missing here: 1." in run(*BOUNCES).output
+
+
+def test_figures_of_an_earlier_run_are_not_shown_as_those_of_this_one(run, answer, monkeypatch):
+    monkeypatch.setenv("CMC_DAILY_REQUESTS", "2")
+    days = [days_ago(n) for n in range(9, 1, -1)]
+    figures = {"queued": 5, "succeeded": 5, "failed": 0, "blocked": 0}
+    told = [{"date": day, **figures} for day in days]
+    unread = [*told[:-2], *({**each, "queued": None} for each in told[-2:])]
+    answer(*((200, json.dumps({"statistics": each}).encode(), 0) for each in (told, unread)))
+
+    assert "earlier run" not in run("reconcile").output
+    assert (
+        f"as CMC did not tell them in this one: {days[-2]}, {days[-1]}." in run("reconcile").output
+    )
+
+
 # The budget
 
 
@@ -202,7 +235,7 @@ def booked(remembered, most):
     for number in range(most + 1):
         try:
             remembered.book("2026-11-27", "bounces", most)
-        except memory.SpentError:
+        except RestError:
             return number
     raise AssertionError
 

@@ -148,6 +148,22 @@ def test_figures_of_another_month_are_remembered():
     assert found["judged"]["queued"]["missing"] == {DAYS[3]: 7}
 
 
+def test_figures_that_only_an_earlier_run_was_told_are_named():
+    first = judged(rows(SAME)[:4], figures(SAME), TODAY, {})
+    second = judged(rows(SAME)[4:], figures(SAME), TODAY, first)
+
+    assert (first["remembered"], second["remembered"]) == ([], DAYS[:4])
+
+
+def test_days_without_mails_and_row_are_not_remembered():
+    here = figures([100, 120, 0, 100, 110, 130, 80, 95])
+    told = [row for row in rows(SAME) if row["date"] != DAYS[2]]
+
+    again = judged(told, here, TODAY, judged(told, here, TODAY, {}))
+
+    assert (again["figures"][DAYS[2]]["queued"], again["remembered"]) == (0, [])
+
+
 def test_figures_are_kept_for_forty_days():
     old = {"2026-10-17": {"queued": 1, "succeeded": 1, "failed": 0, "blocked": 0}}
 

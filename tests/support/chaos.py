@@ -2,7 +2,6 @@
 
 import random
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import replace
 from datetime import datetime, timedelta
 from itertools import islice
 from typing import Any
@@ -39,7 +38,7 @@ def odd(events: Iterable[Event], rng: random.Random) -> list[Event]:
     addresses: dict[str, str] = {}
     result = []
     for event in events:
-        event = replace(event, record=_readdressed(event.record, addresses, rng))
+        event = event._replace(record=_readdressed(event.record, addresses, rng))
         result.append(event)
         if rng.random() < _ODD_SHARE:
             result.append(rng.choice(_ADDITIONS)(event, rng))
@@ -48,7 +47,7 @@ def odd(events: Iterable[Event], rng: random.Random) -> list[Event]:
 
 def split(posts: Iterable[Post]) -> list[Post]:
     """Return a post for each record."""
-    return [replace(post, records=(record,)) for post in posts for record in post.records]
+    return [post._replace(records=(record,)) for post in posts for record in post.records]
 
 
 def duplicate(posts: Sequence[Post], rng: random.Random) -> list[Post]:
@@ -67,7 +66,7 @@ def reorder(posts: Sequence[Post], rng: random.Random) -> list[Post]:
         rng.shuffle(pool)
     pools = {event_type: iter(pool) for event_type, pool in records.items()}
     shuffled = [
-        replace(post, records=tuple(islice(pools[post.event_type], len(post.records))))
+        post._replace(records=tuple(islice(pools[post.event_type], len(post.records))))
         for post in posts
     ]
     rng.shuffle(shuffled)
@@ -85,26 +84,26 @@ def _readdressed(record: dict[str, Any], addresses: dict[str, str], rng: random.
 
 
 def _changed(changes: Sequence[dict[str, Any]]) -> Callable[[Event, random.Random], Event]:
-    return lambda event, rng: replace(event, record=event.record | rng.choice(changes))
+    return lambda event, rng: event._replace(record=event.record | rng.choice(changes))
 
 
 def _not_a_record(event: Event, rng: random.Random) -> Event:
-    return replace(event, record=f"not a record: {event.record['messageId']}")
+    return event._replace(record=f"not a record: {event.record['messageId']}")
 
 
 def _unknown_status(event: Event, rng: random.Random) -> Event:
     unknown = event.record | {"status": rng.choice(_UNKNOWN_STATUSES), "reason": ""}
-    return replace(event, event_type="deliveries", record=unknown)
+    return event._replace(event_type="deliveries", record=unknown)
 
 
 def _repeated_later(event: Event, rng: random.Random) -> Event:
     later = datetime.fromisoformat(event.record["created"]) + timedelta(seconds=rng.randint(1, 60))
-    return replace(event, record=event.record | {"created": later.isoformat(" ")})
+    return event._replace(record=event.record | {"created": later.isoformat(" ")})
 
 
 def _unknown_code(event: Event, rng: random.Random) -> Event:
     code = rng.choice(["12", "42", 2])
-    return replace(event, event_type="bounces", record=event.record | {"status": code})
+    return event._replace(event_type="bounces", record=event.record | {"status": code})
 
 
 _ADDITIONS: tuple[Callable[[Event, random.Random], Event], ...] = (
