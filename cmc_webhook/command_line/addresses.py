@@ -54,7 +54,7 @@ def list_addresses(
     )
     if as_csv:
         with click.open_file("-", "wb") as file:
-            file.writelines(line.encode() for line in csv_lines(listing.pages(_PAGE), *about))
+            file.writelines(map(str.encode, csv_lines(listing.pages(_PAGE), *about)))
         return
     print_page(
         listing,
@@ -98,7 +98,7 @@ def check_file(
         except UnreadableFileError as error:
             raise click.ClickException(printable(text(error.key, **error.values))) from error
         answer.seek(0)
-        with output.open("wb") if output else click.open_file("-", "wb") as target:
+        with click.open_file(output or "-", "wb") as target:
             shutil.copyfileobj(answer, target)
     total, allowed = counts.total(), counts.pop("", 0)
     summary = [text("checked.rows", count=f"{total:,}", allowed=f"{allowed:,}")]
@@ -112,8 +112,7 @@ def check_file(
 def show(where: FirestoreOptions, address: str) -> None:
     """Print whether an address may be mailed, and what that rests on."""
     connection = connected(where)
-    document = connection.addresses.get(address)
-    _describe(connection, address, document)
+    document = _describe(connection, address)
     if document and not verdict_of(document, datetime.now(UTC)).allows():
         click.echo(printable(text("stops.how_to_allow", address=shlex.quote(address))))
 
@@ -121,8 +120,7 @@ def show(where: FirestoreOptions, address: str) -> None:
 def allow(where: FirestoreOptions, address: str, note: str, yes: bool) -> None:
     """Show what speaks against an address, ask, and store that it may be mailed."""
     connection = connected(where)
-    document = connection.addresses.get(address)
-    _describe(connection, address, document)
+    document = _describe(connection, address)
     if document is None:
         click.echo(text("stops.nothing_to_allow"))
         return
@@ -141,7 +139,7 @@ def block(where: FirestoreOptions, address: str, note: str) -> None:
 
 def edited(connection: Connection, address: str) -> click.ClickException:
     """Return the error for an address whose document somebody edited so that it is unreadable."""
-    path = f"{connection.address_collection}/{address_id(address)}"
+    path = f"{connection.addresses.collection.id}/{address_id(address)}"
     return click.ClickException(text("stops.unreadable", path=path))
 
 
@@ -155,17 +153,18 @@ def _decide(connection: Connection, address: str, decision: str, note: str) -> N
     click.echo(printable(sentence(verdict, texts(), connection.zone)))
 
 
-def _describe(connection: Connection, address: str, document: Document | None) -> None:
-    """Print the verdict on an address, what speaks against it, and what it rests on."""
+def _describe(connection: Connection, address: str) -> Document | None:
+    """Print the verdict on an address and what it rests on, which is returned."""
     zone, statuses = connection.zone, connection.statuses
+    document = connection.addresses.get(address)
     verdict = verdict_of(document, datetime.now(UTC))
     click.echo(click.style(printable(address), bold=True))
     click.echo(printable(sentence(verdict, texts(), zone)))
     if document is None:
-        return
+        return None
     if verdict.cause and of_bounces_alone([document], statuses):
         click.echo(text("stops.alone"))
-    if verdict.cause and (at := later_success(document, statuses)):
+    if verdict.cause and (at := later_success(verdict, address, statuses)):
         click.echo(text("stops.later_success", time=shown(at, zone)))
     decided, facts = evidence(document, texts(), zone)
     for line in decided:
@@ -176,3 +175,4 @@ def _describe(connection: Connection, address: str, document: Document | None) -
         click.echo(printable(fact))
         if reply:
             click.echo(f"    {printable(reply)}")
+    return document

@@ -28,8 +28,8 @@ class AddressesOfMails:
 
     def __init__(self, database: Database, connection: Connection) -> None:
         self._database = database
-        self._name_of_mail = partial(database.document, connection.collection)
-        self._name = partial(database.document, connection.address_collection)
+        self._name_of_mail = partial(database.document, connection.statuses.collection.id)
+        self._name = partial(database.document, connection.addresses.collection.id)
         self._found: dict[str, tuple[str, list[Fact]]] = {}
         self._seen: set[str] = set()
         self._dropped: dict[str, set[str]] = {}

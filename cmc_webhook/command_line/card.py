@@ -7,7 +7,7 @@ from zoneinfo import ZoneInfo
 
 import click
 
-from cmc_webhook.command_line.rendering import coloured
+from cmc_webhook.command_line.rendering import coloured, labelled
 from cmc_webhook.reading import table
 from cmc_webhook.reading.addresses import Card, explain_card, newest_status
 from cmc_webhook.reading.documents import Document
@@ -105,7 +105,5 @@ def _cells(mail: Document, texts: Texts, zone: ZoneInfo) -> list[str]:
 def _part(heading: str, *paragraphs: str) -> Iterator[str]:
     yield ""
     yield click.style(heading, bold=True)
-    room = max(20, table.terminal_width() - len(_INDENT))
     for paragraph in paragraphs:
-        for line in table.wrap(table.printable(paragraph), room):
-            yield _INDENT + line
+        yield from labelled("", paragraph, len(_INDENT))

@@ -1,12 +1,8 @@
 """`export`: mails as CSV for Excel or as JSON Lines."""
 
-import contextlib
-import io
-import sys
 from collections.abc import Iterator
 from itertools import chain
 from pathlib import Path
-from typing import IO
 
 import click
 from google.api_core.exceptions import GoogleAPIError
@@ -51,19 +47,13 @@ def export(
         if unreadable > _MOST_NAMED:
             click.echo(text("list.all_unreadable", count=f"{unreadable:,}"), err=True)
 
-    with contextlib.ExitStack() as stack:
-        if output:
-            mode = "w" if is_start else "a"
-            file: IO[str] = stack.enter_context(output.open(mode, encoding="utf-8", newline=""))
-        else:
-            file = sys.stdout
-            if isinstance(file, io.TextIOWrapper):
-                file.reconfigure(encoding="utf-8")
+    if form == "csv":
+        lines = csv_lines(mails(), connection.zone, is_start)
+    else:
+        lines = (f"{document_json(mail, connection.zone)}\n" for mail in mails())
+    with click.open_file(output or "-", "wb" if is_start else "ab") as file:
         try:
-            if form == "csv":
-                file.writelines(csv_lines(mails(), connection.zone, is_start))
-            else:
-                file.writelines(f"{document_json(mail, connection.zone)}\n" for mail in mails())
+            file.writelines(map(str.encode, lines))
         except (KeyboardInterrupt, GoogleAPIError):
             if after:
                 click.echo(text("progress.incomplete", position=f"'{printable(after)}'"), err=True)

@@ -28,7 +28,7 @@ from cmc_webhook.reading.connection import FirestoreOptions
 from cmc_webhook.reading.language import text
 from cmc_webhook.reading.opened import Connection, connected
 from cmc_webhook.reading.queries import count
-from cmc_webhook.reading.rebuilding import Left, LeftError, rebuilt
+from cmc_webhook.reading.rebuilding import Left, rebuilt
 from cmc_webhook.status import addresses, document
 from cmc_webhook.writer import TRANSIENT, Writer, attempts
 
@@ -169,10 +169,8 @@ def _each_mail(zone: ZoneInfo | None, page: Page) -> dict[str, Result]:
 def _mail(held: Held | None, zone: ZoneInfo | None) -> Result:
     if held is None:
         return {}
-    try:
-        return document.changes(held.fields, rebuilt(held.fields, zone))
-    except LeftError as error:
-        return error.why
+    result = rebuilt(held.fields, zone)
+    return result if isinstance(result, Left) else document.changes(held.fields, result)
 
 
 def _rebuild_addresses(connection: Connection, database: Database, run: _Run, number: int) -> None:

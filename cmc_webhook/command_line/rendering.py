@@ -86,12 +86,8 @@ def as_json(value: Any, zone: ZoneInfo) -> str:
     if line.isprintable():
         return line
     # They can only be inside of strings.
-    return line.translate({ord(c): _escape(c) for c in set(line) if table.printable(c) != c})
-
-
-def _escape(character: str) -> str:
-    digits = character.encode("utf-16-be").hex()
-    return "".join(f"\\u{digits[n : n + 4]}" for n in range(0, len(digits), 4))
+    controls = [c for c in set(line) if table.printable(c) != c]
+    return line.translate({ord(c): json.dumps(c)[1:-1] for c in controls})
 
 
 def _json_value(value: Any, zone: ZoneInfo) -> Any:

@@ -64,8 +64,10 @@ def send(
         raise click.UsageError(text("usage.real_url", url=without_query(url)))
     end = end or (datetime.now(UTC) if seed is None else _END_WITH_SEED)
     seed = random.SystemRandom().getrandbits(32) if seed is None else seed
+    only = str(code or 2) if status == "bounce" else status
+    steps = (scenarios.Step((only,)),) if only else scenarios.STEPS.get(scenario or "normal")
     mailing = scenarios.Mailing(
-        steps=_steps(status, code, scenario),
+        steps=steps,
         count=count,
         recipients=recipients,
         version=version,
@@ -126,14 +128,6 @@ def conclude(answers: Sequence[Answer]) -> None:
     if refused := sum(not answer.accepted for answer in answers):
         values = {"refused": f"{refused:,}", "posts": f"{len(answers):,}"}
         raise click.ClickException(text("posted.refused", **values))
-
-
-def _steps(
-    status: str | None, code: int | None, scenario: str | None
-) -> tuple[scenarios.Step, ...] | None:
-    if status:
-        return (scenarios.Step((str(code or 2) if status == "bounce" else status,)),)
-    return scenarios.STEPS.get(scenario or "normal")
 
 
 def _bodies(file: IO[bytes]) -> Iterator[Any]:

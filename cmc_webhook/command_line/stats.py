@@ -7,13 +7,12 @@ import click
 
 from cmc_webhook.command_line.rendering import as_json
 from cmc_webhook.command_line.statuses import nothing_found
-from cmc_webhook.reading import pasted, table
+from cmc_webhook.reading import table
 from cmc_webhook.reading.campaigns import Mailing, Row, csv_lines, days_until, label, mailing
 from cmc_webhook.reading.connection import FirestoreOptions
 from cmc_webhook.reading.counts import RATES, cell
 from cmc_webhook.reading.language import text, texts
 from cmc_webhook.reading.opened import connected
-from cmc_webhook.reading.pasted import Search
 from cmc_webhook.reading.statuses import Filters
 from cmc_webhook.status.document import day_in_japan
 
@@ -28,8 +27,8 @@ def stats(
     connection = connected(where)
     statuses = connection.statuses
     queued = (day,) if day else days_until(day_in_japan(datetime.now(UTC)), days)
-    search = Search("to_domain", pasted.domain(domain)) if domain else None
-    found = mailing(statuses, Filters(search=search, days=queued, subject=subject))
+    filters = Filters(domain=domain, days=queued, subject=subject)
+    found = mailing(statuses, filters)
     if form == "json":
         tables = {
             kind: {row.label: row.numbers.columns() for row in rows}
@@ -41,7 +40,6 @@ def stats(
     elif found.total.received:
         click.echo("\n".join(_report(found)))
     if not found.total.received:
-        filters = Filters(domain=domain)
         click.echo(nothing_found(filters, statuses, where, connection.zone), err=True)
 
 

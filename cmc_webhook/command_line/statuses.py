@@ -35,7 +35,7 @@ from cmc_webhook.status.events import Status
 # The hash, and the part of CMC's own message ids that differs most.
 SHORT_ID = len("974c-9e7e564c")
 _WIDE = 110
-_TEXTS = ("to", "domain", "message_id", "api_data", "composition")
+_TEXTS = ("to", "domain", "message_id", "api_data", "composition", "subject")
 # The details whose values are words, and the tables that say what these are called.
 _TABLES = {"bounce_cause": "cause", "bounce_class": "class", "diagnosis": "diagnosis"}
 _DETAILS = (

@@ -31,12 +31,12 @@ def card_page(site: Site, address: str, searched: Collection[str] = ()) -> str:
     """Return the card of *address*, or of another text; these fields were *searched*."""
     texts = request_texts()
     card = read_card(site.statuses, site.addresses, address)
-    is_stopped = card.record and card.verdict.cause
-    later = later_success(card.record, site.statuses) if card.record and is_stopped else None
+    is_stopped = bool(card.verdict.cause)
+    later = later_success(card.verdict, card.address, site.statuses) if is_stopped else None
     newest = card.mails[0] if card.mails else None
     return render_page(
         "address.html",
-        documents_read=card.documents_read + bool(is_stopped),
+        documents_read=card.documents_read + is_stopped,
         card=card,
         q=request.args.get("q", card.address),
         is_address=is_address(address),

@@ -21,7 +21,7 @@ Parameters = MultiDict[str, str]
 _LONGEST = 1_500
 # The parameters of a mailing.
 MAILING = ("day", "subject", "receiver", "outcome", "late")
-_NAMES = ("q", "by", "status", *FILTERS, "composition", "period", "since", "until", *MAILING)
+NAMES = ("q", "by", "status", *FILTERS, "composition", "period", "since", "until", *MAILING)
 
 
 class BadParameterError(Exception):
@@ -66,7 +66,7 @@ def read_filters(
     )
     if filters.are_too_many():
         raise BadParameterError("day")
-    kept = {name: values for name in _NAMES if (values := [*filter(None, given.getlist(name))])}
+    kept = {name: values for name in NAMES if (values := [*filter(None, given.getlist(name))])}
     return UrlFilters(filters, period, kept)
 
 

@@ -80,7 +80,7 @@ def mails(site: Site) -> Blueprint:
             explanation=explain(found.fields, request_texts(), site.zone),
             bounce_alone=is_bounce_alone(found.fields),
             cause_of=cause_of,
-            path=f"{site.collection}/{found.id}",
+            path=f"{site.statuses.collection.id}/{found.id}",
             in_google=google_url(site, found.id) if not site.emulator else None,
         )
 
@@ -91,6 +91,7 @@ def google_url(site: Site, document_id: str) -> str:
     """Return the URL of the document in Google Cloud console."""
     database = site.client._database
     shown = "-default-" if database == "(default)" else database
-    path = f"databases/{shown}/data/panel/{site.collection}/{document_id}"
+    collection = site.statuses.collection.id
+    path = f"databases/{shown}/data/panel/{collection}/{document_id}"
     project = quote(site.client.project)
     return f"https://console.cloud.google.com/firestore/{quote(path)}?project={project}"

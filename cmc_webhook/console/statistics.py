@@ -6,6 +6,7 @@ from flask import Blueprint, Response, request, url_for
 
 from cmc_webhook.console.downloads import as_csv
 from cmc_webhook.console.filters import (
+    NAMES,
     BadParameterError,
     UrlFilters,
     read_filters,
@@ -81,6 +82,9 @@ def statistics(site: Site) -> Blueprint:
 def _chosen(site: Site, now: datetime) -> UrlFilters:
     """Return what the URL chooses, by default the last days. Raises BadParameterError."""
     given = request.args.copy()
+    # Ignored, it would give the numbers of other mails than were asked for.
+    if unknown := given.keys() - {*NAMES, "last"}:
+        raise BadParameterError(min(unknown))
     text, by = read_question(given)
     search = None
     if text:
@@ -88,7 +92,7 @@ def _chosen(site: Site, now: datetime) -> UrlFilters:
         is_domain = by == "to_domain"
         search = Search(by, domain(text)) if is_domain else Search("api_data", text, whole=False)
     length = int(read_one_of(given, "last", ("", *_LENGTHS)) or _LENGTHS[0])
-    if not (given.get("day") or by == "api_data_begins"):
+    if not (any(given.getlist("day")) or by == "api_data_begins"):
         given.setlist("day", [*days_until(day_in_japan(now), length)])
     chosen = read_filters(given, site.zone, now, "all", search)
     # No index answers both.

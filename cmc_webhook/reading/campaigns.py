@@ -131,7 +131,7 @@ def _parts(
         found = Counter(filter(None, (fields.get("subject") for fields in sampled)))
         most = found.most_common(_MOST_SUBJECTS)
         yield "subject", {each: {"subject": each} for each, count in most if count > 1}
-    if not (filters.receiver or (filters.search and filters.search.whole)):
+    if not (filters.receiver or filters.domain or (filters.search and filters.search.whole)):
         yield "receiver", {each: {"receiver": each} for each in Receiver}
 
 

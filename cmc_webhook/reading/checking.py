@@ -9,7 +9,7 @@ from collections.abc import Collection, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
 from itertools import chain, islice
-from typing import IO, NamedTuple
+from typing import IO
 from zoneinfo import ZoneInfo
 
 from cmc_webhook.reading import queries
@@ -18,10 +18,10 @@ from cmc_webhook.reading.documents import ADDRESS, Document
 from cmc_webhook.reading.mail_addresses import MailAddresses
 from cmc_webhook.reading.pasted import address
 from cmc_webhook.reading.statuses import MailStatuses
-from cmc_webhook.reading.stops import last_fact_at
+from cmc_webhook.reading.stops import later_success
 from cmc_webhook.reading.texts import Texts
 from cmc_webhook.reading.times import shown
-from cmc_webhook.reading.verdicts import Verdict, answer_text, cause_text, end_text, verdict_of
+from cmc_webhook.reading.verdicts import Verdict, cause_text, end_text, verdict_of
 from cmc_webhook.status.addresses import address_id
 
 # Of more addresses, the stopped ones are fewer reads.
@@ -32,15 +32,8 @@ _PAGE = 2_000
 _READERS = 8
 
 
-class Answer(NamedTuple):
-    """The verdict on an address, and the time of the last fact behind a stop."""
-
-    verdict: Verdict
-    stopped_at: datetime | None = None
-
-
 class Source:
-    """Answers at *now* for mail through *composition*; of *many*, all stopped are read at once."""
+    """Verdicts at *now* for mail through *composition*; of *many*, all stopped are read at once."""
 
     def __init__(
         self,
@@ -56,32 +49,28 @@ class Source:
         self._now = now
         self.composition = composition
         self.calls = self.reads = self.successes_asked = 0
-        self._all = {each.id: self._answer(each) for each in self._stopped()} if many else None
+        self._all = {each.id: verdict_of(each, now) for each in self._stopped()} if many else None
 
-    def answers(self, wanted: Collection[str]) -> dict[str, Answer]:
-        """Return an answer for each of at most queries.AT_ONCE addresses, in lower case."""
+    def verdicts(self, wanted: Collection[str]) -> dict[str, Verdict]:
+        """Return the verdict on each of at most queries.AT_ONCE addresses, in lower case."""
         ids = {address_id(each): each for each in wanted}
         if self._all is None and ids:
             found = self._addresses.get_all([*ids])
-            answers = {each.id: self._answer(each) for each in found}
+            known = {each.id: verdict_of(each, self._now) for each in found}
             self._count(1, len(ids))
         else:
-            answers = self._all or {}
-        return {to: answers.get(name) or Answer(Verdict()) for name, to in ids.items()}
+            known = self._all or {}
+        return {to: known.get(name, Verdict()) for name, to in ids.items()}
 
-    def later_successes(self, answers: Mapping[str, Answer]) -> dict[str, datetime]:
+    def later_successes(self, verdicts: Mapping[str, Verdict]) -> dict[str, datetime]:
         """Return when stopped addresses took a mail after the last fact."""
-        stopped = {to: at for to, (_, at) in answers.items() if at}
-        asked = [*islice(stopped, MOST_SUCCESSES - self.successes_asked)]
+        stopped = [to for to, verdict in verdicts.items() if verdict.last_fact_at]
+        asked = stopped[: MOST_SUCCESSES - self.successes_asked]
         self.successes_asked += len(asked)
         self._count(len(asked), len(asked))
         with ThreadPoolExecutor(_READERS) as pool:
-            found = zip(asked, pool.map(self._statuses.newest_success, asked), strict=True)
-            return {to: at for to, at in found if at and at > stopped[to]}
-
-    def _answer(self, document: Document) -> Answer:
-        verdict = verdict_of(document, self._now)
-        return Answer(verdict, last_fact_at(document) if verdict.cause else None)
+            found = pool.map(lambda to: later_success(verdicts[to], to, self._statuses), asked)
+            return {to: at for to, at in zip(asked, found, strict=True) if at}
 
     def _stopped(self) -> Iterator[Document]:
         pages = self._addresses.stopped(self._now).pages(_PAGE)
@@ -109,14 +98,15 @@ def check(
         target.write(table.widened(header, [*map(texts.text, heads)]))
     while part := [*islice(rows, queries.AT_ONCE)]:
         wanted = {row.cell: address(row.cell) for row in part}
-        answers = source.answers({*filter(None, wanted.values())})
-        successes = source.later_successes(answers)
+        verdicts = source.verdicts({*filter(None, wanted.values())})
+        successes = source.later_successes(verdicts)
         counts: Counter[str] = Counter()
         for row in part:
             may, why, until = texts.text("verdict.no"), texts.text("checked.none"), ""
             if to := wanted[row.cell]:
-                verdict = answers[to].verdict
-                may = answer_text(verdict, texts, source.composition)
+                verdict = verdicts[to]
+                allows = verdict.allows(source.composition)
+                may = texts.text("verdict.yes" if allows else "verdict.no")
                 why = cause_text(verdict, texts, source.composition)
                 until = end_text(verdict, texts, zone)
             counts[why] += bool(row.cells)

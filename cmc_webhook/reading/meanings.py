@@ -14,6 +14,7 @@ from cmc_webhook.reading.texts import Texts
 from cmc_webhook.reading.times import in_zone, shown
 from cmc_webhook.status.diagnosis import Diagnosis, Receiver, may_be_filtered, receiver_of
 from cmc_webhook.status.events import BOUNCE_CODES, UNKNOWN_BOUNCE_CODE, Status
+from cmc_webhook.text import domain_of
 
 # In the order of CMC's codes.
 CAUSES = tuple(cause for cause, _ in (*BOUNCE_CODES.values(), UNKNOWN_BOUNCE_CODE))
@@ -111,7 +112,7 @@ def explain(fields: Mapping[str, Any], texts: Texts, zone: ZoneInfo) -> Explanat
     at = fields.get("succeeded_at") or fields.get("status_at")
     values = {
         "receiver": texts.name("receiver", receiver or ""),
-        "domain": _domain(fields.get("from", "")) or texts.text("customer.domain"),
+        "domain": domain_of(fields.get("from", "")) or texts.text("customer.domain"),
         "time": time_text(at, texts, zone) if isinstance(at, datetime) else "",
     }
     happened = texts.sentences(found.happened, **values)
@@ -177,12 +178,6 @@ def _most_specific(fields: Mapping[str, Any], status: str) -> tuple[str, str]:
 
 def _receiver(fields: Mapping[str, Any]) -> Receiver | None:
     return receiver_of(fields.get("to_domain", ""), fields.get("reason", ""))
-
-
-def _domain(sender: str) -> str:
-    """Return the domain of an address, which may stand in angle brackets behind a name."""
-    _, at, domain = sender.rpartition("@")
-    return domain.rstrip("> ") if at else ""
 
 
 def _links(receiver: Receiver | None, status: str, texts: Texts) -> tuple[Link, ...]:

@@ -28,36 +28,13 @@ class Connection:
     """An open Firestore with its collections; *real* is true if a project was named."""
 
     client: firestore.Client
-    collection: str
-    address_collection: str
-    inbound_collection: str
+    statuses: MailStatuses
+    addresses: MailAddresses
+    received: ReceivedMails
+    quarantine: Quarantine  # of the status function
+    received_quarantine: Quarantine  # of received mail; its contents are in the bucket
     zone: ZoneInfo  # CMC_TIME_ZONE
     real: bool
-
-    @property
-    def statuses(self) -> MailStatuses:
-        """The status documents."""
-        return MailStatuses(self.client, self.collection)
-
-    @property
-    def addresses(self) -> MailAddresses:
-        """The documents of addresses."""
-        return MailAddresses(self.client, self.address_collection)
-
-    @property
-    def received(self) -> ReceivedMails:
-        """The received mails."""
-        return ReceivedMails(self.client, self.inbound_collection)
-
-    @property
-    def quarantine(self) -> Quarantine:
-        """The quarantine of the status function."""
-        return Quarantine(self.client, self.collection)
-
-    @property
-    def received_quarantine(self) -> Quarantine:
-        """The quarantine of received mail; its contents are in the bucket."""
-        return Quarantine(self.client, self.inbound_collection)
 
     def database(self) -> Database:
         """Return the same database for writes under conditions, as the functions make them."""
@@ -84,11 +61,15 @@ def opened(where: FirestoreOptions) -> Connection:
         os.environ[EMULATOR] = where.emulator
     else:
         os.environ.pop(EMULATOR, None)
+    client = _client(where.named_project, settings.database)
+    inbound = inbound_collection(os.environ)
     return Connection(
-        _client(where.named_project, settings.database),
-        settings.collection,
-        settings.address_collection,
-        inbound_collection(os.environ),
+        client,
+        MailStatuses(client, settings.collection),
+        MailAddresses(client, settings.address_collection),
+        ReceivedMails(client, inbound),
+        Quarantine(client, settings.collection),
+        Quarantine(client, inbound),
         settings.time_zone,
         real=bool(where.project),
     )

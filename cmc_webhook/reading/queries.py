@@ -251,16 +251,14 @@ def starting(collection: CollectionReference, field: str, start: str, most: int)
     return beginning_with(Query(collection), field, start).order_by(field).limit(most)
 
 
-def within(query: Query, time: str, since: datetime | None, until: datetime | None) -> Query:
-    """Return *query* with *time* from *since* until before *until*, if these are given."""
-    for condition, bound in ((">=", since), ("<", until)):
+def within(query: Query, field: str, first: Any, end: Any) -> Query:
+    """Return *query* with *field* from *first* until before *end*, if these are given."""
+    for condition, bound in ((">=", first), ("<", end)):
         if bound:
-            query = query.where(filter=FieldFilter(time, condition, bound))
+            query = query.where(filter=FieldFilter(field, condition, bound))
     return query
 
 
 def beginning_with(query: Query, field: str, start: str) -> Query:
     """Return *query* with *field* beginning with *start*."""
-    for condition in (FieldFilter(field, ">=", start), FieldFilter(field, "<", f"{start}\uf8ff")):
-        query = query.where(filter=condition)
-    return query
+    return within(query, field, start, f"{start}\uf8ff")

@@ -35,41 +35,33 @@ class Left(StrEnum):
     REFUSED = "refused"
 
 
-class LeftError(Exception):
-    """The document is to be left as it is; *why* says the reason."""
-
-    def __init__(self, why: Left) -> None:
-        super().__init__(why.value)
-        self.why = why
-
-
-def rebuilt(held: Mapping[str, Any], zone: ZoneInfo | None = None) -> dict[str, Any]:
-    """Return *held* as its history gives it, local times in *zone*. Raises LeftError."""
+def rebuilt(held: Mapping[str, Any], zone: ZoneInfo | None = None) -> dict[str, Any] | Left:
+    """Return *held* as its history gives it, local times in *zone*, or why it is left."""
     if not held.get("status") and not held.get("events"):
-        raise LeftError(Left.NO_EVENT)
+        return Left.NO_EVENT
     try:
         folded = fold(held, ())
     except UnreadableDocumentError:
-        raise LeftError(Left.UNREADABLE) from None
+        return Left.UNREADABLE
     if folded["schema_version"] > SCHEMA_VERSION:
-        raise LeftError(Left.NEWER)
+        return Left.NEWER
     return _in_zone(folded, zone) if zone else folded
 
 
-def _in_zone(folded: Mapping[str, Any], zone: ZoneInfo) -> dict[str, Any]:
+def _in_zone(folded: Mapping[str, Any], zone: ZoneInfo) -> dict[str, Any] | Left:
     events = folded["events"]
     if len(events) >= HISTORY:
-        raise LeftError(Left.LONG)
+        return Left.LONG
     try:
         # The zone of CMC's REST API may be another, and is that of `reconcile`.
         moved = [e if is_from_rest(e) else e | {"at": instant(e["created"], zone)} for e in events]
     except (KeyError, ValueError):  # a stand-in has no `created`
-        raise LeftError(Left.NO_CREATED) from None
+        return Left.NO_CREATED
     kept = {name: folded[name] for name in _KEPT if name in folded}
     # Somebody may have removed events. What they said of the times would be lost.
     explained = fold(kept | {"events": events}, ())
     if any(folded.get(name) != explained.get(name) for name in _TIMES):
-        raise LeftError(Left.UNEXPLAINED)
+        return Left.UNEXPLAINED
     return fold(kept | {"events": moved}, ())
 
 

@@ -138,13 +138,12 @@ class MailStatuses(queries.Collection):
 
     def newest_success(self, to: str) -> datetime | None:
         """Return when a mail to this address was accepted last, of those that stayed so."""
-        newest = self.newest(Filters(to=to, statuses=(Status.SUCCEEDED,)), 1, ["status_at"])
-        return next((mail.fields.get("status_at") for mail in newest), None)
+        return self.newest_time(Filters(to=to, statuses=(Status.SUCCEEDED,)))
 
     def counts(self, each: Iterable[Filters]) -> list[int]:
         """Return how many mails each filter chooses. Firestore counts; no document is read."""
         with ThreadPoolExecutor(_COUNTERS) as pool:
-            return list(pool.map(self._count, each))
+            return list(pool.map(count, map(self._ordered, each)))
 
     def matches(self, meant: Iterable[Search]) -> list[Search]:
         """Return which of *meant* find a mail, the whole values first; reads one for each."""
@@ -212,9 +211,6 @@ class MailStatuses(queries.Collection):
 
     def _by_arrival(self, direction: str) -> Query:
         return self.collection.order_by("last_received_at", direction=direction)
-
-    def _count(self, filters: Filters) -> int:
-        return count(self._ordered(filters))
 
     def _ordered(self, filters: Filters) -> Query:
         search = filters.search

@@ -10,7 +10,7 @@ from cmc_webhook.reading.spreadsheets import BOM, csv_line, safe_cell
 from cmc_webhook.reading.statuses import MailStatuses
 from cmc_webhook.reading.texts import Texts
 from cmc_webhook.reading.times import shown
-from cmc_webhook.reading.verdicts import cause_text, end_text, verdict_of
+from cmc_webhook.reading.verdicts import Verdict, cause_text, end_text, verdict_of
 from cmc_webhook.status.stop_rule import counted
 
 COLUMNS = ("address", "reason", "since", "until", "remark")
@@ -72,16 +72,10 @@ def csv_lines(
             yield csv_line(map(safe_cell, row))
 
 
-def last_fact_at(document: Document) -> datetime | None:
-    """Return the time of the last fact of an address document."""
-    return max((fact["at"] for fact in document.fields.get("facts", ())), default=None)
-
-
-def later_success(document: Document, statuses: MailStatuses) -> datetime | None:
-    """Return when a mail to the address was accepted, if that was after the last fact."""
-    succeeded_at = statuses.newest_success(document.fields.get("to", ""))
-    last = last_fact_at(document)
-    return succeeded_at if succeeded_at and last and succeeded_at > last else None
+def later_success(verdict: Verdict, address: str, statuses: MailStatuses) -> datetime | None:
+    """Return when a mail to *address* was accepted, if that was after the last fact."""
+    at, last = statuses.newest_success(address), verdict.last_fact_at
+    return at if at and last and at > last else None
 
 
 def is_of_bounces_alone(document: Document, mails: Iterable[Document]) -> bool:

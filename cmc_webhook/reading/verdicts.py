@@ -1,6 +1,6 @@
 """Whether an address may be mailed: a matter of many mails, not of the class of one. Pure."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from zoneinfo import ZoneInfo
 
@@ -25,6 +25,7 @@ class Verdict:
     line: Line | None = None  # of the rule; None: an operator decided
     unsubscribed_from: tuple[str, ...] = ()
     blocked_at: datetime | None = None  # when CMC last refused to send to it
+    last_fact_at: datetime | None = None  # of a stopped address
 
     def allows(self, composition: str | None = None) -> bool:
         """Return whether the address may be mailed, through this server composition if given."""
@@ -35,29 +36,31 @@ def verdict_of(document: Document | None, now: datetime) -> Verdict:
     """Return the verdict; an address whose document cannot be read is not mailed."""
     if document is None:
         return Verdict()
-    if any(name in document.unreadable for name in _DECISIVE):
-        return Verdict(cause=UNREADABLE)
     fields = document.fields
     facts, operator = fields.get("facts", []), fields.get("operator")
+    last_fact_at = max((fact["at"] for fact in facts), default=None)
+    if any(name in document.unreadable for name in _DECISIVE):
+        return Verdict(cause=UNREADABLE, last_fact_at=last_fact_at)
     blocks = [f["at"] for f in counted(facts, operator) if f["kind"] == Kind.BLOCKED]
-    unsubscribed_from = tuple(fields.get("unsubscribed_from", ()))
-    blocked_at = max(blocks, default=None)
+    allowed = Verdict(
+        unsubscribed_from=tuple(fields.get("unsubscribed_from", ())),
+        blocked_at=max(blocks, default=None),
+    )
     until = fields.get("stop_until")
     if until is None or until <= now:
-        return Verdict(unsubscribed_from=unsubscribed_from, blocked_at=blocked_at)
+        return allowed
     cause = fields.get("stop_cause", UNKNOWN)
     explained = stop(facts, operator)
     # Somebody may have edited the stop, or an older version may have written it.
-    known = (
-        explained if explained and (explained.cause, explained.until) == (cause, until) else None
-    )
-    return Verdict(
+    if explained and (explained.cause, explained.until) != (cause, until):
+        explained = None
+    return replace(
+        allowed,
         cause=cause,
-        since=known and known.since,
+        since=explained and explained.since,
         until=None if until >= NO_END else until,
-        line=known and known.line,
-        unsubscribed_from=unsubscribed_from,
-        blocked_at=blocked_at,
+        line=explained and explained.line,
+        last_fact_at=last_fact_at,
     )
 
 
@@ -84,11 +87,6 @@ def sentence(verdict: Verdict, texts: Texts, zone: ZoneInfo) -> str:
     if not verdict.cause:
         said.append(texts.text("verdict.otherwise" if said else "verdict.allowed"))
     return texts.joined(said)
-
-
-def answer_text(verdict: Verdict, texts: Texts, composition: str | None = None) -> str:
-    """Return whether the address may be mailed, in a word or two."""
-    return texts.text("verdict.yes" if verdict.allows(composition) else "verdict.no")
 
 
 def cause_text(verdict: Verdict, texts: Texts, composition: str | None = None) -> str:

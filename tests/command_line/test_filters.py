@@ -143,9 +143,9 @@ def test_where_nothing_is_found_it_says_what_was_searched_for(run, mails, option
     assert "No mails match; the newest is of " in said.stderr
 
 
-def test_stats_take_the_same(run, post):
+def test_stats_take_the_same_and_a_subject(run, post):
     post([make_record(created="2026-01-01 00:00:00")])
 
-    said = run("stats", "--domain", "NONE.example").stderr
+    said = run("stats", "--domain", "NONE.example", "--subject", "Mistyped").stderr
 
-    assert "Searched for domain none.example." in said
+    assert "Searched for domain none.example, subject Mistyped." in said

@@ -201,6 +201,10 @@ def test_by_default_it_is_the_last_days_and_no_mail_is_read(visit, post):
     assert "<strong>3</strong> Queued" in visit.get("/statistics?last=30").text
 
 
+def test_a_day_beside_an_empty_one_is_counted(visit):
+    assert f"Queued on {DAY}" in visit.get(f"/statistics?day=&day={DAY}").text
+
+
 def test_what_waits_and_who_is_stopped_leads_there(visit, post):
     post([make_record(messageId="")])
     now = datetime.now(ZoneInfo("Asia/Tokyo")).strftime("%Y-%m-%d %H:%M:%S")
@@ -216,6 +220,7 @@ def test_what_waits_and_who_is_stopped_leads_there(visit, post):
     [
         "day=nonsense",
         "last=8",
+        "days=30",
         "receiver=nobody",
         "q=x&by=to",
         "q=x",
