@@ -92,7 +92,6 @@ DEFAULTS = {
 
 def from_env(environ: Mapping[str, str]) -> StatusSettings:
     """Return the settings of the status function in *environ*. Raises SettingsError."""
-    _refuse_one_collection_for_two(environ)
     return StatusSettings(
         **_shared(environ, (API_KEYS, BASIC_CREDENTIALS)),
         collection=_read(environ, _collection, "CMC_COLLECTION"),
@@ -104,7 +103,6 @@ def from_env(environ: Mapping[str, str]) -> StatusSettings:
 
 def inbound_from_env(environ: Mapping[str, str]) -> InboundSettings:
     """Return the settings of the function for received mail. Raises SettingsError."""
-    _refuse_one_collection_for_two(environ)
     return InboundSettings(
         **_shared(environ, CREDENTIALS),
         collection=inbound_collection(environ),
@@ -139,6 +137,7 @@ def _refuse_one_collection_for_two(environ: Mapping[str, str]) -> None:
 
 
 def _shared(environ: Mapping[str, str], variables: Sequence[str]) -> dict[str, Any]:
+    _refuse_one_collection_for_two(environ)
     return {
         "credentials": _credentials(environ, variables),
         "database": _read(environ, _database, "CMC_DATABASE"),

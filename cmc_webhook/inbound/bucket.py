@@ -60,8 +60,7 @@ class Bucket:
                 " roles/storage.objectUser on it."
             ) from error
         except (GoogleAPIError, GoogleAuthError, RequestException, DataCorruption) as error:
-            kind = type(error).__name__
-            raise StoreUnavailable(f"Cloud Storage failed: {kind}.") from error
+            raise StoreUnavailable(f"Cloud Storage failed: {type(error).__name__}.") from error
 
 
 def connect_bucket(project: str, name: str) -> Bucket:

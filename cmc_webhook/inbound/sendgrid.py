@@ -39,8 +39,7 @@ def _contents(parts: Parts) -> Contents:
     details = parts.mapping("attachment-info")
     inline = {str(name): content_id for content_id, name in parts.mapping("content-ids").items()}
     attachments = [_attachment(f, details.get(f.name), inline.get(f.name, "")) for f in parts.files]
-    headers = parse_headers(parts.fields.get("headers", b""))
-    return Contents(headers, text, html, attachments)
+    return Contents(parse_headers(parts.fields.get("headers", b"")), text, html, attachments)
 
 
 def _attachment(file: Part, details: Any, content_id: str) -> Attachment:

@@ -3,6 +3,7 @@
 import math
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from itertools import chain, product
 from operator import ge, gt, le, lt
 from typing import TypeAlias
@@ -192,13 +193,10 @@ def _operands(part: Message) -> Iterator[Message]:
     yield from elements
 
 
-def _comparison(compare: Callable[[SortKey, SortKey], bool]) -> Callable[[Message], Accepts]:
-    def accepts(operand: Message) -> Accepts:
-        bound = sort_key(operand)
-        # Only values of the operand's type, and never NaN.
-        return lambda key: key[0] == bound[0] and key != _NAN and compare(key, bound)
-
-    return accepts
+def _compared(compare: Callable[[SortKey, SortKey], bool], operand: Message) -> Accepts:
+    bound = sort_key(operand)
+    # Only values of the operand's type, and never NaN.
+    return lambda key: key[0] == bound[0] and key != _NAN and compare(key, bound)
 
 
 def _only(keys: Iterable[SortKey]) -> Accepts:
@@ -228,10 +226,10 @@ def _not_in(operand: Message) -> Accepts:
 _NULL = sort_key(Value(null_value=0))
 _NAN = sort_key(Value(double_value=math.nan))
 _ACCEPTS: dict[str, Callable[[Message], Accepts]] = {
-    "LESS_THAN": _comparison(lt),
-    "LESS_THAN_OR_EQUAL": _comparison(le),
-    "GREATER_THAN": _comparison(gt),
-    "GREATER_THAN_OR_EQUAL": _comparison(ge),
+    "LESS_THAN": partial(_compared, lt),
+    "LESS_THAN_OR_EQUAL": partial(_compared, le),
+    "GREATER_THAN": partial(_compared, gt),
+    "GREATER_THAN_OR_EQUAL": partial(_compared, ge),
     "EQUAL": _equal,
     "NOT_EQUAL": lambda operand: _all_but([sort_key(operand)]),
     "IN": _in,

@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from operator import methodcaller
 from typing import Any
 
 import grpc
@@ -21,7 +20,6 @@ _STREAMING = {"BatchGetDocuments", "RunAggregationQuery", "RunQuery"}
 # Each running call takes one, also a call that waits for a transaction.
 _THREADS = 256
 _GRACE_S = 1.0
-_SERIALIZE = methodcaller("SerializeToString")
 _OPTIONS = [
     # Otherwise two servers can share a port, and each gets some of the calls.
     ("grpc.so_reuseport", 0),
@@ -94,14 +92,13 @@ def _handlers(calls: Calls) -> dict[str, Any]:
 
 
 def _handler(name: str, call: Callable[[Message], Iterator[Message]]) -> Any:
-    def handle(data: bytes, context: Any) -> Iterator[Message]:
+    def handle(data: bytes, context: Any) -> Iterator[bytes]:
         try:
-            yield from call(parse_request(name, data))
+            for response in call(parse_request(name, data)):
+                yield response.SerializeToString()
         except Refusal as refusal:
             context.abort(refusal.grpc_status_code, refusal.message)
 
     if name in _STREAMING:
-        return grpc.unary_stream_rpc_method_handler(handle, response_serializer=_SERIALIZE)
-    return grpc.unary_unary_rpc_method_handler(
-        lambda data, context: next(handle(data, context)), response_serializer=_SERIALIZE
-    )
+        return grpc.unary_stream_rpc_method_handler(handle)
+    return grpc.unary_unary_rpc_method_handler(lambda data, context: next(handle(data, context)))

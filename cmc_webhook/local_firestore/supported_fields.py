@@ -1,7 +1,6 @@
 """Parses requests; refuses those that set a field which this server does not support. Pure."""
 
 import tomllib
-from collections.abc import Mapping
 from pathlib import Path
 
 from google.api_core.exceptions import InvalidArgument, MethodNotImplemented
@@ -13,9 +12,7 @@ from cmc_webhook.local_firestore.messages import Message
 
 _PACKAGE = "google.firestore.v1."
 
-_SUPPORTED: Mapping[str, str] = tomllib.loads(
-    Path(__file__).with_suffix(".toml").read_text("utf-8")
-)
+_SUPPORTED = tomllib.loads(Path(__file__).with_suffix(".toml").read_text("utf-8"))
 
 
 def parse_request(call: str, data: bytes) -> Message:

@@ -38,19 +38,20 @@ class _Transaction:
         self.takes_turn = bool(options.read_write.retry_transaction)
         self.snapshot = snapshot
         self.began_us = self.used_us = snapshot.time_us
-        self._reads: list[tuple[Read, object]] = []
+        self._reads: list[tuple[Read, ReadResult]] = []
 
     def run(self, read: Read, latest: StorageReader) -> tuple[ReadResult, int]:
         if not self.read_only and self.is_current(latest):
             self.snapshot = latest
         result = read(self.snapshot)
         if not self.read_only:
-            self._reads.append((read, _versions(result)))
+            self._reads.append((read, result))
         return result, self.snapshot.time_us
 
     def is_current(self, latest: StorageReader) -> bool:
         """Whether all reads still have the same results."""
-        return all(_versions(read(latest)) == versions for read, versions in self._reads)
+        # A document that was written since is another object.
+        return all(read(latest) == result for read, result in self._reads)
 
     def has_expired(self, now_us: int) -> bool:
         return now_us > min(self.used_us + _IDLE_US, self.began_us + _LIFETIME_US)
@@ -136,9 +137,3 @@ class Transactions:
         since_us = self._storage.latest().time_us - _TURN_US
         waiting = (each for each in self._open.values() if each.takes_turn)
         return next((each for each in waiting if each.used_us >= since_us), None)
-
-
-def _versions(result: ReadResult) -> object:
-    """Return a value that is equal for equal results."""
-    documents = [(each.name, each.update_time.ToMicroseconds()) for each in result.documents()]
-    return documents, result.skipped
