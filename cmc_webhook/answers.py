@@ -8,7 +8,7 @@ import io
 import threading
 import time
 from collections import Counter
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Protocol
 from urllib.parse import parse_qs
@@ -47,27 +47,26 @@ _ONLY_REFUSED = (
 
 @dataclass(frozen=True, slots=True)
 class Receipt:
-    """The counts of an answer: what became of the records of a post, and the quarantined by reason.
+    """The counts of an answer: what became of the records of a post. A received mail is one.
 
-    A received mail is one record. *beside*: the reasons of records that are in quarantine
-    although their mail is stored. *lag_s*: seconds from the newest event to its arrival;
-    None if there is no event.
+    *why*: the reasons of the records in quarantine, also of those that are there although
+    their mail is stored. *lag_s*: seconds from the newest event to its arrival; None if
+    there is no event.
     """
 
     stored: int
     unchanged: int
     lag_s: float | None = None
-    quarantined: Counter[str] = field(default_factory=Counter)
-    beside: Counter[str] = field(default_factory=Counter)
+    quarantined: int = 0
+    why: Counter[str] | None = None
 
     def counts(self) -> dict[str, int]:
         """Return the numbers of the answer; ``received`` is the sum of the others."""
-        quarantined = self.quarantined.total()
         return {
-            "received": self.stored + self.unchanged + quarantined,
+            "received": self.stored + self.unchanged + self.quarantined,
             "stored": self.stored,
             "unchanged": self.unchanged,
-            "quarantined": quarantined,
+            "quarantined": self.quarantined,
         }
 
 
@@ -120,7 +119,7 @@ class Endpoint:
         entry.rpcs = budget.rpcs
         receipt = self._webhook.keep(body, budget, entry)
         counts = receipt.counts()
-        entry.why = receipt.quarantined + receipt.beside or None
+        entry.why = receipt.why
         entry.lag_s = receipt.lag_s
         entry.received, entry.stored = counts["received"], counts["stored"]
         entry.unchanged, entry.quarantined = counts["unchanged"], counts["quarantined"]

@@ -83,7 +83,7 @@ class InboundWebhook:
             why = Reason.UNREADABLE_MAIL
             entry.detail = _place(error)
         self._quarantine(body, why, received_at, budget)
-        return Receipt(stored=0, unchanged=0, quarantined=Counter([why.value]))
+        return Receipt(stored=0, unchanged=0, quarantined=1, why=Counter([why.value]))
 
     def _quarantine(self, body: bytes, why: Reason, received_at: datetime, budget: Budget) -> None:
         content = self._redactor.redact(body)

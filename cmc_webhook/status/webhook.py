@@ -93,8 +93,8 @@ class StatusWebhook:
             stored=len(stored),
             unchanged=len(_events(mails, saved.unchanged)),
             lag_s=(received_at - max(e.at for e in events)).total_seconds() if events else None,
-            quarantined=Counter(u.why.value for u in (*unreadable, *refused)),
-            beside=Counter(u.why.value for u in beside),
+            quarantined=len(unreadable) + len(refused),
+            why=Counter(u.why.value for u in to_keep) if to_keep else None,
         )
 
     def _keep_body(self, body: bytes, received_at: datetime, budget: Budget) -> None:
