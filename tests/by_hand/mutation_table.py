@@ -65,7 +65,7 @@ MUTATIONS = [
         ("blocks are alarming", "_EXPECTED = {Reason.NOT_SUPPORTED_YET}", "_EXPECTED = set()"),
         (
             "quarantined records are not counted as received",
-            '"received": self.stored + self.unchanged + quarantined,',
+            '"received": self.stored + self.unchanged + self.quarantined,',
             '"received": self.stored + self.unchanged,',
         ),
     ),
