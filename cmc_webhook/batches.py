@@ -54,7 +54,8 @@ def _fill(message: Any, write: Write) -> None:
         message.current_document.exists = False
     else:
         message.update_mask.field_paths.extend(write.fields)
-        message.current_document.update_time.FromNanoseconds(write.update_time)
+        written_at = message.current_document.update_time
+        written_at.seconds, written_at.nanos = divmod(write.update_time, 1_000_000_000)
     for name, items in write.appended.items():
         transform = message.update_transforms.add(field_path=name)
         for item in items:

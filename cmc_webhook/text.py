@@ -16,8 +16,13 @@ def clean(text: str, limit: int) -> str:
     """Replace NULs and lone surrogates with U+FFFD; cut to *limit* bytes of UTF-8."""
     if text.isascii() and "\x00" not in text:
         return text[:limit]
-    text = _NUL_OR_SURROGATE.sub("\N{REPLACEMENT CHARACTER}", text)
-    encoded = text.encode()
+    try:
+        encoded = text.encode()
+    except UnicodeEncodeError:  # a lone surrogate
+        encoded = b"\x00"
+    if b"\x00" in encoded:
+        text = _NUL_OR_SURROGATE.sub("\N{REPLACEMENT CHARACTER}", text)
+        encoded = text.encode()
     return text if len(encoded) <= limit else encoded[:limit].decode(errors="ignore")
 
 
