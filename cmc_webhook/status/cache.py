@@ -50,9 +50,10 @@ class Cache:
         size = _size(held.fields)
         with self._lock:
             known = self._entries.get(name)
-            if known and known.held.update_time > held.update_time:
-                return
-            self._drop(name)
+            if known:
+                if known.held.update_time > held.update_time:
+                    return
+                self._drop(name)
             self._entries[name] = Cached(held, asked_at, size)
             self._room -= size
             while self._room < 0:

@@ -173,7 +173,7 @@ MUTATIONS = [
         "store cache posts",
         (
             "a document is overwritten whoever wrote it since",
-            "message.current_document.update_time.FromNanoseconds(write.update_time)",
+            "written_at.seconds, written_at.nanos = divmod(write.update_time, 1_000_000_000)",
             "pass",
         ),
         (
@@ -713,7 +713,7 @@ MUTATIONS = [
         ),
         (
             "an older version replaces a newer one",
-            "if known and known.held.update_time > held.update_time:",
+            "if known.held.update_time > held.update_time:",
             "if False:",
         ),
         ("the cache has no limit", "while self._room < 0:", "while False:"),
