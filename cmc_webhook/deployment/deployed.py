@@ -11,7 +11,7 @@ from cmc_webhook.settings import DEFAULTS
 
 FUNCTIONS: Words = ("functions", "list", "--v2")
 # Half of what one instance was measured to store a second in posts of one record.
-_EVENTS_OF_AN_INSTANCE = 320
+_EVENTS_OF_AN_INSTANCE = 270
 _FEWEST_INSTANCES, _MOST_INSTANCES = 3, 100
 
 

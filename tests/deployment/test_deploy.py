@@ -200,7 +200,7 @@ def test_what_is_deployed_stays_unless_something_else_is_typed(deployed):
 
     assert "function cmc-webhook, cmc-inbound: CMC_RETENTION_DAYS, max-instances" in done.stdout
     service = deployed.state["functions"]["cmc-webhook"]["serviceConfig"]
-    assert service["maxInstanceCount"] == 53
+    assert service["maxInstanceCount"] == 62
     assert service["environmentVariables"].items() >= {
         "CMC_TIME_ZONE": "UTC", "CMC_LOG_UNSTORED": "true", "CMC_RETENTION_DAYS": "",
     }.items()  # fmt: skip
