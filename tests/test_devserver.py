@@ -252,7 +252,7 @@ def test_a_traceback_of_a_function_is_shown_whole(start, tmp_path):
         "if 'functions_framework' in sys.orig_argv:\n"
         "    import flask\n"
         "    def broken(*_): raise RuntimeError('planted\\x1b[2J')\n"
-        "    flask.jsonify = broken\n"
+        "    flask.Request.content_length = property(broken)\n"
     )
     server = start(PYTHONPATH=str(tmp_path))
     with contextlib.suppress(json.JSONDecodeError):  # the framework's 500 is HTML
