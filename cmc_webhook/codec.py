@@ -16,7 +16,7 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 def encode_document(values: Mapping[str, Any], document: Any) -> None:
-    """Write *values* into the empty *document*, without those that are None."""
+    """Write *values* into *document*, which has no fields, without those that are None."""
     fields, times = document.fields, []
     for name, value in values.items():
         if type(value) is str:  # most of them

@@ -211,6 +211,15 @@ def test_and_stays_one_when_the_history_overflows(some, random):
         patch.undo()
 
 
+def test_of_two_records_with_one_id_in_a_post_the_first_stands_as_of_two_posts():
+    one, other = (make_event(status="failed", reason=f"{'x' * 4096}{end}") for end in "AB")
+    assert one.id == other.id
+
+    apart = status.fold(status.fold({}, [one]), [other])
+
+    assert status.fold({}, [one, other]) == apart
+
+
 class Untouched(dict):
     """An event that nobody may look at."""
 

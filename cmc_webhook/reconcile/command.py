@@ -81,7 +81,8 @@ class Run:
             before = self._memory.read(_id(name))
             found = totals.judged(page.rows, here, self._today, before.fields if before else {})
             # Judged once, also if the outcome of the write is unknown: what counts is the last run.
-            self._memory.change(_id(name), partial(lambda fields, _: fields, found))
+            kept = {part: found[part] for part in ("figures", "judged")}
+            self._memory.change(_id(name), partial(lambda fields, _: fields, kept))
             click.echo("\n".join(report.totals(name, here, found)))
             is_missing |= any(each["missing"] for each in found["judged"].values())
         return is_missing

@@ -36,7 +36,7 @@ def ask(settings: RestSettings, resource: str, composition: str, **parameters: A
             timeout=_TIMEOUTS_S,
             allow_redirects=False,  # the credentials would follow
         )
-    except requests.RequestException as error:
+    except (requests.RequestException, ValueError) as error:  # as of a host name without a name
         # The error holds the request, and so the key.
         raise RestError(text("rest.no_answer", why=type(error).__name__)) from None
     if answer.status_code == requests.codes.no_content:

@@ -52,10 +52,11 @@ def figures_of(rows: Sequence[Any]) -> dict[str, dict[str, int]]:
 def judged(
     rows: Sequence[Any], here: Figures, today: date, held: Mapping[str, Any]
 ) -> dict[str, Any]:
-    """Return what the next run must know: what *held* has, with the figures in *rows*.
+    """Return what this run tells of what *held* has, with the figures in *rows*.
 
-    ``judged`` has for each figure the ``verdict`` and what is ``missing`` by day,
-    ``remembered`` the days whose figures only an earlier run was told.
+    ``figures`` and ``judged`` are for the next run, too. ``judged`` has for each figure the
+    ``verdict`` and what is ``missing`` by day, ``remembered`` the days whose figures only an
+    earlier run was told.
     """
     told = figures_of(rows)
     # A day without mails may have no row, unless one of the rows was not understood.

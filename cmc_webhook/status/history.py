@@ -21,7 +21,7 @@ from cmc_webhook.status.events import (
 # A document keeps this many of the latest events, and older ones that still decide a field.
 HISTORY = 64
 # Bytes of memory that an event takes, measured on CPython 3.11 and 3.13.
-_EVENT = 450
+_EVENT = 500
 
 # The greatest rank decides the status. A forward error is the bounce of another address: the mail
 # may have arrived, so it ranks below `succeeded`.
@@ -111,9 +111,9 @@ class Deciders(NamedTuple):
 class History(list[HistoryEvent]):
     """The events of a document after a fold, oldest first, and what the next fold asks of them.
 
-    The next fold then looks at none of them again. The objects of a long history are spread
-    over the memory, and to look at 64 of them takes longer than all else. *size* is about the
-    bytes that they take there. Nobody changes a history.
+    The next fold then looks at none of them again, unless there are over 64. The objects of a
+    long history are spread over the memory, and to look at 64 of them takes longer than all
+    else. *size* is about the bytes that they take there. Nobody changes a history.
     """
 
     __slots__ = ("deciders", "has_rest", "ids", "size")
@@ -135,14 +135,14 @@ class History(list[HistoryEvent]):
             ): event
             for event in ordered
         }
-        history = _EMPTY.grown(ordered, latest.values())
+        history = _EMPTY.grown(ordered, latest.values())  # but for has_rest
         history.has_rest = any(map(is_from_rest, latest.values()))
         return history
 
     def grown(
         self, new: list[HistoryEvent], deciding: Iterable[HistoryEvent] | None = None
     ) -> "History":
-        """Return the history with *new* events of posts, in order and with other ids.
+        """Return the history with *new* events, in order and with other ids; none is of REST.
 
         *deciding* are those of them that can decide a field, if it is known.
         """
@@ -174,7 +174,7 @@ def merged(
 ) -> tuple[History, Iterable[HistoryEvent]]:
     """Return the history of the valid document *known* after *events*, and what is new in it.
 
-    Of a document that was read, not folded, all is new.
+    Of a document that was read, not folded, and where an event of REST is, all is new.
 
     An event of REST stands only while no post told of its status or bounce code: the times
     and texts of the two may differ. Of several the greatest stands.
@@ -186,8 +186,9 @@ def merged(
     if held.has_rest or [event for event in events if event.source]:
         history = _with_rest(held, events)
         return history, history
-    # A stored event keeps its time, even if another time zone is set now.
-    new = {event.id: history_event(event) for event in events if event.id not in held.ids}
+    # A stored event keeps its time, even if another time zone is set now; of a post the first does.
+    unknown = [event for event in reversed(events) if event.id not in held.ids]
+    new = {event.id: history_event(event) for event in unknown}
     history = held.grown(sorted(new.values(), key=moment)) if new else held
     return history, history if is_read else new.values()
 

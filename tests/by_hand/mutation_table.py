@@ -475,8 +475,13 @@ MUTATIONS = [
         ),
         (
             "a stored event gets the time of its repetition",
-            "for event in events if event.id not in held.ids}",
-            "for event in events}",
+            "for event in reversed(events) if event.id not in held.ids]",
+            "for event in reversed(events)]",
+        ),
+        (
+            "of two records with one id in a post the last stands",
+            "for event in reversed(events) if",
+            "for event in events if",
         ),
         (
             "the stored verdict is no floor",

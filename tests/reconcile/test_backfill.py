@@ -209,3 +209,14 @@ def test_settings_that_cannot_be_right_are_named(run, use, variable, value, said
     assert done.exit_code == 2
     assert said in done.stderr
     assert stand_in.KEY not in done.output
+
+
+@pytest.mark.parametrize("host", ["sandbox..example.com", f"{'a' * 64}.example.com"])
+def test_a_host_that_cannot_be_asked_is_an_error_in_a_sentence(run, use, host):
+    use(f"https://{host}/api")
+
+    done = run("reconcile")
+
+    assert done.exit_code == 1
+    assert "whole answer" in done.stderr
+    assert stand_in.KEY not in done.output
