@@ -70,7 +70,8 @@ class Pending(NamedTuple):
     def is_probably_new(self) -> bool:
         """Whether the document can be taken for new without a look at Firestore."""
         # A mail is queued before anything else happens to it. A wrong guess costs one failed write.
-        return self.kind is _STATUS and Status.QUEUED in [e.status for e in self.events]
+        # Events of an address are bounces only.
+        return Status.QUEUED in [e.status for e in self.events]
 
 
 def pending_status(events: Sequence[StatusEvent]) -> Pending:

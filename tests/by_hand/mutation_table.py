@@ -637,11 +637,14 @@ MUTATIONS = [
         "cache cost addresses",
         (
             "every mail is taken for new",
-            "Status.QUEUED in [e.status for e in self.events]",
-            "True",
+            "return Status.QUEUED in [e.status for e in self.events]",
+            "return True",
         ),
-        ("no mail is taken for new", "self.kind is _STATUS and ", "False and "),
-        ("an address is taken for new", "self.kind is _STATUS and ", ""),
+        (
+            "no mail is taken for new",
+            "return Status.QUEUED in [e.status for e in self.events]",
+            "return False",
+        ),
         (
             "an address expires",
             "is_dated=False",
