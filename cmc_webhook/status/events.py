@@ -148,10 +148,7 @@ def _fields(record: Mapping[str, Any]) -> dict[str, str]:
     fields = {}
     for name, (limit, strip) in RECORD_FIELDS.items():
         value = record.get(name)
-        if type(value) is str and value.isascii() and "\x00" not in value:
-            text = value[:limit]  # as clean() does, without its call
-        else:
-            text = scalar(value, limit)
+        text = clean(value, limit) if type(value) is str else scalar(value, limit)
         fields[name] = text.strip() if strip else text
     return fields
 

@@ -126,32 +126,18 @@ class History(list[HistoryEvent]):
     @classmethod
     def of(cls, events: Iterable[HistoryEvent]) -> "History":
         """Return the history of *events*, in any order, each with another id."""
-        ordered = sorted(events, key=moment)
-        # Of those that differ only in times and texts the latest is the greatest.
-        latest = {
-            (
-                *(event["status"], event.get("bounce_code"), event.get("source")),
-                *(not event.get("reason"), not event.get("sender_ip")),
-            ): event
-            for event in ordered
-        }
-        history = _EMPTY.grown(ordered, latest.values())  # but for has_rest
-        history.has_rest = any(map(is_from_rest, latest.values()))
+        history = _EMPTY.grown(sorted(events, key=moment))
+        history.has_rest = any(map(is_from_rest, history))
         return history
 
-    def grown(
-        self, new: list[HistoryEvent], deciding: Iterable[HistoryEvent] | None = None
-    ) -> "History":
-        """Return the history with *new* events, in order and with other ids; none is of REST.
-
-        *deciding* are those of them that can decide a field, if it is known.
-        """
+    def grown(self, new: list[HistoryEvent]) -> "History":
+        """Return the history with *new* events, in order and with other ids; none is of REST."""
         history = History(self)
         history.extend(new)
         if self and new and moment(new[0]) < moment(self[-1]):
             history.sort(key=moment)
         history.ids = self.ids | {event["id"] for event in new}
-        history.deciders = self.deciders.after(new if deciding is None else deciding)
+        history.deciders = self.deciders.after(new)
         history.has_rest = self.has_rest
         history.size = self.size + sum([_EVENT + len(event.get("reason", "")) for event in new])
         return history

@@ -505,7 +505,7 @@ MUTATIONS = [
         ),
         (
             "a cached history does not know that it has events of REST",
-            "history.has_rest = any(map(is_from_rest, latest.values()))",
+            "history.has_rest = any(map(is_from_rest, history))",
             "pass",
         ),
         (
