@@ -5,7 +5,6 @@ the function's webhook, and turns what became of it into an answer and a log lin
 """
 
 import io
-import json
 import threading
 import time
 from collections import Counter
@@ -14,7 +13,7 @@ from http import HTTPStatus
 from typing import Protocol
 from urllib.parse import parse_qs
 
-from flask import Request, Response
+from flask import Request, Response, jsonify
 
 from cmc_webhook import errors
 from cmc_webhook.api_keys import find_api_keys
@@ -36,7 +35,6 @@ ERRORS: dict[type[errors.WebhookError], tuple[HTTPStatus, str]] = {
     errors.StoreUnavailable: (HTTPStatus.SERVICE_UNAVAILABLE, "store_unavailable"),
 }
 _RETRY_AFTER_S = 10
-_ENCODER = json.JSONEncoder(sort_keys=True, separators=(",", ":"))
 # In quarantine because not supported yet: no operator needs to act.
 _EXPECTED = {Reason.NOT_SUPPORTED_YET}
 # Errors of an authenticated sender, which an operator should look at.
@@ -125,7 +123,7 @@ class Endpoint:
         entry.lag_s = receipt.lag_s
         entry.received, entry.stored = counts["received"], counts["stored"]
         entry.unchanged, entry.quarantined = counts["unchanged"], counts["quarantined"]
-        return _json_response(counts)
+        return jsonify(counts)
 
     def _authenticated_body(self, request: Request, entry: LogEntry) -> bytes:
         """Return the body of an accepted sender; of any other, nothing of it is parsed."""
@@ -146,7 +144,7 @@ class Endpoint:
         if kind is errors.StoreUnavailable:
             # Google's text is for the operator, not for the sender.
             entry.detail, message = message, "Not everything was stored; post the same again."
-        response = _json_response({"error": {"code": entry.error, "message": message}})
+        response = jsonify({"error": {"code": entry.error, "message": message}})
         response.status_code = status
         if kind is errors.StoreUnavailable:
             response.headers["Retry-After"] = str(_RETRY_AFTER_S)
@@ -180,10 +178,6 @@ class Endpoint:
     def _only_refused(self) -> int:
         with self._lock:
             return self._refusals.refuse(time.monotonic())
-
-
-def _json_response(value: object) -> Response:
-    return Response(_ENCODER.encode(value) + "\n", mimetype="application/json")
 
 
 def _mail_key(request: Request) -> tuple[str, str]:

@@ -25,7 +25,7 @@ def encode_document(values: Mapping[str, Any], document: Any) -> None:
             times.append(_serialized(name, value))
         elif value is not None:
             encode(value, fields[name])
-    # Serialized documents one after the other are one with the fields of all.
+    # Protocol Buffers merge messages that are serialized one after the other.
     document.MergeFromString(b"".join(times))
 
 

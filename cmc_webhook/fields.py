@@ -119,8 +119,8 @@ def _form(body: bytes) -> Fields:
 def _unquoted(text: bytes) -> bytes:
     # The decoder of quoted-printable is written in C: twelve times as fast as that of urllib.
     unquoted = binascii.a2b_qp(text.replace(b"=", b"=3D").replace(b"%", b"="))
-    # It takes a bare percent sign for something else. Only three bytes that are one make the text
-    # shorter by two for each sign, or the end of a line, which it joins.
+    # It misreads a percent sign without two digits. Each sign with them makes the text two bytes
+    # shorter; nothing else does, but for the end of a line, which it may drop.
     is_as_long = len(unquoted) == len(text) - 2 * text.count(b"%")
     is_right = is_as_long and b"\n" not in text and b"\r" not in text
     return unquoted if is_right else unquote_to_bytes(text)

@@ -18,7 +18,6 @@ from typing import Any
 from cmc_webhook import __version__
 
 _QUIET_S = 60.0
-_ENCODER = json.JSONEncoder(ensure_ascii=False)
 _TRACE = "logging.googleapis.com/trace"
 
 
@@ -73,7 +72,7 @@ def log(entry: LogEntry) -> None:
     line = {name: value for name, value in values.items() if value is not None}
     # The answer must not depend on the log: its pipe may be broken or its disk full.
     with contextlib.suppress(OSError, ValueError):
-        sys.stdout.write(_ENCODER.encode(line) + "\n")
+        sys.stdout.write(json.dumps(line, ensure_ascii=False) + "\n")
         sys.stdout.flush()
 
 

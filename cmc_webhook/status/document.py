@@ -186,7 +186,7 @@ def _outcome(times: Mapping[str, datetime], verdict: Mapping[str, Any]) -> dict[
     """Return the outcome as CMC's statistics count it, and whether a bounce came after success."""
     failing_bounce = "bounce_cause" in verdict and verdict.get("bounce_code") not in _NO_FAILURE
     if "succeeded_at" in times:
-        return {"outcome": "succeeded"} | ({"late_bounce": True} if failing_bounce else {})
+        return history.made_of(outcome="succeeded", late_bounce=failing_bounce)
     if "suppressed_at" in times:
         return {"outcome": "suppressed"}
     return {"outcome": "failed" if failing_bounce or "failed_at" in times else "open"}
@@ -259,10 +259,7 @@ def _descriptions(known: Mapping[str, Any], events: Iterable[StatusEvent]) -> di
     described: dict[str, str] = {n: text for n in DESCRIPTIONS if (text := known.get(n))}
     for event in events:
         texts: Mapping[str, str] = event.description  # type: ignore[assignment]
-        if not described:  # of a new document
-            described = {name: text for name, text in texts.items() if text}
-            continue
         for name, text in texts.items():
-            if text and text > described.get(name, ""):
+            if text > described.get(name, ""):
                 described[name] = text
     return described

@@ -559,7 +559,7 @@ MUTATIONS = [
         ),
         (
             "the last text wins, not the greatest",
-            'if text and text > described.get(name, ""):',
+            'if text > described.get(name, ""):',
             "if text:",
         ),
         (
