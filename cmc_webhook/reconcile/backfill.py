@@ -53,6 +53,7 @@ class Backfill:
         known = dict(_readable(held))
         for name, fields in known.items():
             self.measured.compare(mails[name].events, fields)
+        saved = Saved()
         if self.stores:
             if shift := self.measured.shift():
                 zone = self._settings.time_zone.key
@@ -60,7 +61,6 @@ class Backfill:
             # Of an address every row counts, also where the mail has it.
             addresses = by_address(events) if self._settings.addresses else {}
             documents = self._store.named(self._settings.address_collection, addresses) | mails
-            saved = Saved()
             self._store.save(documents, now, patience(), saved)
             left = [*unreadable, *saved.refusals(documents)]
             redactor = Redactor(self._settings)
@@ -68,7 +68,8 @@ class Backfill:
             self._store.quarantine(entries, now, patience())
         # Only now: what was refused or failed is not told as stored.
         for name, fields in known.items():
-            self._count(mails[name], fields)
+            if name not in saved.refused:
+                self._count(mails[name], fields)
 
     def _count(self, pending: Pending, known: Mapping[str, Any]) -> None:
         before = {event["id"] for event in known.get("events", [])}

@@ -73,5 +73,5 @@ def _size(fields: Mapping[str, Any]) -> int:
     texts = sum([len(value) for value in fields.values() if type(value) is str])
     history = fields.get("events")
     events = history.size if isinstance(history, History) else 0
-    facts = [_FACT + len(fact.get("reason", "")) for fact in fields.get("facts", ())]
+    facts = [_FACT + 2 * len(fact.get("reason", "")) for fact in fields.get("facts", ())]
     return _ENTRY + 2 * texts + events + sum(facts)

@@ -126,20 +126,19 @@ class History(list[HistoryEvent]):
     @classmethod
     def of(cls, events: Iterable[HistoryEvent]) -> "History":
         """Return the history of *events*, in any order, each with another id."""
-        history = _EMPTY.grown(sorted(events, key=moment))
-        history.has_rest = any(map(is_from_rest, history))
-        return history
+        return _EMPTY.grown(sorted(events, key=moment))
 
     def grown(self, new: list[HistoryEvent]) -> "History":
-        """Return the history with *new* events, in order and with other ids; none is of REST."""
+        """Return the history with *new* events, which are in order and have other ids."""
         history = History(self)
         history.extend(new)
         if self and new and moment(new[0]) < moment(self[-1]):
             history.sort(key=moment)
         history.ids = self.ids | {event["id"] for event in new}
         history.deciders = self.deciders.after(new)
-        history.has_rest = self.has_rest
-        history.size = self.size + sum([_EVENT + len(event.get("reason", "")) for event in new])
+        history.has_rest = self.has_rest or any(map(is_from_rest, new))
+        reasons = [len(event.get("reason", "")) for event in new]
+        history.size = self.size + _EVENT * len(new) + 2 * sum(reasons)
         return history
 
 
@@ -169,7 +168,7 @@ def merged(
     is_read = not isinstance(held, History)
     if not isinstance(held, History):
         held = History.of(_explained(known).values())
-    if held.has_rest or [event for event in events if event.source]:
+    if held.has_rest or any(event.source for event in events):
         history = _with_rest(held, events)
         return history, history
     # A stored event keeps its time, even if another time zone is set now; of a post the first does.

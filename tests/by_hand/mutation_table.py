@@ -505,13 +505,13 @@ MUTATIONS = [
         ),
         (
             "a cached history does not know that it has events of REST",
-            "history.has_rest = any(map(is_from_rest, history))",
-            "pass",
+            "self.has_rest or any(map(is_from_rest, new))",
+            "self.has_rest",
         ),
         (
             "a history has the size of its new events",
-            "history.size = self.size + ",
-            "history.size = ",
+            "history.size = self.size + _EVENT",
+            "history.size = _EVENT",
         ),
         (
             "each event of a long history is looked at again",

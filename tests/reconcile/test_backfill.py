@@ -1,9 +1,11 @@
 """Bounces and rows that never came are brought, once, by the law by which posts are stored."""
 
+import contextlib
 from collections import Counter
 from datetime import timedelta
 
 import pytest
+from google.api_core.exceptions import InvalidArgument
 
 from cmc_webhook.simulator import rest as stand_in
 from cmc_webhook.simulator.scenarios import STEPS
@@ -44,6 +46,22 @@ def test_lost_bounces_are_restored_and_a_second_run_writes_nothing(run, cmc, har
     before = documents(), documents("mail_addresses")
     assert "Stored what was missing: 0." in run(*BOUNCES, "--store").output
     assert (documents(), documents("mail_addresses")) == before
+
+
+def test_a_row_that_firestore_refuses_is_not_told_as_stored(run, cmc, hard, client, documents):
+    hard(cmc())
+    full = next(name for name, each in documents().items() if each["status"] == "failed")
+    for size in range(1_048_576, 0, -50):  # the most that Firestore takes, so that no event fits
+        with contextlib.suppress(InvalidArgument):
+            client.collection("mail_statuses").document(full).update({"ours": "x" * size})
+            break
+
+    done = run(*BOUNCES, "--store")
+
+    assert "Rows from CMC: 9. Stored what was missing: 2." in done.output
+    assert [each["why"] for each in documents("mail_statuses_quarantine").values()] == [
+        "refused_by_firestore"
+    ]
 
 
 def test_it_only_reports_until_it_is_told_to_store(run, cmc, hard, documents):
